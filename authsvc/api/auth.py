@@ -1,0 +1,113 @@
+"""The `auth` blueprint: the five routes of the Express service."""
+
+from typing import Any
+
+from authsvc.api import refresh_cookie
+from authsvc.api.documenting import Blueprint
+from authsvc.api.guards import bearer_token, public, requires_login
+from authsvc.errors import (
+    AccountDisabled,
+    EmailTaken,
+    HashingBusy,
+    InvalidCredentials,
+    SessionEnded,
+    TokenInvalid,
+    TokenMissing,
+)
+from authsvc.schemas.auth import (
+    CredentialsSchema,
+    GreetingSchema,
+    RefreshTokenSchema,
+    RegistrationSchema,
+    TokenResponseSchema,
+)
+from authsvc.services import auth
+from authsvc.services.tokens import TokenPair
+
+blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in, sign out.")
+
+
+@blp.post("/auth/register")
+@public
+@blp.arguments(RegistrationSchema)
+@blp.response(201, TokenResponseSchema)
+@blp.problems(EmailTaken, HashingBusy)
+def register(registration: dict[str, Any]) -> dict[str, Any]:
+    """Create an account and sign in."""
+    transport = registration.pop("transport")
+    return _signed_in(auth.register(**registration), transport)
+
+
+@blp.post("/auth/login")
+@public
+@blp.arguments(CredentialsSchema)
+@blp.response(200, TokenResponseSchema)
+@blp.problems(InvalidCredentials, AccountDisabled, HashingBusy)
+def login(credentials: dict[str, Any]) -> dict[str, Any]:
+    """Sign in with a password."""
+    transport = credentials.pop("transport")
+    return _signed_in(auth.login(**credentials), transport)
+
+
+@blp.post("/auth/refresh-token")
+@public
+@blp.doc(security=[{"refreshCookie": []}, {}])
+@blp.arguments(RefreshTokenSchema, required=False)
+@blp.response(200, TokenResponseSchema)
+@blp.problems(TokenMissing, TokenInvalid, SessionEnded)
+def refresh_token(body: dict[str, Any]) -> dict[str, Any]:
+    """Exchange a refresh token for a new pair; the answer goes the way the token came."""
+    shown = body.get("refresh_token")
+    if shown is not None:
+        return _answer(auth.refresh(shown), "body")
+    return _answer(auth.refresh(_cookie()), "cookie")
+
+
+@blp.route("/auth/logout", methods=["POST", "DELETE"])
+@public
+@blp.doc(security=[{"bearer": []}, {"refreshCookie": []}, {}])
+@blp.arguments(RefreshTokenSchema, required=False)
+@blp.response(204)
+@blp.problems(TokenMissing, TokenInvalid)
+def logout(body: dict[str, Any]) -> None:
+    """End the session of the access token, else of the refresh token, else of the cookie; an expired one will do."""
+    access = bearer_token()
+    shown = body.get("refresh_token")
+    auth.logout(access_token=access, refresh_token=_cookie() if access is None and shown is None else shown)
+    refresh_cookie.clear()
+
+
+@blp.get("/")
+@requires_login
+@blp.response(200, GreetingSchema)
+def home() -> dict[str, str]:
+    """Greet whoever is signed in."""
+    return {"message": "It works!"}
+
+
+def _cookie() -> str:
+    token = refresh_cookie.read()
+    if token is None:
+        raise TokenMissing
+    return token
+
+
+def _signed_in(pair: TokenPair, transport: str) -> dict[str, Any]:
+    """Answer a sign-in; one by cookie ends the session whose cookie it replaces."""
+    replaced = refresh_cookie.read() if transport == "cookie" else None
+    if replaced is not None:
+        auth.replace_session(replaced)
+    return _answer(pair, transport)
+
+
+def _answer(pair: TokenPair, transport: str) -> dict[str, Any]:
+    answer = {
+        "access_token": pair.access_token,
+        "token_type": "Bearer",
+        "expires_in": pair.expires_in,
+        "user": pair.user,
+    }
+    if transport == "body":
+        return {**answer, "refresh_token": pair.refresh_token}
+    refresh_cookie.store(pair.refresh_token)
+    return answer

@@ -1,0 +1,71 @@
+"""What happens to every request before its view and to every answer after it."""
+
+import re
+import secrets
+
+from flask import Flask, Response, current_app, request
+
+from authsvc import origin
+from authsvc.errors import CrossOriginRefused, NotReady
+from authsvc.services import ops
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+_MAX_USER_AGENT = 512
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_HSTS = "max-age=31536000; includeSubDomains"
+
+
+def init_app(app: Flask) -> None:
+    """Register the steps, in this order."""
+    app.before_request(_note_origin)
+    app.before_request(_refuse_cross_origin)
+    app.before_request(_refuse_before_ready)
+    app.after_request(_add_headers)
+
+
+def _note_origin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    agent = request.headers.get("User-Agent")
+    origin.set_origin(origin.Origin(request.remote_addr, agent[:_MAX_USER_AGENT] if agent else None, request_id))
+
+
+def _refuse_cross_origin() -> None:
+    """Refuse what a page of another origin sends, by Fetch Metadata, else by Origin (OWASP CSRF cheat sheet)."""
+    if request.method in _SAFE_METHODS:
+        return
+    site, sender = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site in ("same-origin", "none") or (sender is None and site is None) or sender in _own_origins():
+        return
+    raise CrossOriginRefused
+
+
+def _own_origins() -> set[str]:
+    """Return the origins whose pages may change things; in development also the one the request came to."""
+    config = current_app.config
+    own = {config["PUBLIC_URL"], *config["CORS_ORIGINS"]}
+    return own | {f"{request.scheme}://{request.host}"} if config["APP_ENV"] == "development" else own
+
+
+def _refuse_before_ready() -> None:
+    if request.blueprint != "ops" and not ops.is_prepared():
+        raise NotReady
+
+
+def _add_headers(response: Response) -> Response:
+    """Say on every answer what browsers and caches may do with it (OWASP Secure Headers, ASVS 3.4)."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if current_app.config["PUBLIC_URL"].startswith("https://"):
+        response.headers["Strict-Transport-Security"] = _HSTS
+    if current_app.config["CORS_ORIGINS"]:
+        response.vary.add("Origin")
+    response.headers["X-Request-ID"] = origin.current().request_id
+    return response

@@ -1,0 +1,46 @@
+"""The caller's sessions."""
+
+from typing import Any
+
+from authsvc.api import refresh_cookie
+from authsvc.api.documenting import Blueprint
+from authsvc.api.guards import current_user, requires_login, requires_scope
+from authsvc.errors import NotFound
+from authsvc.schemas.paging import PagingSchema
+from authsvc.schemas.sessions import ScopeSchema, SessionPageSchema
+from authsvc.services import sessions
+from authsvc.services.paging import Page
+
+blp = Blueprint("sessions", __name__, description="Where the caller is signed in.")
+
+
+@blp.get("/auth/sessions")
+@requires_scope("account:read")
+@blp.arguments(PagingSchema, location="query")
+@blp.response(200, SessionPageSchema)
+def index(paging: dict[str, Any]) -> Page:
+    """List the caller's live sessions, newest first."""
+    return sessions.list_own(current_user, **paging)
+
+
+@blp.delete("/auth/sessions/<session_id>")
+@requires_login
+@blp.response(204)
+@blp.problems(NotFound)
+def end(session_id: str) -> None:
+    """End one of the caller's sessions; ending this one signs out, cookie and all."""
+    if sessions.end_own(current_user, session_id):
+        refresh_cookie.clear()
+
+
+@blp.delete("/auth/sessions")
+@requires_login
+@blp.arguments(ScopeSchema, location="query")
+@blp.response(204)
+def end_many(query: dict[str, str]) -> None:
+    """End the caller's other sessions, or all of them."""
+    if query["scope"] == "others":
+        sessions.end_others(current_user)
+    else:
+        sessions.end_all(current_user.user_id, "logout")
+        refresh_cookie.clear()

@@ -1,0 +1,5 @@
+"""The command line: the same services as the API, for whoever runs the service."""
+
+from authsvc.cli import keys
+
+GROUPS = (keys.group,)

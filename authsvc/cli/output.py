@@ -1,0 +1,60 @@
+"""How commands speak: tables for people, JSON for programs, failures in one line."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from authsvc.errors import Problem
+from authsvc.models.unavailable import DATABASE_ERRORS
+from authsvc.security.envelope import SealBroken
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Let a command say in one line why it could not do its work, and exit with 1."""
+
+    @wraps(command)
+    def spoken(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except Problem as problem:
+            raise click.ClickException(problem.detail) from problem
+        except SealBroken as broken:
+            raise click.ClickException(
+                "SECRET_KEY does not open what is stored; put the former one into SECRET_KEY_FALLBACKS"
+            ) from broken
+        except DATABASE_ERRORS as error:
+            raise click.ClickException("the database does not answer") from error
+
+    return spoken
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows of the same members, as a table or as a JSON list."""
+    shown = [{name: _text(value) for name, value in row.items()} for row in rows]
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+        return
+    titles = list(shown[0]) if shown else []
+    widths = [max(len(title), *(len(_cell(row[title])) for row in shown)) for title in titles]
+    for cells in ([title.upper() for title in titles], *([_cell(row[title]) for title in titles] for row in shown)):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def moment(time: datetime) -> str:
+    """Return a time in UTC to the second, as RFC 3339 has it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _text(value: Any) -> Any:
+    return moment(value) if isinstance(value, datetime) else value
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,141 @@
+"""The server: one process of SecantusDB on 127.0.0.1."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from authsvc import processes
+
+START_SECONDS = 30.0
+_LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
+
+
+class CantStart(Exception):
+    """The database can't be started; the message says why and what to do."""
+
+
+class Database:
+    """A server process on 127.0.0.1 that lives no longer than its owner.
+
+    `folder` None keeps the data in a temporary place and removes it. Every commit is synced: without that, killing the
+    process lost acknowledged writes.
+    """
+
+    def __init__(self, folder: Path | None, *, record: Path | None = None) -> None:
+        self._folder = folder
+        self._record = record
+        self._scratch: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def uri(self) -> str:
+        """Return the URI of the database `authsvc` in it."""
+        return f"mongodb://127.0.0.1:{self.port}/authsvc"
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        if self._process is None:
+            raise RuntimeError("not started")
+        return self._process.pid
+
+    def start(self, port: int = 0) -> None:
+        """Start the server on a free port, or on `port`, and wait until it takes connections. Raises CantStart."""
+        if self._process is not None:
+            self._process.poll()  # collects one that has died
+        home = self._home()
+        log = home / "mongodb.log"
+        config = home / "mongodb.toml"
+        config.write_text("# empty on purpose: no other configuration file is looked for\n")
+        storage = str(self._folder) if self._folder is not None else ":memory:"
+        command = [str(_executable()), "--host", "127.0.0.1", "--port", str(port), "--config", str(config)]
+        command += ["--storage-path", storage, "--sync-on-commit"]
+        with log.open("ab") as output:
+            offset = output.tell()
+            self._process = processes.spawn(command, output, home)
+        self.port = self._await(lambda: _listening_port(log, offset), log)
+        if self._record is not None:
+            _write_record(self._record, self._process.pid, self.port)
+
+    def alive(self) -> bool:
+        """Tell whether the server takes connections: its exit status may have been collected by somebody else."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the server, gently if it can, and remove what was temporary."""
+        if self._process is not None:
+            processes.end(self._process.pid, self._process)
+        if self._record is not None:
+            self._record.unlink(missing_ok=True)
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = None
+
+    def kill(self) -> None:
+        """End the server as a crash would."""
+        os.kill(self.pid, signal.SIGKILL)
+        processes.wait_until(lambda: processes.is_gone(self.pid, self._process), processes.STOP_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _home(self) -> Path:
+        """Return the folder for logs and leftovers, beside the data or temporary."""
+        if self._folder is not None:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._folder.parent
+        if self._scratch is None:
+            self._scratch = Path(tempfile.mkdtemp(prefix="authsvc-database-"))
+        return self._scratch
+
+    def _await(self, port: Callable[[], int | None], log: Path) -> int:
+        process = self._process
+        end = time.monotonic() + START_SECONDS
+        while process is not None and process.poll() is None and time.monotonic() < end:
+            found = port()
+            if found is not None:
+                self.port = found
+                if self.alive():
+                    return found
+            time.sleep(0.05)
+        self.stop()
+        raise CantStart(f"the embedded database did not start; its log is {log}")
+
+
+def _executable() -> Path:
+    found = Path(sys.executable).with_name("secantusd-py")
+    if not found.exists():
+        raise CantStart("the embedded database is not installed: set MONGODB_URI, or install requirements-dev.txt")
+    return found
+
+
+def _listening_port(log: Path, offset: int) -> int | None:
+    with log.open("rb") as text:
+        text.seek(offset)
+        found = _LISTENING.search(text.read())
+    return int(found[1]) if found else None
+
+
+def _write_record(record: Path, pid: int, port: int) -> None:
+    draft = record.with_suffix(".draft")
+    draft.write_text(json.dumps({"pid": pid, "port": port, "identity": processes.identity(pid)}))
+    draft.replace(record)

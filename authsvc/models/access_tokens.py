@@ -1,0 +1,76 @@
+"""The `access_tokens` collection: personal access tokens, of which only the hash is kept."""
+
+from datetime import datetime, timedelta
+from typing import Self, cast
+
+from bson import ObjectId
+from mongoengine import Document
+from mongoengine.fields import ListField, ObjectIdField, StringField
+from mongoengine.queryset.visitor import Q
+
+from authsvc.models.base import bounded, object_id, utc_field
+
+
+class AccessToken(Document):
+    """A token that its owner gave to a script: for what, until when, and when it was last used.
+
+    It is deleted when it is revoked. Role and address are not copied: they are read from the user at each use.
+    """
+
+    meta = {
+        "collection": "access_tokens",
+        "strict": False,
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["digest"], "name": "digest", "unique": True},
+            {"fields": ["user", "-id"], "name": "user"},
+            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+        ],
+    }
+
+    user: ObjectId = ObjectIdField(required=True)
+    name: str = StringField(required=True)
+    scopes: list[str] = ListField(StringField(), required=True)
+    digest: str = StringField(required=True)
+    created_at: datetime = utc_field(db_field="createdAt", required=True)
+    expires_at: datetime | None = utc_field(db_field="expiresAt")
+    last_used_at: datetime | None = utc_field(db_field="lastUsedAt")
+
+    @bounded
+    def insert(self) -> None:
+        """Store a new token."""
+        self.save(force_insert=True)
+
+    @classmethod
+    @bounded
+    def find_by_digest(cls, digest: str) -> Self | None:
+        """Return the token with this hash, expired or not."""
+        return cast(Self | None, cls.objects(digest=digest).first())
+
+    @classmethod
+    @bounded
+    def touch(cls, token_id: ObjectId, now: datetime, at_most_every: timedelta) -> None:
+        """Note a use, unless one was noted a moment ago."""
+        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - at_most_every)
+        cls.objects(stale, id=token_id).update_one(set__last_used_at=now)
+
+    @classmethod
+    @bounded
+    def live(cls, owner: str, now: datetime, *, limit: int, before: str | None = None) -> list[Self]:
+        """Return a user's tokens that have not expired, newest first, from after the one with the id `before`."""
+        found = cls.objects(Q(expires_at=None) | Q(expires_at__gt=now), user=object_id(owner))
+        later = found if before is None else found.filter(id__lt=object_id(before))
+        return list(later.order_by("-id").limit(limit))
+
+    @classmethod
+    @bounded
+    def remove(cls, token_id: str | ObjectId, owner: str) -> bool:
+        """Delete a token of this owner; tell whether it was there."""
+        found = object_id(token_id) if isinstance(token_id, str) else token_id
+        return cast(int, cls.objects(id=found, user=object_id(owner)).delete()) > 0
+
+    @classmethod
+    @bounded
+    def remove_all(cls, owner: str) -> None:
+        """Delete all tokens of a user."""
+        cls.objects(user=object_id(owner)).delete()

@@ -1,0 +1,52 @@
+"""What all documents share: bounded database steps, and times in UTC."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import pymongo
+from bson import ObjectId
+from mongoengine.fields import DateTimeField
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STEP_SECONDS = 4.0
+"""What one step may take: a dead database is told from a slow one before the client gives up."""
+
+
+def deadline(seconds: float) -> AbstractContextManager[None]:
+    """Bound all database work inside by `seconds`, and by any deadline that is already running."""
+    return pymongo.timeout(seconds)
+
+
+def bounded(step: Callable[P, R]) -> Callable[P, R]:
+    """Give a database step at most `STEP_SECONDS`, and never more than its request has left."""
+
+    @wraps(step)
+    def within_time(*args: P.args, **kwargs: P.kwargs) -> R:
+        with deadline(STEP_SECONDS):
+            return step(*args, **kwargs)
+
+    return within_time
+
+
+def object_id(text: str) -> ObjectId | None:
+    """Return the id that 24 hexadecimal digits name, None for any other text."""
+    return ObjectId(text) if ObjectId.is_valid(text) else None
+
+
+class UtcDateTimeField(DateTimeField):
+    """An aware time in UTC; a naive one that an older writer left is taken as UTC."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the stored value as an aware time."""
+        found: datetime | None = super().to_python(value)
+        return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+
+
+def utc_field(**options: Any) -> Any:
+    """Return a `UtcDateTimeField`; a document annotates it as what it holds, a time or None."""
+    return UtcDateTimeField(**options)

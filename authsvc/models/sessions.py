@@ -1,0 +1,117 @@
+"""The `sessions` collection: one document per sign-in, which is one family of tokens."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self, cast
+
+from bson import ObjectId
+from mongoengine import Document
+from mongoengine.fields import IntField, ListField, ObjectIdField, StringField
+
+from authsvc.models.base import bounded, object_id, utc_field
+
+
+class Session(Document):
+    """A sign-in: whose, until when, at which generation of its refresh token, and why it ended.
+
+    `role` and `email` are copies, so that a request reads one document: whoever changes an account writes the user
+    first and its live sessions second.
+    """
+
+    meta = {
+        "collection": "sessions",
+        "strict": False,
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["user", "ended_at", "-id"], "name": "user_live"},
+            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+        ],
+    }
+
+    user: ObjectId = ObjectIdField(required=True)
+    role: str = StringField(required=True)
+    email: str = StringField(required=True)
+    generation: int = IntField(default=1)
+    methods: list[str] = ListField(StringField(), required=True)
+    auth_time: datetime = utc_field(db_field="authTime", required=True)
+    created_at: datetime = utc_field(db_field="createdAt", required=True)
+    last_used_at: datetime = utc_field(db_field="lastUsedAt", required=True)
+    rotated_at: datetime | None = utc_field(db_field="rotatedAt")
+    expires_at: datetime = utc_field(db_field="expiresAt", required=True)
+    ip: str | None = StringField()
+    user_agent: str | None = StringField(db_field="userAgent")
+    ended_at: datetime | None = utc_field(db_field="endedAt")
+    end_reason: str | None = StringField(db_field="endReason")
+
+    @bounded
+    def insert(self) -> None:
+        """Store a new session."""
+        self.save(force_insert=True)
+
+    @classmethod
+    @bounded
+    def find(cls, session_id: str) -> Self | None:
+        """Return the session with this id, ended or not."""
+        return cast(Self | None, cls.objects(id=object_id(session_id)).first())
+
+    @classmethod
+    @bounded
+    def standing(cls, session_id: str) -> dict[str, Any] | None:
+        """Return what every authenticated request needs to know, as stored: one indexed projection."""
+        found = cls._get_collection().find_one({"_id": object_id(session_id)}, STANDING)
+        return cast(dict[str, Any] | None, found)
+
+    @classmethod
+    @bounded
+    def rotate(cls, session_id: str, generation: int, now: datetime, idle: timedelta) -> Self | None:
+        """Advance a live session from `generation` to the next; None where that is not where it stands."""
+        live = cls.objects(
+            id=object_id(session_id),
+            generation=generation,
+            ended_at=None,
+            expires_at__gt=now,
+            last_used_at__gt=now - idle,
+        )
+        changes = {"inc__generation": 1, "set__last_used_at": now, "set__rotated_at": now}
+        return cast(Self | None, live.modify(**changes, new=True))
+
+    @classmethod
+    @bounded
+    def end(cls, session_id: str | ObjectId, reason: str, now: datetime, *, owner: str | None = None) -> bool:
+        """End a live session (of `owner`, where one is given); tell whether this call did it."""
+        found = object_id(session_id) if isinstance(session_id, str) else session_id
+        whose = {} if owner is None else {"user": object_id(owner)}
+        live = cls.objects(id=found, ended_at=None, **whose)
+        return live.modify(set__ended_at=now, set__end_reason=reason) is not None
+
+    @classmethod
+    @bounded
+    def end_all(cls, owner: str, reason: str, now: datetime, *, but: str | None = None) -> int:
+        """End all live sessions of a user, but one where that is named; return how many."""
+        live = cls.objects(user=object_id(owner), ended_at=None)
+        chosen = live if but is None else live.filter(id__ne=object_id(but))
+        return cast(int, chosen.update(set__ended_at=now, set__end_reason=reason))
+
+    @classmethod
+    @bounded
+    def live(cls, owner: str, now: datetime, idle: timedelta, *, limit: int, before: str | None = None) -> list[Self]:
+        """Return a user's live sessions, newest first, from after the one with the id `before`."""
+        found = cls._live(owner, now, idle)
+        later = found if before is None else found.filter(id__lt=object_id(before))
+        return list(later.order_by("-id").limit(limit))
+
+    @classmethod
+    @bounded
+    def beyond(cls, owner: str, now: datetime, idle: timedelta, cap: int) -> list[ObjectId]:
+        """Return the ids of a user's live sessions beyond the newest `cap`."""
+        return list(cls._live(owner, now, idle).order_by("-id").skip(cap).scalar("id"))
+
+    @classmethod
+    def _live(cls, owner: str, now: datetime, idle: timedelta) -> Any:
+        return cls.objects(user=object_id(owner), ended_at=None, expires_at__gt=now, last_used_at__gt=now - idle)
+
+
+STANDING = dict.fromkeys(
+    ["user", "role", "email", "authTime", "generation", "rotatedAt", "lastUsedAt", "expiresAt", "endedAt", "endReason"],
+    1,
+)
+"""What a request needs to know of its session: a projection."""

@@ -1,0 +1,153 @@
+"""The `users` collection: accounts, as the Express service wrote them and as authsvc goes on writing them."""
+
+from datetime import datetime
+from typing import Any, Self, cast
+
+from bson import ObjectId
+from mongoengine import Document, signals
+from mongoengine.errors import InvalidQueryError, NotUniqueError
+from mongoengine.fields import StringField
+from mongoengine.queryset import QuerySet
+
+from authsvc import clock
+from authsvc.errors import EmailTaken
+from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.security import passwords
+from authsvc.security.passwords import PasswordHash
+
+_ANY_CASE = {"locale": "en", "strength": 2}
+"""Addresses that Express stored in capitals are found, and taken, in any case: the index decides, the data stays."""
+
+
+class PasswordField(StringField):
+    """Holds a `PasswordHash`; every way of writing any other string is refused (ASVS 11.4.2)."""
+
+    def validate(self, value: Any, clean: bool = True) -> None:
+        """Refuse what is not a hash, without quoting it."""
+        if not isinstance(value, PasswordHash):
+            self.error("a password is stored as a hash")
+
+    def to_mongo(self, value: Any) -> str:
+        """Return the text to store."""
+        self.validate(value)
+        return str(value)
+
+    def prepare_query_value(self, op: str | None, value: Any) -> str | None:
+        """Return the text to filter by or to set: `modify`, `update` and upsert come through here."""
+        return None if value is None else self.to_mongo(value)
+
+
+class Accounts(QuerySet):
+    """Refuses the ways of writing a password that MongoEngine passes on without asking the field."""
+
+    def update(self, *args: Any, **changes: Any) -> Any:
+        """Update, `update_one` and `upsert_one` included. Raises InvalidQueryError."""
+        return super().update(*args, **_seen(changes))
+
+    def modify(self, *args: Any, **changes: Any) -> Any:
+        """Update one and return it. Raises InvalidQueryError."""
+        return super().modify(*args, **_seen(changes))
+
+
+def _seen(changes: dict[str, Any]) -> dict[str, Any]:
+    unasked = {"__raw__", "max__password", "min__password"} & changes.keys()
+    if unasked:
+        raise InvalidQueryError("a password is changed by `set` alone")
+    return changes
+
+
+class User(Document):
+    """An account. Changed by the atomic transitions below, never by `save()`, which is for inserts."""
+
+    meta = {
+        "collection": "users",
+        "queryset_class": Accounts,
+        "strict": False,
+        "auto_create_index": False,
+        "indexes": [{"fields": ["email"], "name": "email_any_case", "unique": True, "collation": _ANY_CASE}],
+    }
+
+    name: str = StringField()
+    email: str = StringField(required=True)
+    password: PasswordHash | None = cast(Any, PasswordField())
+    role: str = StringField(default="user")
+    created_at: datetime = utc_field(db_field="createdAt", default=clock.now)
+    password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
+    email_verified_at: datetime | None = utc_field(db_field="emailVerifiedAt")
+    disabled_at: datetime | None = utc_field(db_field="disabledAt")
+
+    @property
+    def mfa_enabled(self) -> bool:
+        """Tell whether a password alone is not enough: never yet, since no second factor can be enrolled."""
+        return False
+
+    @property
+    def has_foreign_hash(self) -> bool:
+        """Tell whether something else than authsvc wrote the password hash."""
+        return self.password_changed_at is None
+
+    @classmethod
+    def register(cls, name: str, email: str, password: str) -> Self:
+        """Insert a new account; `email` is canonical, `password` plain: the hook hashes it. Raises EmailTaken."""
+        user = cls(name=name, email=email, password=password)
+        _hash_password(cls, user)  # the hook's work, ahead of `save`: waiting for a hash is no database step
+        try:
+            return cast(Self, _insert(user))
+        except NotUniqueError as error:
+            raise EmailTaken from error
+
+    @classmethod
+    @bounded
+    def find(cls, user_id: str) -> Self | None:
+        """Return the account with this id."""
+        return cast(Self | None, cls.objects(id=object_id(user_id)).first())
+
+    @classmethod
+    @bounded
+    def find_by_email(cls, email: str) -> Self | None:
+        """Return the account with this address, in any case."""
+        return cast(Self | None, cls.objects(email=email).collation(_ANY_CASE).first())
+
+    @classmethod
+    @bounded
+    def rename(cls, user_id: str, name: str) -> Self | None:
+        """Set the name; None where the account is gone."""
+        return cast(Self | None, cls.objects(id=object_id(user_id)).modify(set__name=name, new=True))
+
+    @classmethod
+    @bounded
+    def replace_password(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
+        """Put `new` where `old` still stands; None where somebody else was first."""
+        changes = {"set__password": new, "set__password_changed_at": clock.now()}
+        return cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
+
+    @classmethod
+    @bounded
+    def disable(cls, user_id: str) -> Self | None:
+        """Disable the account, once; None where it is gone or was disabled before."""
+        live = cls.objects(id=object_id(user_id), disabled_at=None)
+        return cast(Self | None, live.modify(set__disabled_at=clock.now(), new=True))
+
+
+@bounded
+def _insert(user: User) -> User:
+    return cast(User, user.save(force_insert=True))
+
+
+def _hash_password(_sender: type[User], document: User, **_: Any) -> None:
+    """Hash a new account's plain password before it is saved."""
+    given: Any = document.password
+    if isinstance(given, str) and not isinstance(given, PasswordHash):
+        document.password = passwords.hasher().hash(given)
+        document.password_changed_at = clock.now()
+
+
+def _mark_stored_hash(_sender: type[User], document: User, **_: Any) -> None:
+    """Tell a hash that came from the database from a string that a caller passed; no other text is a password."""
+    stored = document._data.get("password")
+    if not document._created and isinstance(stored, str):
+        document._data["password"] = PasswordHash(stored) if passwords.is_hash(stored) else None
+
+
+signals.pre_save.connect(_hash_password, sender=User)
+signals.post_init.connect(_mark_stored_hash, sender=User)

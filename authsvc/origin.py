@@ -1,0 +1,27 @@
+"""Who asks: set once for each request (or command), read wherever it has to be recorded."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from: textual IP address, User-Agent cut to 512 characters, request id."""
+
+    ip: str | None = None
+    user_agent: str | None = None
+    request_id: str = "-"
+
+
+_NOBODY = Origin()
+_origin: ContextVar[Origin] = ContextVar("origin", default=_NOBODY)
+
+
+def set_origin(origin: Origin) -> None:
+    """Name the origin of everything that follows in this context."""
+    _origin.set(origin)
+
+
+def current() -> Origin:
+    """Return the origin of the work at hand."""
+    return _origin.get()

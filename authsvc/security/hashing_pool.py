@@ -1,0 +1,95 @@
+"""Where passwords are hashed: beside the requests, never more at once than there are cores.
+
+bcrypt takes a core for a fifth of a second. In a gevent worker it would stop every other request for as long, so it
+runs in gevent's pool of native threads; elsewhere (command line, tests) a semaphore bounds the calling threads. Either
+way the waiting line is bounded by the wait it means: who would wait too long is told so at once (R93).
+"""
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Protocol, TypeVar
+
+from gevent.monkey import is_module_patched
+from gevent.threadpool import ThreadPool
+
+from authsvc.errors import HashingBusy
+
+T = TypeVar("T")
+
+_FIRST_GUESS = 0.25
+_WEIGHT = 0.2
+
+
+class _Runner(Protocol):
+    def __call__(self, job: Callable[[], T]) -> T: ...
+
+
+class HashingPool:
+    """Runs jobs, `size` at a time; refuses one that would have to wait longer than `max_wait` seconds.
+
+    One per worker process. `run` raises HashingBusy with the wait as `Retry-After`.
+    """
+
+    def __init__(self, size: int, max_wait: float) -> None:
+        self.size = size
+        self.max_wait = max_wait
+        self._seconds_per_job = _FIRST_GUESS
+        self._pending = 0
+        self._lock = threading.Lock()
+        self._runner: _Runner = _gevent_runner(size) if is_module_patched("threading") else _thread_runner(size)
+
+    def run(self, job: Callable[[], T]) -> T:
+        """Return what `job` returns, once its turn has come."""
+        with self._place_in_line():
+            return self._runner(self._timed(job))
+
+    def expected_wait(self) -> float:
+        """Return the seconds that a job coming now would wait before it starts."""
+        ahead = self._pending - self.size + 1
+        return max(0, ahead) * self._seconds_per_job / self.size
+
+    @contextmanager
+    def _place_in_line(self) -> Iterator[None]:
+        with self._lock:
+            wait = self.expected_wait()
+            if wait > self.max_wait:
+                raise HashingBusy(retry_after=math.ceil(wait))
+            self._pending += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pending -= 1
+
+    def _timed(self, job: Callable[[], T]) -> Callable[[], T]:
+        def timed() -> T:
+            start = perf_counter()
+            try:
+                return job()
+            finally:
+                self._seconds_per_job += _WEIGHT * (perf_counter() - start - self._seconds_per_job)
+
+        return timed
+
+
+def _thread_runner(size: int) -> _Runner:
+    turns = threading.BoundedSemaphore(size)
+
+    def run(job: Callable[[], T]) -> T:
+        with turns:
+            return job()
+
+    return run
+
+
+def _gevent_runner(size: int) -> _Runner:
+    # A pool called from native threads is not bounded by its size; patched threads are greenlets of one hub, so it is.
+    pool = ThreadPool(size)
+
+    def run(job: Callable[[], T]) -> T:
+        return pool.apply(job)  # type: ignore[no-any-return]
+
+    return run

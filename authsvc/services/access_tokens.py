@@ -1,0 +1,95 @@
+"""Personal access tokens: what a script shows in its owner's place, for the scopes it was given and nothing else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bson import ObjectId
+
+from authsvc import clock
+from authsvc.errors import NotFound, SessionEnded, TokenInvalid
+from authsvc.models.access_tokens import AccessToken
+from authsvc.models.users import User
+from authsvc.security import opaque_tokens
+from authsvc.services.callers import Caller
+from authsvc.services.paging import Page
+
+PREFIX = "asv_"
+
+_USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new token with its text: the only time that is known."""
+
+    document: AccessToken
+    text: str
+
+
+def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None) -> IssuedToken:
+    """Make a token of the caller's. Raises SessionEnded where the account was disabled or deleted meanwhile.
+
+    The user is read again once the token stands: whoever disables an account writes the user first and deletes its
+    tokens second, so that none is left behind.
+    """
+    now = clock.now()
+    text = opaque_tokens.generate(PREFIX)
+    document = AccessToken(
+        id=ObjectId(),
+        user=ObjectId(who.user_id),
+        name=name,
+        scopes=scopes,
+        digest=opaque_tokens.digest(text),
+        created_at=now,
+        expires_at=None if expires_in_days is None else now + timedelta(days=expires_in_days),
+    )
+    document.insert()
+    user = User.find(who.user_id)
+    if user is None or user.disabled_at is not None:
+        AccessToken.remove(document.id, who.user_id)
+        raise SessionEnded("account_deleted" if user is None else "account_disabled")
+    return IssuedToken(document, text)
+
+
+def authenticate(text: str) -> Caller:
+    """Return whom a token speaks for, by token and user as they are now, and note its use. Raises TokenInvalid."""
+    token, user = standing(text)
+    if _use_is_news(token):
+        AccessToken.touch(token.id, clock.now(), _USE_NOTED_EVERY)
+    return Caller(str(user.id), user.email, user.role, scopes=frozenset(token.scopes))
+
+
+def standing(text: str) -> tuple[AccessToken, User]:
+    """Return a token that is good and its user; looking at it is not using it. Raises TokenInvalid."""
+    if not opaque_tokens.is_well_formed(text, PREFIX):
+        raise TokenInvalid
+    token = AccessToken.find_by_digest(opaque_tokens.digest(text))
+    if token is None or (token.expires_at is not None and token.expires_at <= clock.now()):
+        raise TokenInvalid
+    user = User.find(str(token.user))
+    if user is None or user.disabled_at is not None:
+        raise TokenInvalid
+    return token, user
+
+
+def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
+    """Return a page of the caller's tokens, newest first; `cursor` is the `next` of the page before."""
+    return Page.of(
+        AccessToken.live(who.user_id, clock.now(), limit=limit + 1, before=cursor), limit, lambda token: token
+    )
+
+
+def revoke(who: Caller, token_id: str) -> None:
+    """Delete one of the caller's tokens. Raises NotFound for any other."""
+    if not AccessToken.remove(token_id, who.user_id):
+        raise NotFound
+
+
+def revoke_all(user_id: str) -> None:
+    """Delete all tokens of a user."""
+    AccessToken.remove_all(user_id)
+
+
+def _use_is_news(token: AccessToken) -> bool:
+    """Tell whether a use is worth a write: the time is kept to the minute."""
+    return token.last_used_at is None or clock.now() - token.last_used_at >= _USE_NOTED_EVERY

@@ -1,0 +1,73 @@
+"""The journeys: register, login, refresh, logout, each told with the nouns beside it."""
+
+from authsvc.errors import AccountDisabled, InvalidCredentials, SessionEnded, TokenInvalid
+from authsvc.models.users import User
+from authsvc.security import addresses
+from authsvc.services import passwords, sessions, tokens
+from authsvc.services.tokens import TokenPair
+
+_NO_ADDRESS = ""
+
+
+def register(name: str, email: str, password: str) -> TokenPair:
+    """Create an account and sign in. Raises ValidationFailed, EmailTaken, HashingBusy."""
+    passwords.check(password, email, name)
+    user = User.register(name, email, password)
+    return tokens.mint(sessions.open_session(user, ["pwd"]), user)
+
+
+def login(email: str, password: str) -> TokenPair:
+    """Sign in by password.
+
+    An unknown address, a wrong password and a disabled account's wrong password take the same work and give the same
+    answer (ASVS 6.3.8). Raises InvalidCredentials, AccountDisabled, HashingBusy.
+    """
+    user = passwords.verify(User.find_by_email(_canonical(email)), password)
+    if user is None:
+        raise InvalidCredentials
+    if user.disabled_at is not None:
+        raise AccountDisabled
+    return tokens.mint(sessions.open_session(user, ["pwd"]), user)
+
+
+def refresh(refresh_token: str) -> TokenPair:
+    """Exchange a refresh token for a new pair. Raises TokenInvalid, SessionEnded."""
+    claims = tokens.read_refresh(refresh_token)
+    session = sessions.rotate(claims["sid"], claims["generation"])
+    user = User.find(str(session.user))
+    if user is None or user.disabled_at is not None:
+        reason = "account_deleted" if user is None else "account_disabled"
+        sessions.end(str(session.id), reason)
+        raise SessionEnded(reason)
+    return tokens.mint(session, user)
+
+
+def logout(*, access_token: str | None, refresh_token: str | None) -> None:
+    """End the session that the token names, whatever its age; the access token decides where both are there.
+
+    Raises TokenInvalid.
+    """
+    if access_token is not None:
+        claims = tokens.read_access_even_expired(access_token)
+    elif refresh_token is not None:
+        claims = tokens.read_refresh(refresh_token, even_expired=True)
+    else:
+        raise TokenInvalid
+    sessions.end(claims["sid"])
+
+
+def replace_session(refresh_token: str) -> None:
+    """End the session of a refresh token that a new sign-in replaces; one that is no good is nobody's."""
+    try:
+        claims = tokens.read_refresh(refresh_token, even_expired=True)
+    except TokenInvalid:
+        return
+    sessions.end(claims["sid"], "replaced")
+
+
+def _canonical(email: str) -> str:
+    """Return the canonical address, or one that no account has: it is looked up all the same."""
+    try:
+        return addresses.canonical(email)
+    except addresses.NotAnAddress:
+        return _NO_ADDRESS

@@ -1,0 +1,97 @@
+"""Whether the service can serve: what it needs before the first request, and what it misses now."""
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import cast
+
+from flask import Flask, current_app
+
+from authsvc import logs
+from authsvc.models import readiness
+from authsvc.models.unavailable import DATABASE_ERRORS
+from authsvc.security.envelope import SealBroken
+from authsvc.services import signing_keys
+
+_EXTENSION = "authsvc.readiness"
+_CANT_READ_KEYS: tuple[type[Exception], ...] = (SealBroken, *DATABASE_ERRORS)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that keeps the service from serving."""
+
+    component: str
+    detail: str
+
+
+@dataclass(slots=True)
+class _State:
+    prepared: threading.Event = field(default_factory=threading.Event)
+    reason: Reason = Reason("startup", "The service is starting.")
+
+
+def init_app(app: Flask) -> None:
+    """Mark the application as not prepared yet."""
+    app.extensions[_EXTENSION] = _State()
+
+
+def is_prepared() -> bool:
+    """Tell whether indexes and keys have been seen to be there since this process started."""
+    return _state().prepared.is_set()
+
+
+def wait_until_prepared(seconds: float) -> bool:
+    """Wait until indexes and keys have been seen, at most so long; tell whether they have."""
+    return _state().prepared.wait(seconds)
+
+
+def prepare() -> bool:
+    """Ensure indexes and signing keys; tell whether they are there. To be called until they are."""
+    state = _state()
+    try:
+        readiness.ping()
+        readiness.ensure_indexes()
+        signing_keys.reload()
+    except SealBroken:
+        advice = "SECRET_KEY does not open the signing keys; put the former one into SECRET_KEY_FALLBACKS."
+        _not_yet(state, Reason("signing_keys", advice), logging.ERROR)
+    except readiness.IndexBlocked as error:
+        _not_yet(state, Reason("indexes", f"Duplicates in {error} keep a unique index from being made."), logging.ERROR)
+    except DATABASE_ERRORS as error:
+        _not_yet(state, Reason("database", "The database does not answer."), logging.WARNING, error)
+    else:
+        state.prepared.set()
+    return state.prepared.is_set()
+
+
+def follow_key_ring() -> None:
+    """Read the key ring again; where that fails the last reading stands."""
+    try:
+        signing_keys.reload()
+    except _CANT_READ_KEYS as error:
+        _log.warning("key_ring.not_read %s", logs.where(error))
+
+
+def missing() -> list[Reason]:
+    """Return what the service misses right now; nothing means it is ready."""
+    state = _state()
+    if not state.prepared.is_set():
+        return [state.reason]
+    try:
+        readiness.ping()
+        lost = readiness.missing_indexes()
+    except DATABASE_ERRORS:
+        return [Reason("database", "The database does not answer.")]
+    return [Reason("indexes", f"The index {name} is missing; restart to create it.") for name in lost]
+
+
+def _not_yet(state: _State, reason: Reason, level: int, error: Exception | None = None) -> None:
+    if state.reason != reason:
+        _log.log(level, "not_ready %s: %s%s", reason.component, reason.detail, f" {logs.where(error)}" if error else "")
+    state.reason = reason
+
+
+def _state() -> _State:
+    return cast(_State, current_app.extensions[_EXTENSION])

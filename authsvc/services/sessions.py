@@ -1,0 +1,176 @@
+"""Sessions: opening one, refreshing it, ending it, and telling whether it still stands."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+from flask import current_app
+
+from authsvc import clock, origin
+from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid
+from authsvc.models.sessions import Session
+from authsvc.models.users import User
+from authsvc.services.callers import Caller
+from authsvc.services.paging import Page
+
+MAX_LIVE = 100
+_log = logging.getLogger(__name__)
+
+
+def open_session(user: User, methods: list[str]) -> Session:
+    """Sign a user in by `methods` (RFC 8176 values): at most 100 live sessions, the oldest ends.
+
+    The user is read again once the session stands: whoever changes an account writes the user first and ends the
+    sessions second, so a sign-in in flight can't outlive the change. Raises InvalidCredentials.
+    """
+    now = clock.now()
+    asked = origin.current()
+    session = Session(
+        id=ObjectId(),
+        user=user.id,
+        role=user.role,
+        email=user.email,
+        methods=methods,
+        auth_time=now,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + _max_life(),
+        ip=asked.ip,
+        user_agent=asked.user_agent,
+    )
+    session.insert()
+    reason = _changed(user, User.find(str(user.id)))
+    if reason is not None:
+        Session.end(session.id, reason, now)
+        raise InvalidCredentials
+    for surplus in Session.beyond(str(user.id), now, _idle(), MAX_LIVE):
+        Session.end(surplus, "replaced", now)
+    return session
+
+
+def rotate(session_id: str, generation: int) -> Session:
+    """Advance a session by one generation and return it.
+
+    Of several who show the same refresh token one advances it; the others, within the grace time, get the session as
+    it stands. An older token, or a later hour, is taken for theft and ends the session (RFC 9700 4.14.2).
+    Raises TokenInvalid, SessionEnded.
+    """
+    now = clock.now()
+    rotated = Session.rotate(session_id, generation, now, _idle())
+    if rotated is not None:
+        return rotated
+    session = Session.find(session_id)
+    if session is None:
+        raise TokenInvalid
+    if session.ended_at is not None:
+        raise SessionEnded(session.end_reason or "admin")
+    if _is_over(session.expires_at, session.last_used_at, now):
+        raise SessionEnded("expired")
+    if session.generation == generation + 1 and _within_grace(session.rotated_at, now):
+        return session
+    if Session.end(session_id, "token_reuse", now):
+        _log.warning("session.ended reason=token_reuse session=%s user=%s", session_id, session.user)
+    raise SessionEnded("token_reuse")
+
+
+def caller(_header: Any, claims: Mapping[str, Any]) -> Caller:
+    """Return whom a verified access token speaks for, by its session as it stands (a `user_lookup_loader`).
+
+    Raises TokenInvalid, SessionEnded.
+    """
+    standing = _standing(claims)
+    return Caller(claims["sub"], standing["email"], standing["role"], claims["sid"], standing["authTime"])
+
+
+def refreshable(claims: Mapping[str, Any]) -> Caller:
+    """Return whom a verified refresh token speaks for, if it could be exchanged now; looking at it exchanges nothing.
+
+    Raises TokenInvalid, SessionEnded.
+    """
+    standing = _standing(claims)
+    age = standing["generation"] - claims["generation"]
+    if age != 0 and not (age == 1 and _within_grace(standing.get("rotatedAt"), clock.now())):
+        raise TokenInvalid
+    return Caller(claims["sub"], standing["email"], standing["role"], claims["sid"], standing["authTime"])
+
+
+def end(session_id: str, reason: str = "logout") -> None:
+    """End a session; one that has ended already stays as it is."""
+    Session.end(session_id, reason, clock.now())
+
+
+def end_own(who: Caller, session_id: str) -> bool:
+    """End one of the caller's live sessions; tell whether it is the one that asks. Raises NotFound for any other."""
+    if not Session.end(session_id, "logout", clock.now(), owner=who.user_id):
+        raise NotFound
+    return session_id.lower() == who.session_id
+
+
+def end_others(who: Caller) -> None:
+    """End all the caller's sessions but the one that asks."""
+    Session.end_all(who.user_id, "logout_others", clock.now(), but=who.session_id)
+
+
+def end_all(user_id: str, reason: str) -> None:
+    """End all sessions of a user."""
+    Session.end_all(user_id, reason, clock.now())
+
+
+def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
+    """Return a page of the caller's live sessions, newest first; `cursor` is the `next` of the page before."""
+    now, idle = clock.now(), _idle()
+    found = Session.live(who.user_id, now, idle, limit=limit + 1, before=cursor)
+    return Page.of(found, limit, lambda session: _described(session, who, idle))
+
+
+def _standing(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the session that verified claims name, as it stands. Raises TokenInvalid, SessionEnded."""
+    standing = Session.standing(claims["sid"])
+    if standing is None or str(standing["user"]) != claims["sub"]:
+        raise TokenInvalid
+    if standing.get("endedAt") is not None:
+        raise SessionEnded(standing["endReason"])
+    if _is_over(standing["expiresAt"], standing["lastUsedAt"], clock.now()):
+        raise SessionEnded("expired")
+    return standing
+
+
+def _described(session: Session, who: Caller, idle: timedelta) -> dict[str, Any]:
+    return {
+        "id": str(session.id),
+        "current": str(session.id) == who.session_id,
+        "created_at": session.created_at,
+        "last_used_at": session.last_used_at,
+        "expires_at": min(session.expires_at, session.last_used_at + idle),
+        "ip": session.ip,
+        "user_agent": session.user_agent,
+        "methods": session.methods,
+    }
+
+
+def _changed(verified: User, now: User | None) -> str | None:
+    if now is None:
+        return "account_deleted"
+    if now.disabled_at is not None:
+        return "account_disabled"
+    return None if now.password == verified.password else "password_changed"
+
+
+def _is_over(expires_at: datetime, last_used_at: datetime, now: datetime) -> bool:
+    return now >= expires_at or now >= last_used_at + _idle()
+
+
+def _idle() -> timedelta:
+    return timedelta(seconds=current_app.config["SESSION_IDLE_TTL"])
+
+
+def _max_life() -> timedelta:
+    return timedelta(seconds=current_app.config["SESSION_MAX_TTL"])
+
+
+def _within_grace(rotated_at: datetime | None, now: datetime) -> bool:
+    """Tell whether a session was just rotated; another machine's clock, or a faster request, may be ahead of ours."""
+    grace = timedelta(seconds=current_app.config["REFRESH_REUSE_GRACE"])
+    return bool(grace) and rotated_at is not None and now - rotated_at < grace

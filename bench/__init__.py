@@ -1,0 +1,1 @@
+"""Load, printed as ratios taken in one run: `make bench`."""

@@ -1,0 +1,145 @@
+"""Which paths, methods and queries there are. D7, R48, R74, R80, R87, R88, R91."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.accounts import Database
+from tests.conftest import Person, problem
+from tests.wire import needs_login, routes
+
+QUERIES = ["x=1", "access_token=abc", "email[$ne]=1", "_id[$oid]=1", "__raw__=1", "email__ne=1", "$where=1", "=1", "x"]
+
+
+class TestQuery:
+    @pytest.mark.parametrize("query", QUERIES)
+    def test_an_unknown_parameter_is_refused_on_every_route(self, app: Flask, alice: Person, query: str):
+        """D7, R91; the guard comes first, so nobody learns a route's parameters without a token."""
+        for method, path in routes(app):
+            url = f"{path}?{query}"
+            if needs_login(app, method, path):
+                problem(alice.client.open(url, method=method), 401, "token_missing")
+            answer = alice.client.open(url, method=method, headers=alice.headers)
+            document = problem(answer, 422, "validation_failed")
+            name = query.partition("=")[0]
+            assert (name, "unknown_field") in [(error["parameter"], error["code"]) for error in document["errors"]]
+            assert alice.home().status_code == 200
+
+    def test_the_guard_comes_first(self, alice: Person):
+        """R48: no token in the URL counts, and none is needed to be told so."""
+        token = alice.tokens["accessToken"]
+        for name in ("access_token", "jwt", "token", "Authorization"):
+            problem(alice.client.get(f"/?{name}={token}"), 401, "token_missing")
+
+    def test_a_token_in_the_body_does_not_count(self, alice: Person):
+        """R48, D5"""
+        token = alice.tokens["accessToken"]
+        for body in ({"access_token": token}, [1], "x", {"token": token}):
+            problem(alice.client.get("/", json=body), 401, "token_missing")
+            problem(alice.client.patch("/auth/me", json=body), 401, "token_missing")
+
+    def test_a_declared_parameter_may_stand_once(self, alice: Person):
+        for url in ("/auth/sessions?limit=1&limit=2", "/auth/sessions?cursor=&cursor="):
+            document = problem(alice.client.get(url, headers=alice.headers), 422, "validation_failed")
+            assert document["errors"][0]["code"] == "not_allowed"
+        problem(
+            alice.client.delete("/auth/sessions?scope=all&scope=all", headers=alice.headers), 422, "validation_failed"
+        )
+        assert alice.home().status_code == 200
+
+    @pytest.mark.parametrize("query", ["%ff=1", "x=%ff", "%00", "%", "%zz", "&&&", "a" * 3000, "x=1;y=2"])
+    def test_a_malformed_query_is_no_fault_of_ours(self, app: Flask, alice: Person, query: str):
+        for method, path in routes(app):
+            assert alice.client.open(f"{path}?{query}", method=method, headers=alice.headers).status_code < 500
+
+
+class TestMethod:
+    @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "FOO", "PROPFIND", "PUT"])
+    def test_an_unknown_method_is_refused_on_every_route(self, app: Flask, alice: Person, method: str):
+        """R91"""
+        for path in sorted({path for _, path in routes(app)}):
+            answer = alice.client.open(path, method=method, headers=alice.headers)
+            problem(answer, 405, "method_not_allowed")
+            allowed = set(answer.headers["Allow"].split(", "))
+            assert {shown for shown, found in routes(app) if found == path} <= allowed
+
+    @pytest.mark.parametrize(
+        "header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-Method"]
+    )
+    def test_a_header_does_not_change_the_method(self, alice: Person, header: str):
+        """R87"""
+        problem(
+            alice.client.post("/auth/me", json={"name": "B"}, headers={**alice.headers, header: "PATCH"}),
+            405,
+            "method_not_allowed",
+        )
+        assert alice.client.get("/auth/me", headers={**alice.headers, header: "DELETE"}).status_code == 200
+
+    def test_no_state_is_changed_by_reading(self, app: Flask, alice: Person, mongo: Database):
+        """R74"""
+        before = list(mongo.sessions.find()), list(mongo.users.find())
+        for method in ("GET", "HEAD"):
+            for path in sorted({path for _, path in routes(app)}):
+                assert alice.client.open(path, method=method, headers=alice.headers).status_code < 500
+        assert (list(mongo.sessions.find()), list(mongo.users.find())) == before
+
+
+class TestPath:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/nope",
+            "/auth",
+            "/auth/",
+            "/auth/login/",
+            "/auth//login",
+            "//auth/login",
+            "/AUTH/login",
+            "/auth/Login",
+            "/auth/login;x",
+            "/auth/login%00",
+            "/auth/login%0a",
+            "/auth/%2e%2e/auth/me",
+            "/auth/me/..",
+            "/auth/..;/auth/me",
+            "/auth/sessions/",
+            "/auth/sessions/a/b",
+            "/problems",
+            "/problems/",
+            "/problems/nope",
+            "/problems/session_ended/x",
+            "/problems/<script>alert(1)</script>",
+            "/problems/%ff",
+            "/static/style.css",
+            "/.git/config",
+            "/.env",
+            "/%ff%fe",
+            "/\u2603",
+            "/" + "x" * 4000,
+        ],
+        ids=lambda path: ascii(path)[:40],
+    )
+    def test_an_unknown_path_is_told_so(self, alice: Person, path: str):
+        """R87, R91: nothing is redirected, nothing normalised."""
+        for shown in ({}, alice.headers):
+            answer = alice.client.get(path, headers=shown)
+            problem(answer, 404, "not_found")
+            assert "<script" not in answer.text
+            assert "Location" not in answer.headers
+
+    @pytest.mark.parametrize(
+        "session_id", ["nope", "f" * 24, "f" * 23, "f" * 25, "{'$ne': null}", "%00", "%ff", "é", "f" * 12]
+    )
+    def test_an_id_that_nobody_has_is_told_so(self, alice: Person, session_id: str):
+        """R88"""
+        answer = alice.client.delete(f"/auth/sessions/{session_id}", headers=alice.headers)
+        problem(answer, 404, "not_found")
+        assert alice.home().status_code == 200
+
+    def test_a_strange_host_is_no_fault_of_ours(self, client: FlaskClient):
+        """R80"""
+        for host in ("", "evil.example", "a b", "[::1", "a:99999", "x" * 300, "<script>", "\u2603", "a,b", "a/b", "@"):
+            for path in ("/healthz", "/docs", "/openapi.json", "/auth/login", "/nope"):
+                answer = client.get(path, environ_overrides={"HTTP_HOST": host.encode().decode("latin-1")})
+                assert answer.status_code < 500
+                assert "evil" not in answer.text

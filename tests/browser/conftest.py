@@ -1,0 +1,113 @@
+"""A real Chromium, pages of several origins, and a running service."""
+
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import PASSWORD
+from tests.support.service import Service, Visitor, free_port
+
+
+class _BlankPage(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>A page</title>")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="session")
+def pages() -> Iterator[dict[str, int]]:
+    """Return the ports of two web servers: the pages of one are listed, those of the other are not."""
+    servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), _BlankPage) for name in ("listed", "strange")}
+    for server in servers.values():
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield {name: server.server_port for name, server in servers.items()}
+    for server in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def service(app: Flask, settings: dict[str, str], pages: dict[str, int]) -> Iterator[Service]:
+    """Return a running service that lists one origin, on localhost and on 127.0.0.1."""
+    origins = f"http://localhost:{pages['listed']},http://127.0.0.1:{pages['listed']}"
+    port = free_port()
+    running = Service(
+        **{**settings, "PUBLIC_URL": f"http://localhost:{port}", "CORS_ORIGINS": origins, "WEB_CONCURRENCY": 1}
+    )
+    with running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program, "these tests need Chromium (Debian: apt-get install chromium)"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, pages: dict[str, int], service: Service) -> Iterator[Callable[..., Page]]:
+    """Return what opens a page, of the listed or the strange origin, in one browser window after the other."""
+    context = browser.new_context()
+
+    def show(kind: str, host: str = "localhost") -> Page:
+        page = context.new_page()
+        page.goto(f"http://{host}:{pages[kind]}/")
+        return page
+
+    yield show
+    context.close()
+
+
+@pytest.fixture
+def account(service: Service, clean: None) -> dict[str, str]:
+    """Return somebody's credentials."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    assert Visitor(service.url).register(email, PASSWORD).status_code == 201
+    return {"email": email, "password": PASSWORD}
+
+
+FETCH = """async ({url, method, body, headers, mode, credentials}) => {
+  try {
+    const answer = await fetch(url, {method, mode, credentials, headers, body});
+    const text = await answer.text();
+    return {status: answer.status, type: answer.type, body: text ? JSON.parse(text) : null,
+            requestId: answer.headers.get("X-Request-ID"), retry: answer.headers.get("Retry-After"),
+            challenge: answer.headers.get("WWW-Authenticate")};
+  } catch (error) { return {failed: String(error)}; }
+}"""
+
+
+@pytest.fixture
+def fetch(service: Service) -> Callable[..., dict[str, Any]]:
+    """Return what makes a page call the service, as its script would."""
+
+    def call(page: Page, method: str, path: str, body: str | None = None, **options: Any) -> dict[str, Any]:
+        asked = {
+            "url": f"http://{options.pop('host', 'localhost')}:{service.port}{path}",
+            "method": method,
+            "body": body,
+            "headers": {} if body is None else {"Content-Type": "application/json"},
+            "mode": "cors",
+            "credentials": "include",
+            **options,
+        }
+        return dict(page.evaluate(FETCH, asked))
+
+    return call

@@ -1,0 +1,75 @@
+"""A real gunicorn with two workers, and a network to its database that can be told to fail."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from pymongo.database import Database as MongoDatabase
+
+from tests.support.fault_proxy import FaultProxy
+from tests.support.service import Service, Visitor
+from tests.support.verdict import faults_in
+
+
+@pytest.fixture
+def served(clean: None, mongo: MongoDatabase[dict[str, Any]]) -> MongoDatabase[dict[str, Any]]:
+    """Return the database that all share, empty: the running services, and `app`, which is the operator beside them."""
+    return mongo
+
+
+@pytest.fixture(scope="session")
+def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
+    """Return a running service with a grace time."""
+    with Service(**{**settings, "WEB_CONCURRENCY": 2}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def strict_service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
+    """Return a running service without a grace time."""
+    with Service(**{**settings, "WEB_CONCURRENCY": 2, "REFRESH_REUSE_GRACE": 0}) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(settings: dict[str, str]) -> Iterator[FaultProxy]:
+    """Return a healthy network to the database."""
+    with FaultProxy(urlsplit(settings["MONGODB_URI"]).port or 0) as network:
+        yield network
+
+
+@pytest.fixture
+def behind_proxy(
+    proxy: FaultProxy, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+) -> Iterator[Service]:
+    """Return a running service whose database is behind that network."""
+    with Service(**{**settings, "WEB_CONCURRENCY": 2, "MONGODB_URI": through(proxy, settings)}) as running:
+        yield running
+        proxy.heal()
+
+
+def through(proxy: FaultProxy, settings: dict[str, str]) -> str:
+    """Return the URI of the database behind a network."""
+    return f"mongodb://127.0.0.1:{proxy.port}{urlsplit(settings['MONGODB_URI']).path}?directConnection=true"
+
+
+@pytest.fixture
+def visitor(service: Service) -> Visitor:
+    """Return a client of the service."""
+    return Visitor(service.url)
+
+
+@pytest.fixture
+def email() -> str:
+    """Return an address that nobody has."""
+    return f"{secrets.token_hex(6)}@example.com"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_broken(served: MongoDatabase[dict[str, Any]]) -> Iterator[None]:
+    """Check after each test that the database is as it should be."""
+    yield
+    assert faults_in(served) == []

@@ -1,0 +1,244 @@
+"""What clients see, and what is true afterwards, when the database fails (F1-F3, F15, F16, F19)."""
+
+import contextlib
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database as MongoDatabase
+from requests import RequestException, Response
+
+from authsvc.embedded import Database
+from tests.conftest import PASSWORD
+from tests.faults.conftest import through
+from tests.support.fault_proxy import FaultProxy
+from tests.support.races import ROUNDS, eventually, race
+from tests.support.service import Service, Visitor
+from tests.support.verdict import faults_in
+
+pytestmark = pytest.mark.race
+
+STEP_LIMIT = 5.0
+REQUEST_LIMIT = 10.0
+
+
+def unavailable(answer: Response) -> None:
+    """Assert that nothing was decided: 503 as a problem, with a time to come back."""
+    assert answer.status_code == 503, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] in ("database_unavailable", "not_ready")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def timed(call: Callable[[], Response]) -> tuple[Response, float]:
+    """Return an answer and the seconds it took."""
+    begin = time.monotonic()
+    return call(), time.monotonic() - begin
+
+
+def calls(visitor: Visitor, email: str, tokens: dict[str, Any]) -> dict[str, Callable[[], Response]]:
+    """Return one call of each kind that needs the database."""
+    return {
+        "register": lambda: visitor.register(f"{secrets.token_hex(6)}@example.com"),
+        "login": lambda: visitor.login(email),
+        "refresh": lambda: visitor.refresh(tokens["refreshToken"]),
+        "home": lambda: visitor.home(tokens["accessToken"]),
+        "logout": lambda: visitor.logout(tokens["accessToken"]),
+    }
+
+
+class TestDownAtStart:
+    def test_it_waits_says_so_and_needs_no_restart(self, proxy: FaultProxy, settings: dict[str, str]) -> None:
+        """F1: indexes are there before the first registration is taken."""
+        name = f"authsvc_late_{secrets.token_hex(4)}"
+        uri = through(proxy, {**settings, "MONGODB_URI": f"mongodb://127.0.0.1:1/{name}"})
+        proxy.refuse()
+        service = Service(**{**settings, "MONGODB_URI": uri}).start(ready=False)
+        try:
+            visitor = Visitor(service.url)
+            eventually(lambda: visitor.request("GET", "/healthz").status_code == 200)
+            answer, seconds = timed(lambda: visitor.request("GET", "/readyz"))
+            assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+            assert answer.json()["reasons"][0]["component"] in ("database", "startup")
+            assert seconds < STEP_LIMIT
+            answer, seconds = timed(lambda: visitor.register("first@example.com"))
+            unavailable(answer)
+            assert seconds < STEP_LIMIT
+            assert visitor.request("GET", "/problems/not_ready").status_code == 200
+            proxy.heal()
+            eventually(lambda: visitor.register("first@example.com").status_code == 201)
+            with MongoClient[dict[str, Any]](settings["MONGODB_URI"]) as client:
+                assert faults_in(client[name]) == []
+                client.drop_database(name)
+        finally:
+            service.stop()
+
+
+class TestDiesWhileServing:
+    @pytest.mark.parametrize("fault", ["refuse", "blackhole"])
+    def test_every_route_answers_503_in_time_and_recovers(
+        self, behind_proxy: Service, proxy: FaultProxy, email: str, fault: str
+    ) -> None:
+        """F2, F16, R68: never 500, never 401, never 200; afterwards twenty in a row are well."""
+        visitor = Visitor(behind_proxy.url)
+        tokens = visitor.register(email).json()
+        getattr(proxy, fault)()
+        tries = calls(visitor, email, tokens)
+        for name, (answer, seconds) in zip(
+            tries, race(*[partial(timed, call) for call in tries.values()]), strict=True
+        ):
+            unavailable(answer)
+            assert seconds < STEP_LIMIT, name
+        assert visitor.request("GET", "/healthz").status_code == 200
+        ready, seconds = timed(lambda: visitor.request("GET", "/readyz"))
+        assert ready.json()["reasons"][0]["component"] == "database"
+        assert seconds < STEP_LIMIT
+        proxy.heal()
+        eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
+        well = [visitor.home(tokens["accessToken"]) for _ in range(20)]
+        assert [answer.status_code for answer in well] == [200] * 20, behind_proxy.log()
+        assert visitor.refresh(tokens["refreshToken"]).status_code == 200
+
+    def test_a_request_in_the_middle_is_503(self, behind_proxy: Service, proxy: FaultProxy, email: str) -> None:
+        """F2: the connection dies under a request; the driver or the client tries again."""
+        visitor = Visitor(behind_proxy.url)
+        tokens = visitor.register(email).json()
+        for _ in range(ROUNDS):
+            proxy.cut()
+            answer = visitor.home(tokens["accessToken"])
+            assert answer.status_code in (200, 503), answer.text
+        eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
+
+
+class TestSlow:
+    @pytest.mark.parametrize("delay", [0.5, 2.0, 10.0])
+    def test_every_request_ends_within_its_deadline(
+        self, behind_proxy: Service, proxy: FaultProxy, email: str, delay: float
+    ) -> None:
+        """F15, C5: 200 or 503 within ten seconds, and well again at once."""
+        visitor = Visitor(behind_proxy.url)
+        tokens = visitor.register(email).json()
+        proxy.delay(delay)
+        tries = calls(visitor, email, tokens)
+        for answer, seconds in race(*(partial(timed, tries[name]) for name in ("login", "home"))):
+            assert answer.status_code in (200, 503), answer.text
+            assert seconds < REQUEST_LIMIT
+        proxy.heal()
+        eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
+        assert visitor.login(email).status_code == 200
+
+
+class TestAnswerLostAfterCommit:
+    """F3: the database did it, and nobody heard."""
+
+    def test_a_registration_can_be_repeated(self, behind_proxy: Service, proxy: FaultProxy) -> None:
+        """F24: the retry says that the address is taken, and the first password signs in."""
+        visitor = Visitor(behind_proxy.url)
+        for turn in range(ROUNDS):
+            email = f"{secrets.token_hex(6)}@example.com"
+            proxy.swallow_reply_to("insert")
+            first = visitor.register(email)
+            assert proxy.swallowed
+            assert first.status_code in (201, 409, 503), first.text
+            retried = visitor.register(email, f"{PASSWORD} {turn}")
+            assert retried.status_code == 409
+            assert visitor.login(email).status_code == 200
+            assert visitor.login(email, f"{PASSWORD} {turn}").status_code == 401
+
+    def test_a_refresh_can_be_repeated(
+        self, behind_proxy: Service, proxy: FaultProxy, served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """Within the grace time the old token gets the generation that stands, once."""
+        visitor = Visitor(behind_proxy.url)
+        for _ in range(ROUNDS):
+            tokens = visitor.register(f"{secrets.token_hex(6)}@example.com").json()
+            proxy.swallow_reply_to("findAndModify")
+            first = visitor.refresh(tokens["refreshToken"])
+            assert proxy.swallowed
+            assert first.status_code in (200, 503), first.text
+            again = visitor.refresh(tokens["refreshToken"])
+            assert again.status_code == 200, again.text
+            assert visitor.home(again.json()["accessToken"]).status_code == 200
+            session = served.sessions.find_one({"user": served.users.find_one(sort=[("_id", -1)])["_id"]})
+            assert session is not None
+            assert session["generation"] == 2
+
+    def test_a_logout_that_was_not_heard_is_not_acknowledged(
+        self, behind_proxy: Service, proxy: FaultProxy, email: str
+    ) -> None:
+        visitor = Visitor(behind_proxy.url)
+        tokens = visitor.register(email).json()
+        proxy.swallow_reply_to("findAndModify")
+        assert visitor.logout(tokens["accessToken"]).status_code in (204, 503)
+        assert visitor.home(tokens["accessToken"]).json()["reason"] == "logout"
+
+
+class TestKilled:
+    def test_nothing_acknowledged_is_lost(self, tmp_path: Path, settings: dict[str, str]) -> None:
+        """F19, C1, C3: kill -9 of the database right after each acknowledgement."""
+        database = Database(tmp_path / "mongodb")
+        database.start()
+        try:
+            with Service(**{**settings, "MONGODB_URI": database.uri, "WEB_CONCURRENCY": 1}) as service:
+                visitor = Visitor(service.url)
+                for turn in range(max(3, ROUNDS // 3)):
+                    email = f"{secrets.token_hex(6)}@example.com"
+                    tokens = visitor.register(email).json()
+                    if turn % 2:
+                        assert visitor.logout(tokens["accessToken"]).status_code == 204
+                    database.kill()
+                    unavailable(visitor.login(email))
+                    database.start(database.port)
+                    eventually(lambda email=email: visitor.login(email).status_code == 200)
+                    answer = visitor.home(tokens["accessToken"])
+                    assert answer.json() == {"message": "It works!"} if turn % 2 == 0 else answer.status_code == 401
+                with MongoClient[dict[str, Any]](database.uri) as client:
+                    assert faults_in(client.get_default_database()) == []
+        finally:
+            database.stop()
+
+
+class TestKilledWorker:
+    """F4: kill -9 of a worker at a random moment of a request; the service goes on."""
+
+    @pytest.mark.parametrize("route", ["register", "login", "refresh"])
+    def test_the_client_can_always_go_on(
+        self, settings: dict[str, str], served: MongoDatabase[dict[str, Any]], route: str
+    ) -> None:
+        with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as service:
+            visitor = Visitor(service.url)
+            for turn in range(max(4, ROUNDS // 3)):
+                email = f"{secrets.token_hex(6)}@example.com"
+                tokens = visitor.register(email).json() if route != "register" else {}
+                act = {
+                    "register": lambda email=email: visitor.register(email),
+                    "login": lambda email=email: visitor.login(email),
+                    "refresh": lambda tokens=tokens: visitor.refresh(tokens["refreshToken"]),
+                }[route]
+                kill_while(service, act, 0.003 * (turn % 12))
+                if route == "register" and visitor.register(email).status_code not in (201, 409):
+                    pytest.fail("neither there nor free")
+                assert visitor.login(email).status_code == 200
+                assert served.users.count_documents({"email": email}) == 1
+                if route == "refresh":
+                    assert visitor.refresh(tokens["refreshToken"]).status_code == 200
+
+
+def kill_while(service: Service, act: Callable[[], Any], delay: float) -> None:
+    """Kill both workers `delay` seconds into a request, and wait until they have been replaced."""
+    from_before = service.workers()
+    with ThreadPoolExecutor(1) as pool:
+        request = pool.submit(act)
+        time.sleep(delay)
+        for worker in from_before:
+            worker.send_signal(signal.SIGKILL)
+        with contextlib.suppress(RequestException):
+            request.result()
+    service.wait_ready()

@@ -1,0 +1,254 @@
+"""Starting, stopping, and whole-tree crashes, as an operator meets them (F4, F12, F13, F14, F19, D3)."""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.api.forging import header_of
+from tests.conftest import PASSWORD
+from tests.support.races import ROUNDS, eventually
+from tests.support.service import ROOT, Service, Visitor
+
+pytestmark = pytest.mark.race
+
+SHIPPED = ("authsvc", "config.py", "wsgi.py", "gunicorn.conf.py")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a copy of what is deployed, with an `instance/` of its own."""
+    for name in SHIPPED:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def development(clone: Path) -> Iterator[Service]:
+    """Return a service as `make run` starts it: embedded database, settings of development."""
+    environ = {name: os.environ.pop(name) for name in ("MONGODB_URI", "SECRET_KEY") if name in os.environ}
+    service = Service(cwd=clone, APP_ENV="development")
+    yield service
+    service.stop()
+    os.environ.update(environ)
+
+
+class TestMakeRun:
+    def test_accounts_and_sessions_outlive_a_restart(self, development: Service) -> None:
+        """R64: and so does a logout."""
+        visitor = Visitor(development.start().url)
+        kept = visitor.register("kept@example.com").json()
+        ended = visitor.register("ended@example.com").json()
+        visitor.logout(ended["accessToken"])
+        development.signal(signal.SIGINT)
+        assert development.wait() == 0
+        assert children_of(development) == []
+        development.start()
+        assert visitor.home(kept["accessToken"]).status_code == 200
+        assert visitor.refresh(kept["refreshToken"]).status_code == 200
+        assert visitor.home(ended["accessToken"]).json()["reason"] == "logout"
+
+    def test_after_kill_9_of_the_whole_tree_it_starts_at_once_and_has_everything(self, development: Service) -> None:
+        """F4, F19: and says nothing alarming."""
+        visitor = Visitor(development.start().url)
+        for turn in range(3):
+            tokens = visitor.register(f"crash-{turn}@example.com").json()
+            development.kill_tree()
+            development.start()
+            assert visitor.home(tokens["accessToken"]).status_code == 200
+            assert visitor.login(f"crash-{turn}@example.com").status_code == 200
+        for alarm in ("Traceback", "ERROR", "WARNING", "CRITICAL"):
+            assert alarm not in development.log()
+
+    def test_after_kill_9_of_the_master_alone_it_starts_again(self, development: Service) -> None:
+        visitor = Visitor(development.start().url)
+        tokens = visitor.register("orphan@example.com").json()
+        development.signal(signal.SIGKILL)
+        development.wait()
+        eventually_starts(development)
+        assert visitor.home(tokens["accessToken"]).status_code == 200
+
+    def test_a_second_one_beside_it_says_so_plainly(self, development: Service, clone: Path) -> None:
+        development.start()
+        environ = {**os.environ, "APP_ENV": "development", "PORT": "1"}
+        second = subprocess.run(
+            [sys.executable, "-m", "gunicorn"], cwd=clone, env=environ, capture_output=True, text=True, timeout=30
+        )
+        assert second.returncode != 0
+        assert "already running" in second.stderr
+        assert f"pid {development.master().pid}" in second.stderr
+        assert second.stderr.count("\n") == 1
+        assert requests.get(f"{development.url}/readyz", timeout=5).status_code == 200
+
+    def test_a_database_that_dies_is_started_again(self, development: Service) -> None:
+        visitor = Visitor(development.start().url)
+        tokens = visitor.register("again@example.com").json()
+        for child in development.master().children():
+            if "secantus" in " ".join(child.cmdline()):
+                child.kill()
+        eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
+
+    def test_a_reload_keeps_the_database_and_refuses_nobody(self, development: Service) -> None:
+        """F13: SIGHUP under load."""
+        visitor = Visitor(development.start().url)
+        tokens = visitor.register("reload@example.com").json()
+        database = [child.pid for child in development.master().children() if "secantus" in " ".join(child.cmdline())]
+        development.signal(signal.SIGHUP)
+        end = time.monotonic() + 4
+        statuses = set()
+        while time.monotonic() < end:
+            with contextlib.suppress(requests.ConnectionError):
+                statuses.add(visitor.home(tokens["accessToken"]).status_code)
+        assert statuses == {200}
+        still = [child.pid for child in development.master().children() if "secantus" in " ".join(child.cmdline())]
+        assert still == database
+
+
+class TestCommand:
+    def test_it_uses_the_database_of_the_service_beside_it_or_starts_its_own(
+        self, development: Service, clone: Path
+    ) -> None:
+        def listed() -> str:
+            environ = {**os.environ, "APP_ENV": "development"}
+            command = [sys.executable, "-m", "flask", "keys", "list", "--json"]
+            done = subprocess.run(command, cwd=clone, env=environ, capture_output=True, text=True, timeout=30)
+            assert done.returncode == 0, done.stderr
+            return str(json.loads(done.stdout)[0]["kid"])
+
+        alone = listed()
+        tokens = Visitor(development.start().url).register("beside@example.com").json()
+        assert header_of(tokens["accessToken"])["kid"] == alone == listed()
+        development.signal(signal.SIGTERM)
+        assert development.wait() == 0
+        assert listed() == alone
+        assert children_of(development) == []
+
+
+class TestStop:
+    def test_while_it_starts_it_ends_at_once(self, settings: dict[str, str]) -> None:
+        """A worker that has no handlers of its own yet still hears that it is to end."""
+        for turn in range(max(4, ROUNDS // 2)):
+            service = Service(**{**settings, "WEB_CONCURRENCY": 2}).start(ready=False)
+            try:
+                eventually(lambda service=service: len(service.workers()) == 2)
+                time.sleep(0.04 * turn)
+                service.signal(signal.SIGTERM)
+                begin = time.monotonic()
+                assert service.wait() == 0
+                assert time.monotonic() - begin < 8
+                assert "Traceback" not in service.log()
+            finally:
+                service.stop()
+
+    def test_during_logins_what_was_taken_is_finished(self, settings: dict[str, str], clean: None) -> None:
+        """F12: new connections are refused within a second, answers say close, exit 0, nothing acknowledged is lost."""
+        service = Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 11}).start()
+        try:
+            visitors = [Visitor(service.url, keep_alive=True) for _ in range(13)]
+            for visitor in visitors:
+                assert visitor.request("GET", "/healthz").headers["Connection"] == "keep-alive"
+            idle = visitors.pop()
+            with ThreadPoolExecutor(len(visitors)) as pool:
+                emails = [f"{secrets.token_hex(6)}@example.com" for _ in visitors]
+                flying = [pool.submit(one.register, email) for one, email in zip(visitors, emails, strict=True)]
+                time.sleep(0.3)
+                service.signal(signal.SIGTERM)
+                time.sleep(0.1)
+                assert idle.request("GET", "/healthz").headers["Connection"] == "close"
+                time.sleep(1)
+                with pytest.raises(ConnectionRefusedError):
+                    socket.create_connection(("127.0.0.1", service.port), timeout=1)
+                assert [one.result().status_code for one in flying] == [201] * len(flying)
+            assert service.wait() == 0
+        finally:
+            service.stop()
+        with Service(**{**settings, "WEB_CONCURRENCY": 2}) as again:
+            assert {Visitor(again.url).login(email).status_code for email in emails} == {200}
+
+
+class TestSlowClients:
+    def test_four_hundred_half_open_connections_do_not_stop_it(self, service: Service, visitor: Visitor) -> None:
+        """R92, D3, F14: headers and bodies that never end."""
+        visitor.register("slow@example.com")
+        with contextlib.ExitStack() as held:
+            for number in range(400):
+                begun = held.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+                rest = "" if number % 2 else "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+                begun.sendall(f"POST /auth/login HTTP/1.1\r\nHost: localhost\r\n{rest}".encode())
+            for call in (lambda: visitor.request("GET", "/healthz"), lambda: visitor.login("slow@example.com")):
+                begin = time.monotonic()
+                assert call().status_code == 200
+                assert time.monotonic() - begin < 5
+
+
+class TestFlood:
+    def test_who_would_wait_too_long_is_told_at_once(self, settings: dict[str, str], clean: None) -> None:
+        """R93: hashing_busy with Retry-After; the rest goes on, and it recovers."""
+        tight = {**settings, "WEB_CONCURRENCY": 1, "BCRYPT_ROUNDS": 11, "HASHING_MAX_WAIT": 0}
+        with Service(**tight) as service:
+            visitor = Visitor(service.url)
+            tokens = visitor.register("flood@example.com").json()
+            with ThreadPoolExecutor(24) as pool:
+                flying = [pool.submit(visitor.login, "flood@example.com", PASSWORD) for _ in range(24)]
+                assert visitor.home(tokens["accessToken"]).status_code == 200
+                answers = [one.result() for one in flying]
+            busy = [answer for answer in answers if answer.status_code == 503]
+            assert {answer.status_code for answer in answers} == {200, 503}
+            assert {answer.json()["code"] for answer in busy} == {"hashing_busy"}
+            assert all(int(answer.headers["Retry-After"]) > 0 for answer in busy)
+            assert visitor.login("flood@example.com").status_code == 200
+
+
+class TestProduction:
+    def test_it_refuses_to_start_in_one_line_and_quotes_nothing(self, clone: Path) -> None:
+        """R97."""
+        environ = {name: value for name, value in os.environ.items() if name not in ("APP_ENV", "MONGODB_URI")}
+        weak = {"SECRET_KEY": "hunter2hunter2", "PUBLIC_URL": "http://auth.example.com", "FLASK_DEBUG": "1"}
+        begin = time.monotonic()
+        refused = subprocess.run(
+            [sys.executable, "-m", "gunicorn"],
+            cwd=clone,
+            env={**environ, **weak},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert refused.returncode != 0
+        assert time.monotonic() - begin < 10
+        assert refused.stderr.strip().count("\n") == 0
+        for name in ("SECRET_KEY", "MONGODB_URI", "PUBLIC_URL", "FLASK_DEBUG"):
+            assert name in refused.stderr
+        assert "hunter2" not in refused.stderr
+        assert "auth.example.com" not in refused.stderr
+
+
+def children_of(service: Service) -> list[str]:
+    """Return the command lines of what still runs on a service's data."""
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(service._cwd) in line]
+
+
+def eventually_starts(service: Service) -> None:
+    """Start the service, whose killed master's workers may take a moment to leave."""
+    for _ in range(5):
+        try:
+            service.start()
+        except AssertionError:
+            time.sleep(1)
+        else:
+            return
+    pytest.fail(service.log())

@@ -1,0 +1,63 @@
+"""What must be true of the database after any fault (security requirements, section 2)."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.database import Database
+
+_HASH = re.compile(r"\$2b\$\d\d\$[./A-Za-z0-9]{53}")
+_COLLECTIONS = ("users", "sessions", "signing_keys")
+_ANY_CASE = {"locale": "en", "strength": 2}
+INDEXES: dict[str, dict[str, dict[str, Any]]] = {
+    "users": {"email_any_case": {"key": [("email", 1)], "unique": True, "collation": _ANY_CASE}},
+    "sessions": {
+        "user_live": {"key": [("user", 1), ("endedAt", 1), ("_id", -1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
+}
+"""Written down once more, on purpose: an index that loses its uniqueness in the documents is found here."""
+
+
+def faults_in(
+    database: Database[dict[str, Any]], indexes: Mapping[str, Mapping[str, Mapping[str, Any]]] = INDEXES
+) -> list[str]:
+    """Return what is wrong, as sentences; nothing is as it should be. Only reads."""
+    users = list(database.users.find())
+    emails = [str(user.get("email")).lower() for user in users]
+    found = [] if len(set(emails)) == len(emails) else ["an address has two accounts"]
+    found += [f"{user['_id']} has no address" for user in users if not isinstance(user.get("email"), str)]
+    found += [f"{user['_id']} has no usable hash" for user in users if not _HASH.fullmatch(str(user.get("password")))]
+    for name in _COLLECTIONS:
+        found += [f"{one['_id']} in {name} is a fragment" for one in database[name].find() if len(one) < 4]
+    working = {user["_id"] for user in users if not user.get("disabledAt")}
+    live = database.sessions.find({"endedAt": None})
+    found += [f"session {one['_id']} outlives its user" for one in live if one.get("user") not in working]
+    return found + _index_faults(database, indexes)
+
+
+def _index_faults(
+    database: Database[dict[str, Any]], declared: Mapping[str, Mapping[str, Mapping[str, Any]]]
+) -> list[str]:
+    found = []
+    for collection, wanted in declared.items():
+        there = database[collection].index_information()
+        for name, options in wanted.items():
+            if name not in there:
+                found.append(f"index {name} is missing")
+            elif not _agrees(there[name], options):
+                found.append(f"index {name} is not as declared")
+    return found
+
+
+def _agrees(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether an index does what is wanted and forbids no more; a server fills in more of a collation."""
+    collation = {**there.get("collation", {}), **wanted.get("collation", {})}
+    return (
+        list(there["key"]) == wanted["key"]
+        and bool(there.get("unique")) == bool(wanted.get("unique"))
+        and there.get("expireAfterSeconds") == wanted.get("expireAfterSeconds")
+        and there.get("partialFilterExpression") == wanted.get("partialFilterExpression")
+        and ("collation" in there) == ("collation" in wanted)
+        and dict(there.get("collation", {})) == collation
+    )

@@ -1,0 +1,261 @@
+"""Every error code: some request provokes it, the document has it, a page explains it."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jwt
+import pymongo
+import pytest
+import time_machine
+from flask import Flask, abort
+from flask.testing import FlaskClient
+from flask_jwt_extended.exceptions import JWTExtendedException
+from mongoengine.connection import get_db
+from werkzeug.exceptions import HTTPException
+
+from authsvc.api import problems
+from authsvc.errors import Problem, all_problems
+from authsvc.models.unavailable import DATABASE_ERRORS
+from authsvc.services import users
+from tests.accounts import hashing, occupied
+from tests.api.forging import now
+from tests.conftest import PASSWORD, Person, problem, wait_until_ready
+from tests.wire import EVIL
+
+Provoke = Callable[[Person], Any]
+
+
+def login(person: Person, **members: Any) -> Any:
+    """Return the answer to a sign-in."""
+    return person.client.post("/auth/login", json={"email": person.email, "password": person.password, **members})
+
+
+def after_expiry(person: Person) -> Any:
+    """Return the answer to an access token that is too old."""
+    with time_machine.travel("2040-01-01", tick=True):
+        return person.home()
+
+
+def after_logout(person: Person) -> Any:
+    """Return the answer to a token whose session has ended."""
+    person.client.post("/auth/logout", headers=person.headers)
+    return person.home()
+
+
+def when_disabled(person: Person) -> Any:
+    """Return the answer to the right password of a disabled account."""
+    with person.client.application.app_context():
+        users.disable(person.id)
+    return login(person)
+
+
+def with_a_broken_document(person: Person) -> Any:
+    """Return the answer where the database holds what the service never writes."""
+    get_db().sessions.update_many({}, {"$unset": {"expiresAt": 1}})
+    return person.home()
+
+
+def without_a_database(person: Person) -> Any:
+    """Return the answer where the database does not answer in time."""
+    with pymongo.timeout(0.000_001):
+        return person.home()
+
+
+def under_load(person: Person) -> Any:
+    """Return the answer where all places for hashing are taken."""
+    with hashing(size=1, max_wait=0) as pool, occupied(pool):
+        return login(person)
+
+
+def by_access_token(person: Person) -> Any:
+    """Return the answer to a personal access token on a route that takes none."""
+    body = {"name": "script", "scopes": ["account:read"]}
+    made = person.client.post("/auth/access-tokens", json=body, headers=person.headers).get_json()
+    return person.client.get("/", headers={"Authorization": f"Bearer {made['token']}"})
+
+
+def too_late(person: Person) -> Any:
+    """Return the answer where the sign-in was too long ago."""
+    with time_machine.travel(now() + 700, tick=True):
+        return person.client.post("/auth/access-tokens", json={}, headers=person.headers)
+
+
+def not_ready(person: Person) -> Any:
+    """Return the answer of an application that is not ready."""
+    with pymongo.timeout(0.000_001):
+        return person.client.get("/readyz")
+
+
+PROVOKED: dict[str, Provoke] = {
+    "malformed_json": lambda alice: alice.client.post("/auth/login", data=b"{", content_type="application/json"),
+    "invalid_credentials": lambda alice: login(alice, password="wrong"),
+    "token_missing": lambda alice: alice.client.get("/"),
+    "token_invalid": lambda alice: alice.client.get("/", headers={"Authorization": "Bearer a.b.c"}),
+    "token_expired": after_expiry,
+    "session_ended": after_logout,
+    "account_disabled": when_disabled,
+    "forbidden": lambda alice: alice.client.get("/auth/verify?role=admin", headers=alice.headers),
+    "scope_missing": by_access_token,
+    "fresh_login_required": too_late,
+    "cross_origin_refused": lambda alice: alice.client.post("/auth/login", headers={"Origin": EVIL}),
+    "not_found": lambda alice: alice.client.get("/nope"),
+    "method_not_allowed": lambda alice: alice.client.put("/auth/login"),
+    "email_taken": lambda alice: alice.client.post(
+        "/auth/register", json={"name": "A", "email": alice.email, "password": PASSWORD}
+    ),
+    "body_too_large": lambda alice: alice.client.post(
+        "/auth/login", data=b" " * 70_000, content_type="application/json"
+    ),
+    "unsupported_media_type": lambda alice: alice.client.post("/auth/login", data=b"{}"),
+    "validation_failed": lambda alice: alice.client.post("/auth/login", json={}),
+    "internal_error": with_a_broken_document,
+    "hashing_busy": under_load,
+    "database_unavailable": without_a_database,
+    "not_ready": not_ready,
+}
+
+
+CHALLENGES = {"scope_missing": 'Bearer error="insufficient_scope"'}
+"""Of those that are no 401 (RFC 6750 section 3.1)."""
+
+
+class TestEveryCode:
+    def test_the_table_is_complete(self):
+        assert set(PROVOKED) == set(all_problems())
+
+    @pytest.mark.parametrize("code", all_problems())
+    def test_a_request_provokes_it(self, alice: Person, code: str):
+        kind = all_problems()[code]
+        document = problem(PROVOKED[code](alice), kind.status, code)
+        assert document["title"] == kind.title
+
+    @pytest.mark.parametrize("code", all_problems())
+    def test_a_page_explains_it(self, client: FlaskClient, code: str):
+        kind = all_problems()[code]
+        told = client.get(f"/problems/{code}").get_json()
+        assert (told["code"], told["status"], told["title"]) == (code, kind.status, kind.title)
+        assert len(told["meaning"]) > len(kind.title)
+        page = client.get(f"/problems/{code}", headers={"Accept": "text/html"})
+        assert page.status_code == 200
+        assert page.mimetype == "text/html"
+        assert f"<h1>{kind.title}</h1>" in page.text
+        assert f"<code>{code}</code>" in page.text
+        assert str(kind.status) in page.text
+
+    def test_codes_are_stable_and_told_apart(self):
+        found = all_problems()
+        assert all(re.fullmatch("[a-z]+(_[a-z]+)*", code) for code in found)
+        assert all(400 <= kind.status < 600 for kind in found.values())
+        titles = [kind.title for kind in found.values()]
+        assert len(titles) == len(set(titles))
+        assert all(title[0].isupper() and not title.endswith(".") for title in titles)
+
+    def test_two_problems_cannot_share_a_code(self):
+        class Twin(Problem):
+            """Another one."""
+
+            status = 400
+            code = "not_found"
+            title = "Twin"
+
+        try:
+            with pytest.raises(RuntimeError, match="not_found"):
+                all_problems()
+        finally:
+            Twin.code = "only_in_this_test"
+            del Twin
+
+
+class TestUnauthenticated:
+    """The contract: 401 is only ever about the token or the sign-in, and says which scheme."""
+
+    @pytest.mark.parametrize("code", [code for code, kind in all_problems().items() if kind.status == 401])
+    def test_a_401_names_the_scheme(self, alice: Person, code: str):
+        answer = PROVOKED[code](alice)
+        shown = code in ("token_invalid", "token_expired", "session_ended")
+        assert answer.headers["WWW-Authenticate"] == ('Bearer error="invalid_token"' if shown else "Bearer")
+
+    @pytest.mark.parametrize("code", [code for code, kind in all_problems().items() if kind.status != 401])
+    def test_nothing_else_does(self, alice: Person, code: str):
+        answer = PROVOKED[code](alice)
+        assert answer.headers.get("WWW-Authenticate") == CHALLENGES.get(code)
+        assert ("Retry-After" in answer.headers) is (answer.status_code == 503)
+        assert ("Allow" in answer.headers) is (answer.status_code == 405)
+
+
+def family(root: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield a class and everything below it."""
+    yield root
+    for child in root.__subclasses__():
+        yield from family(child)
+
+
+@pytest.fixture(scope="module")
+def raising(app: Flask, make_app: Callable[..., Flask]) -> Flask:
+    """Return an application that raises what it is told to."""
+    with hashing():
+        served = make_app(ready=False)
+    kinds = {kind.__name__: kind for kind in FAILURES}
+
+    @served.get("/raise/<name>")
+    def fail(name: str) -> None:
+        kind = kinds[name]
+        raise kind.__new__(kind, "canary-in-a-message")
+
+    @served.get("/abort/<int:status>")
+    def refuse(status: int) -> None:
+        abort(status, "canary-in-a-message")
+
+    wait_until_ready(served)
+    return served
+
+
+class TestEveryWayToFail:
+    """D5, D9: whatever a library raises comes out in our shape."""
+
+    @pytest.mark.parametrize(
+        "name", sorted({kind.__name__ for kind in [*family(JWTExtendedException), *family(jwt.PyJWTError)]})
+    )
+    def test_a_token_error_is_a_401(self, raising: Flask, name: str):
+        answer = raising.test_client().get(f"/raise/{name}")
+        assert answer.status_code == 401
+        problem(answer, 401, answer.get_json()["code"])
+        assert answer.get_json()["code"] in ("token_missing", "token_invalid", "token_expired")
+        assert "canary" not in answer.text
+
+    @pytest.mark.parametrize("name", sorted({kind.__name__ for base in DATABASE_ERRORS for kind in family(base)}))
+    def test_a_database_error_is_a_503(self, raising: Flask, name: str):
+        answer = raising.test_client().get(f"/raise/{name}")
+        problem(answer, 503, "database_unavailable")
+        assert "canary" not in answer.text
+
+    @pytest.mark.parametrize(
+        "name", ["RuntimeError", "KeyError", "RecursionError", "MemoryError", "UnicodeEncodeError"]
+    )
+    def test_a_mistake_of_ours_is_a_500_that_quotes_nothing(self, raising: Flask, name: str):
+        answer = raising.test_client().get(f"/raise/{name}")
+        problem(answer, 500, "internal_error")
+        assert "canary" not in answer.text
+
+    @pytest.mark.parametrize(
+        "status", sorted({kind.code for kind in family(HTTPException) if kind.code and kind.code >= 400})
+    )
+    def test_what_werkzeug_raises_keeps_its_status_or_is_ours(self, raising: Flask, status: int):
+        answer = raising.test_client().get(f"/abort/{status}")
+        document = answer.get_json()
+        problem(answer, document["status"], document["code"])
+        assert "canary" not in answer.text
+        assert document["status"] == status or (status not in problems._BY_STATUS and document["status"] == 500)
+
+
+FAILURES = [
+    *family(JWTExtendedException),
+    *family(jwt.PyJWTError),
+    *(kind for base in DATABASE_ERRORS for kind in family(base)),
+    RuntimeError,
+    KeyError,
+    RecursionError,
+    MemoryError,
+    UnicodeEncodeError,
+]

@@ -1,0 +1,256 @@
+"""What is logged, and what never is. R95, R96."""
+
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import time_machine
+from flask import Flask
+from pymongo.database import Database as MongoDatabase
+
+from authsvc import logs
+from tests.conftest import Person, problem
+from tests.support.service import Service
+from tests.wire import EVIL, exchange
+
+PASSWORD = "CANARY-pw-correct-horse"
+WRONG = "CANARY-pw-of-somebody-else"
+EMAIL = "canary-address@example.com"
+NAME = "CANARY-name"
+FORGING = [
+    "a\r\nforged: line",
+    "a\nforged line",
+    "a\x1b[31mred\x1b[0m",
+    "a\u2028forged",
+    "a\x85forged",
+    "a\x00b",
+    "a\x7fb",
+]
+
+
+@pytest.fixture(scope="module")
+def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
+    """Return a running service that logs all it can."""
+    with Service(**{**settings, "LOG_LEVEL": "DEBUG", "WEB_CONCURRENCY": 1, "REFRESH_REUSE_GRACE": 0}) as running:
+        yield running
+
+
+class Journeys:
+    """Somebody who does everything, right and wrong, and remembers each secret that was shown."""
+
+    def __init__(self, service: Service, mongo: MongoDatabase[dict[str, Any]]) -> None:
+        self.service = service
+        self.mongo = mongo
+        self.secrets = {PASSWORD, WRONG, EMAIL, NAME}
+
+    def send(self, method: str, path: str, token: str | None = None, **options: Any) -> requests.Response:
+        """Send a request and remember the tokens in the answer."""
+        headers = options.pop("headers", {})
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        answer = requests.request(method, self.service.url + path, headers=headers, timeout=20, **options)
+        self.secrets |= set(
+            re.findall(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", answer.text + answer.headers.get("Set-Cookie", ""))
+        )
+        return answer
+
+    def go(self) -> None:
+        """Walk all ways."""
+        account = {"email": EMAIL, "password": PASSWORD}
+        first = self.send("POST", "/auth/register", json={**account, "name": NAME}).json()
+        self.send("POST", "/auth/register", json={**account, "name": NAME})
+        self.send("POST", "/auth/register", json={**account, "name": NAME, PASSWORD: PASSWORD})
+        self.send("POST", "/auth/login", json={**account, "password": WRONG})
+        self.send("POST", "/auth/login", json={**account, "password": [WRONG]})
+        self.send("POST", "/auth/login", data=json.dumps(account)[:-3], headers={"Content-Type": "application/json"})
+        self.send("POST", "/auth/login", data=json.dumps(account), headers={"Content-Type": "text/plain"})
+        self.send("POST", "/auth/login", json=account, headers={"Origin": EVIL})
+        self.send("POST", f"/auth/login?password={PASSWORD}&email={EMAIL}", json=account)
+        self.send("GET", f"/{PASSWORD}?password={PASSWORD}")
+        second = self.send("POST", "/auth/login", json={**account, "transport": "cookie"})
+        cookie = second.headers["Set-Cookie"].partition(";")[0]
+        self.send("POST", "/auth/refresh-token", headers={"Cookie": cookie})
+        self.send("POST", "/auth/refresh-token", headers={"Cookie": cookie})
+        for _ in range(2):
+            assert self.send("POST", "/auth/refresh-token", json={"refreshToken": first["refreshToken"]}).status_code
+        self.send("GET", "/", first["accessToken"])
+        self.send("GET", f"/?access_token={first['accessToken']}")
+        self.send("GET", "/", first["accessToken"] + PASSWORD)
+        self.send("GET", "/", headers={"Authorization": f"Basic {PASSWORD}"})
+        third = self.send("POST", "/auth/login", json=account).json()
+        self.send("PATCH", "/auth/me", third["accessToken"], json={"name": NAME + " again"})
+        self.send("GET", "/auth/sessions", third["accessToken"], headers={"User-Agent": PASSWORD})
+        self.send("DELETE", f"/auth/sessions/{PASSWORD}", third["accessToken"])
+        self.send("DELETE", "/auth/logout", third["accessToken"])
+
+    def crash(self) -> None:
+        """Make the service fail where secrets are at hand: documents that it never wrote itself."""
+        account = {"email": EMAIL, "password": PASSWORD}
+        signed_in = self.send("POST", "/auth/login", json=account).json()
+        held = self.mongo.users.find_one({"email": EMAIL})
+        assert held is not None
+        self.secrets.add(held["password"])
+        for broken in (
+            {"createdAt": PASSWORD},
+            {"name": [PASSWORD]},
+            {"role": {PASSWORD: PASSWORD}},
+            {"disabledAt": PASSWORD},
+        ):
+            self.mongo.users.update_one({"_id": held["_id"]}, {"$set": broken})
+            self.send("POST", "/auth/login", json=account)
+            self.send("GET", "/auth/me", signed_in["accessToken"])
+            self.send("POST", "/auth/refresh-token", json={"refreshToken": signed_in["refreshToken"]})
+            self.mongo.users.replace_one({"_id": held["_id"]}, held)
+        signed_in = self.send("POST", "/auth/login", json=account).json()
+        self.mongo.sessions.update_many({}, {"$set": {"expiresAt": PASSWORD}})
+        assert self.send("GET", "/", signed_in["accessToken"]).status_code == 500
+
+    def babble(self) -> None:
+        """Send what is no HTTP, as a client does that counts the bytes of its body wrong."""
+        body = json.dumps({"email": EMAIL, "password": PASSWORD})
+        lines = ["POST /auth/login HTTP/1.1", "Host: localhost", "Content-Type: application/json"]
+        for length in (1, 10, len(body) - len(PASSWORD) - 4, len(body) - len(PASSWORD) - 2, len(body) - 4):
+            framed = "\r\n".join([*lines, f"Content-Length: {length}", "", body, "", ""])
+            exchange(self.service.port, framed.encode(), seconds=1)
+        for request in (
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization Bearer {PASSWORD}\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: {PASSWORD}\0\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nX {PASSWORD}: a\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nExpect: {PASSWORD}\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {PASSWORD}\r\n\r\n",
+            f"GET / {PASSWORD}\r\nHost: localhost\r\n\r\n",
+            f"GET /?password={PASSWORD}\r\n\r\n",
+            f"{PASSWORD}\r\n\r\n",
+            f"{PASSWORD.lower()} / HTTP/1.1\r\n\r\n",
+            "\r\n".join([*lines, "Transfer-Encoding: chunked", "", PASSWORD, ""]),
+        ):
+            exchange(self.service.port, request.encode(), seconds=1)
+
+
+class TestSecrets:
+    """R95: password, token, address, hash: in no line, at any level, on any path."""
+
+    @pytest.fixture
+    def journeys(self, service: Service, clean: None, mongo: MongoDatabase[dict[str, Any]]) -> Journeys:
+        """Return somebody who goes everywhere."""
+        return Journeys(service, mongo)
+
+    @pytest.mark.parametrize("further", [None, "crash", "babble"])
+    def test_none_is_logged(self, journeys: Journeys, further: str | None):
+        journeys.go()
+        if further:
+            getattr(journeys, further)()
+        assert len(journeys.secrets) > 10
+        log = journeys.service.log().lower()
+        assert log
+        for secret in journeys.secrets:
+            assert secret.lower() not in log, secret
+        for part in ("canary", "$2b$", "eyj", "refresh_token=", "bearer "):
+            assert part not in log
+
+    def test_a_failure_is_logged_with_its_request_id_and_place(self, journeys: Journeys):
+        """Or nobody can mend it."""
+        journeys.go()
+        journeys.crash()
+        lines = [line for line in journeys.service.log().splitlines() if "request.failed" in line]
+        assert lines
+        assert all(
+            re.search(r" ERROR authsvc\S* \[[0-9a-f]{32}\] request\.failed \S+ at .*\.py:\d+ ", line) for line in lines
+        )
+
+    def test_theft_is_logged(self, journeys: Journeys):
+        """R54, R96"""
+        journeys.go()
+        assert re.search(
+            r"WARNING authsvc\S* \[[0-9a-f]{32}\] session\.ended reason=token_reuse", journeys.service.log()
+        )
+
+    def test_no_secret_is_stored_in_the_open(self, journeys: Journeys):
+        """R60: tokens are in no document; the password is in none but as its hash."""
+        journeys.go()
+        dump = repr([list(journeys.mongo[name].find()) for name in journeys.mongo.list_collection_names()])
+        assert EMAIL in dump
+        for secret in journeys.secrets - {EMAIL, NAME, PASSWORD}:
+            assert secret not in dump
+        user = journeys.mongo.users.find_one({"email": EMAIL})
+        assert user is not None
+        assert PASSWORD not in repr(user)
+
+
+class TestLines:
+    """R95: one event, one line, whatever a client put into it."""
+
+    @pytest.fixture
+    def written(self) -> Iterator[io.StringIO]:
+        """Return what authsvc's logger writes, at DEBUG."""
+        logger = logging.getLogger("authsvc")
+        before = logger.handlers[:], logger.propagate, logger.level
+        logs.configure("DEBUG")
+        (handler,) = logger.handlers
+        assert isinstance(handler, logging.StreamHandler)
+        stream = io.StringIO()
+        handler.setStream(stream)
+        yield stream
+        logger.handlers[:], logger.propagate = before[:2]
+        logger.setLevel(before[2])
+
+    @pytest.mark.parametrize("text", FORGING, ids=ascii)
+    def test_a_message_stays_on_its_line(self, written: io.StringIO, text: str):
+        logging.getLogger("authsvc.test").warning("seen %s", text)
+        (line,) = written.getvalue().splitlines()
+        assert line.isprintable()
+        assert written.getvalue().count("\n") == 1
+
+    @pytest.mark.parametrize("text", FORGING, ids=ascii)
+    def test_so_does_an_exception(self, written: io.StringIO, text: str):
+        try:
+            raise ValueError(text)
+        except ValueError as error:
+            logging.getLogger("authsvc.test").error("failed %s", logs.where(error))
+        (line,) = written.getvalue().splitlines()
+        assert "ValueError" in line
+        assert "forged" not in line
+
+    def test_the_chain_of_causes_is_named(self, written: io.StringIO):
+        try:
+            try:
+                raise KeyError(PASSWORD)
+            except KeyError as error:
+                raise RuntimeError(PASSWORD) from error
+        except RuntimeError as error:
+            said = logs.where(error)
+        assert re.search(r"RuntimeError at .* because of builtins\.KeyError at ", said)
+        assert PASSWORD not in said
+
+    @pytest.mark.parametrize("text", FORGING, ids=ascii)
+    def test_a_client_can_not_forge_one(self, written: io.StringIO, alice: Person, text: str):
+        """By its User-Agent, request id or address, where a session ends by theft."""
+        sent = text.encode().decode("latin-1")
+        raw = {"HTTP_USER_AGENT": sent, "HTTP_X_REQUEST_ID": sent}
+        alice.client.post("/auth/login", json={"email": text, "password": text}, environ_overrides=raw)
+        assert alice.refresh().status_code == 200
+        with time_machine.travel(time.time() + 60, tick=True):
+            stolen = {"refreshToken": alice.tokens["refreshToken"]}
+            answer = alice.client.post("/auth/refresh-token", json=stolen, environ_overrides=raw)
+        assert problem(answer, 401, "session_ended")["reason"] == "token_reuse"
+        (line,) = written.getvalue().splitlines()
+        assert "token_reuse" in line
+        assert "forged" not in line
+        assert line.isprintable()
+
+    def test_the_user_agent_is_kept_as_it_came_and_cut(self, alice: Person):
+        """It is shown in the list of sessions, as JSON."""
+        headers = {"User-Agent": "x" * 5000}
+        body = {"email": alice.email, "password": alice.password}
+        signed_in = alice.client.post("/auth/login", json=body, headers=headers).get_json()
+        shown = {"Authorization": f"Bearer {signed_in['accessToken']}"}
+        (current,) = (
+            each for each in alice.client.get("/auth/sessions", headers=shown).get_json()["items"] if each["current"]
+        )
+        assert current["userAgent"] == "x" * 512

@@ -1,0 +1,84 @@
+"""What the tests of HTTP share: the map of routes, raw sockets, running services with canaries in them."""
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import Person
+
+EVIL = "https://evil.example"
+LISTED = "https://app.example.com"
+OWN = "http://localhost:8000"
+
+BODY_ROUTES = [
+    ("POST", "/auth/register"),
+    ("POST", "/auth/login"),
+    ("POST", "/auth/refresh-token"),
+    ("POST", "/auth/logout"),
+    ("DELETE", "/auth/logout"),
+    ("PATCH", "/auth/me"),
+    ("POST", "/auth/access-tokens"),
+]
+ASK_WHO = ("/auth/me", "/auth/access-tokens")
+OPTIONAL_BODY = ("/auth/refresh-token", "/auth/logout")
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str]]:
+    """Yield each (method, path) of the URL map, with an id that nobody has in place of a variable."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            yield method, re.sub(r"<[^>]+>", "f" * 24, rule.rule)
+
+
+def needs_login(app: Flask, method: str, path: str) -> bool:
+    """Tell whether the OpenAPI document says that a route asks for an access token."""
+    paths = app.test_client().get("/openapi.json").get_json()["paths"]
+    (operations,) = (found for shown, found in paths.items() if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", shown), path))
+    security = operations[method.lower()].get("security", [{}])
+    return {} not in security
+
+
+def send(
+    person: Person, method: str, path: str, body: bytes, *, announced: str | None = None, **headers: str | None
+) -> Any:
+    """Send a raw body, as JSON unless `Content_Type` says otherwise, with the access token where the route asks for it.
+
+    `announced` is what Content-Length says in place of the truth; a header that is None is left out.
+    """
+    given = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    sent = {name: value for name, value in given.items() if value is not None}
+    shown = person.headers if path in ASK_WHO else {}
+    lie = {} if announced is None else {"CONTENT_LENGTH": announced}
+    return person.client.open(path, method=method, data=body, headers={**shown, **sent}, environ_overrides=lie)
+
+
+def sign_in_by_cookie(client: FlaskClient, email: str, password: str) -> Any:
+    """Return the answer to a sign-in that asks for the refresh token in a cookie."""
+    return client.post("/auth/login", json={"email": email, "password": password, "transport": "cookie"})
+
+
+def exchange(port: int, request: bytes, *, half_close: bool = False, seconds: float = 5) -> bytes:
+    """Write bytes to a port of this machine as they are; return all that comes back until nothing more does.
+
+    `half_close` tells the other side that no more will be written.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(request)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+        received = b""
+        with suppress(TimeoutError, ConnectionResetError):
+            while part := connection.recv(65536):
+                received += part
+        return received
+
+
+def statuses(received: bytes) -> list[int]:
+    """Return the status of each answer on a connection."""
+    return [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
