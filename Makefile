@@ -4,8 +4,12 @@
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 200
+JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
+PIN := $(BIN)/python -m uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 -q \
+    --generate-hashes --no-strip-extras --custom-compile-command "make lock"
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,14 +21,14 @@ cli: $(READY) ## Run a command beside the service: make cli c="keys list"
 	@APP_ENV=development $(BIN)/python -m flask $(c)
 
 test: $(READY) ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 check: $(READY) ## What to run before a commit: format, lint, import contracts, types, tests with coverage
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered
 
 format: $(READY) ## Format the code, and mend what lint can
 	$(BIN)/ruff format
@@ -44,10 +48,8 @@ audit: $(READY) ## Look for known vulnerabilities in what requirements.txt pins
 
 lock: $(READY) ## Pin the newest versions of everything, with hashes
 	$(BIN)/python -m pip install -q uv
-	$(BIN)/python -m uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 --generate-hashes -q \
-	    -o requirements.txt --custom-compile-command "make lock"
-	$(BIN)/python -m uv pip compile pyproject.toml --extra dev -c requirements.txt --upgrade --universal \
-	    --python-version 3.11 --generate-hashes -q -o requirements-dev.txt --custom-compile-command "make lock"
+	$(PIN) -o requirements.txt
+	$(PIN) -o requirements-dev.txt --extra dev -c requirements.txt
 
 clean: ## Remove what was built; instance/ with its accounts stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

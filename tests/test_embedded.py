@@ -98,6 +98,7 @@ class TestOwner:
     def test_an_orphan_is_ended(self, tmp_path: Path) -> None:
         """What an owner that was killed left behind."""
         orphan = subprocess.Popen(["sleep", "60"])
+        eventually(lambda: "sleep 60" in (processes.identity(orphan.pid) or ""))
         record = {"pid": orphan.pid, "port": 1, "identity": processes.identity(orphan.pid)}
         (tmp_path / "mongodb.json").write_text(json.dumps(record))
         owner = Owner(tmp_path)
