@@ -107,7 +107,7 @@ class TestPassing:
         things.find_one_and_update({"n": 1}, {"$inc": {"n": 1}})
         things.update_one({"n": 2}, {"$set": {"n": 3}})
         assert things.find_one({"n": 3}) is not None
-        done = {name: count for name, count in (proxy.commands - mark).items() if name != "hello"}
+        done = {name: count for name, count in (proxy.commands - mark).items() if name not in {"hello", "ismaster"}}
         assert done == {"insert": 1, "findAndModify": 1, "update": 1, "find": 1}
         assert proxy.connections > 0
 
