@@ -100,8 +100,8 @@ class Service:
         return psutil.Process(self.process.pid)
 
     def workers(self) -> list[psutil.Process]:
-        """Return the worker processes."""
-        return [child for child in self.master().children() if "secantus" not in " ".join(child.cmdline())]
+        """Return the worker processes: what the master has forked, and not what it runs beside them."""
+        return [child for child in self.master().children() if _is_worker(child)]
 
     def signal(self, signum: int) -> None:
         """Send a signal to the master."""
@@ -139,6 +139,13 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    try:
+        return "gunicorn" in child.cmdline()
+    except psutil.NoSuchProcess:  # or it has ended and is not collected yet
+        return False
 
 
 def _tie() -> list[str]:
