@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,8 @@ def started(name: str, service: Service, folder: Path) -> Iterator[str]:
 
 def end(process: "subprocess.Popen[bytes]") -> None:
     """End an example and all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it could not start: what it wrote says why
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait(15)
 
 
