@@ -1,4 +1,4 @@
-"""Personal access tokens: what a script may in its owner's name, and for how long."""
+"""Personal access tokens: what a script may in its owner's name, and for how long. R86."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`POST /auth/introspect`: what a token is good for (RFC 7662)."""
+"""`POST /auth/introspect`: what a token is good for (RFC 7662, R70)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The key ring: made once, sealed, followed."""
+"""The key ring: made once, sealed, followed. R98, F25."""
 
 import json
 import secrets
