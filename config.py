@@ -24,6 +24,18 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
 
 
+LIMITS = {
+    "login_address": (10, 60),
+    "login_account": (5, 300),
+    "login_device": (10, 300),
+    "register_address": (20, 60),
+    "refresh_address": (600, 60),
+    "refresh_session": (30, 60),
+}
+"""How many attempts may be made in how many seconds: failed sign-ins from a network, on an account, on an account from
+where its user is known; registrations from a network; refreshes from a network, of a session."""
+
+
 class Config:
     """What all configurations have; the class attributes are the defaults that differ between them."""
 
@@ -53,6 +65,8 @@ class Config:
         self.PASSWORD_MIN_LENGTH = self._int("PASSWORD_MIN_LENGTH", 8, 8, 64)
         self.TOKEN_ISSUER = self._str("TOKEN_ISSUER", self.PUBLIC_URL)
         self.TOKEN_AUDIENCE = self._str("TOKEN_AUDIENCE", self.PUBLIC_URL)
+        self.RATE_LIMITS = self._switch("RATE_LIMITS", "on") == "on"
+        self.LIMITS = {name: self._limit(f"LIMIT_{name.upper()}", value) for name, value in LIMITS.items()}
         self.LOG_LEVEL = self._str("LOG_LEVEL", "INFO").upper()
         self._check()
 
@@ -96,6 +110,17 @@ class Config:
         held = re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) is not None and least <= int(text) <= most
         self._require(name, held, f"must be a whole number from {least} to {most}")
         return int(text) if held else default
+
+    def _switch(self, name: str, default: str) -> str:
+        value = self._str(name, default)
+        self._require(name, value in ("on", "off"), "must be on or off")
+        return value
+
+    def _limit(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
+        text = self._environ.get(name) or "{}/{}".format(*default)
+        match = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,4})", text, re.ASCII)
+        self._require(name, match is not None, "must be a number of attempts and of seconds: 10/60")
+        return (int(match[1]), int(match[2])) if match is not None else default
 
 
 class Development(Config):

@@ -1,16 +1,20 @@
 """Who asks: set once for each request (or command), read wherever it has to be recorded."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request comes from: textual IP address, User-Agent cut to 512 characters, request id."""
+    """Where a request comes from: textual IP address, User-Agent cut to 512 characters, request id.
+
+    `device` is what the device cookie holds, whatever that is.
+    """
 
     ip: str | None = None
     user_agent: str | None = None
     request_id: str = "-"
+    device: str | None = field(default=None, repr=False)
 
 
 _NOBODY = Origin()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import bcrypt
 import pytest
 from bson import ObjectId
+from flask import Flask
 from flask.testing import FlaskClient
 from pymongo import monitoring
 from pymongo.database import Database as MongoDatabase
@@ -21,6 +22,7 @@ from authsvc.security.passwords import Hasher
 from tests.conftest import PASSWORD
 
 T = TypeVar("T")
+DAY = 86_400
 Database = MongoDatabase[dict[str, Any]]
 
 EMAIL = "alice@example.com"
@@ -96,6 +98,19 @@ def hashing(rounds: int = 4, size: int = 2, max_wait: float = 60) -> Iterator[Ha
         yield pool
     finally:
         passwords.use(before)
+
+
+@contextmanager
+def throttled(app: Flask, **limits: int) -> Iterator[None]:
+    """Throttle for a while: these limits to so many attempts a day, the others to what nobody reaches."""
+    before = {name: app.config[name] for name in ("RATE_LIMITS", "LIMITS")}
+    unlimited = dict.fromkeys(before["LIMITS"], (999_999, DAY))
+    chosen = {name: (most, DAY) for name, most in limits.items()}
+    app.config.update(RATE_LIMITS=True, LIMITS={**unlimited, **chosen})
+    try:
+        yield
+    finally:
+        app.config.update(before)
 
 
 @contextmanager

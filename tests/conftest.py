@@ -45,6 +45,7 @@ def settings(mongodb_uri: str) -> dict[str, str]:
         "CORS_ORIGINS": "https://app.example.com",
         "BCRYPT_ROUNDS": "4",
         "WEB_CONCURRENCY": "1",
+        "RATE_LIMITS": "off",  # tests of throttles turn them on
     }
 
 
@@ -91,7 +92,7 @@ def mongo(settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
 @pytest.fixture
 def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     """Start without accounts, sessions and access tokens."""
-    for name in ("users", "sessions", "access_tokens"):
+    for name in ("users", "sessions", "access_tokens", "devices", "throttles"):
         mongo[name].delete_many({})
 
 

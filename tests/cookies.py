@@ -36,8 +36,8 @@ def reasons(mongo: Database) -> list[str]:
 
 
 def parsed(answer: Any) -> tuple[str, str, dict[str, str | bool]]:
-    """Return name, value and attributes of the only cookie that an answer sets."""
-    (line,) = answer.headers.getlist("Set-Cookie")
+    """Return name, value and attributes of the only refresh cookie that an answer sets."""
+    (line,) = (line for line in answer.headers.getlist("Set-Cookie") if "refresh_token=" in line)
     pair, *attributes = line.split("; ")
     name, _, value = pair.partition("=")
     return name, value, {key.lower(): said or True for key, _, said in (part.partition("=") for part in attributes)}

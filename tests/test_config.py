@@ -88,6 +88,12 @@ REFUSED: list[tuple[str, str | None]] = [
     ("BCRYPT_ROUNDS", "31"),
     ("EMAIL_VERIFICATION", "required"),
     ("LOG_LEVEL", CANARY),
+    *(("RATE_LIMITS", value) for value in ("false", "0", "ON", CANARY)),
+    *(
+        (f"LIMIT_{name.upper()}", value)
+        for name in config.LIMITS
+        for value in (CANARY, "10", "0/90", "10/0", "-1/60", "10/60/60", "1.5/60", "\u0663/60", " 5/60", "9999999/60")
+    ),
     ("TOKEN_AUDIENCE", f"{GOOD['PUBLIC_URL']}/auth/refresh-token"),
     *(
         (name, value)

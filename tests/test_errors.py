@@ -18,7 +18,7 @@ from authsvc.api import problems
 from authsvc.errors import Problem, all_problems
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.services import users
-from tests.accounts import hashing, occupied
+from tests.accounts import hashing, occupied, throttled
 from tests.api.forging import now
 from tests.conftest import PASSWORD, Person, problem, wait_until_ready
 from tests.wire import EVIL
@@ -68,6 +68,13 @@ def under_load(person: Person) -> Any:
         return login(person)
 
 
+def too_often(person: Person) -> Any:
+    """Return the answer where nobody may try anything any more."""
+    with throttled(person.client.application, login_address=1):
+        login(person, password="wrong")
+        return login(person)
+
+
 def by_access_token(person: Person) -> Any:
     """Return the answer to a personal access token on a route that takes none."""
     body = {"name": "script", "scopes": ["account:read"]}
@@ -109,6 +116,7 @@ PROVOKED: dict[str, Provoke] = {
     ),
     "unsupported_media_type": lambda alice: alice.client.post("/auth/login", data=b"{}"),
     "validation_failed": lambda alice: alice.client.post("/auth/login", json={}),
+    "too_many_attempts": too_often,
     "internal_error": with_a_broken_document,
     "hashing_busy": under_load,
     "database_unavailable": without_a_database,
@@ -180,7 +188,7 @@ class TestUnauthenticated:
     def test_nothing_else_does(self, alice: Person, code: str):
         answer = PROVOKED[code](alice)
         assert answer.headers.get("WWW-Authenticate") == CHALLENGES.get(code)
-        assert ("Retry-After" in answer.headers) is (answer.status_code == 503)
+        assert ("Retry-After" in answer.headers) is (answer.status_code in (429, 503))
         assert ("Allow" in answer.headers) is (answer.status_code == 405)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from authsvc.api import refresh_cookie
+from authsvc.api.cookies import device_cookie, refresh_cookie
 from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import bearer_token, public, requires_login
 from authsvc.errors import (
@@ -13,6 +13,7 @@ from authsvc.errors import (
     SessionEnded,
     TokenInvalid,
     TokenMissing,
+    TooManyAttempts,
 )
 from authsvc.schemas.auth import (
     CredentialsSchema,
@@ -21,7 +22,7 @@ from authsvc.schemas.auth import (
     RegistrationSchema,
     TokenResponseSchema,
 )
-from authsvc.services import auth
+from authsvc.services import auth, devices
 from authsvc.services.tokens import TokenPair
 
 blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in, sign out.")
@@ -31,7 +32,7 @@ blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in,
 @public
 @blp.arguments(RegistrationSchema)
 @blp.response(201, TokenResponseSchema)
-@blp.problems(EmailTaken, HashingBusy)
+@blp.problems(EmailTaken, HashingBusy, TooManyAttempts)
 def register(registration: dict[str, Any]) -> dict[str, Any]:
     """Create an account and sign in."""
     transport = registration.pop("transport")
@@ -42,7 +43,7 @@ def register(registration: dict[str, Any]) -> dict[str, Any]:
 @public
 @blp.arguments(CredentialsSchema)
 @blp.response(200, TokenResponseSchema)
-@blp.problems(InvalidCredentials, AccountDisabled, HashingBusy)
+@blp.problems(InvalidCredentials, AccountDisabled, HashingBusy, TooManyAttempts)
 def login(credentials: dict[str, Any]) -> dict[str, Any]:
     """Sign in with a password."""
     transport = credentials.pop("transport")
@@ -54,7 +55,7 @@ def login(credentials: dict[str, Any]) -> dict[str, Any]:
 @blp.doc(security=[{"refreshCookie": []}, {}])
 @blp.arguments(RefreshTokenSchema, required=False)
 @blp.response(200, TokenResponseSchema)
-@blp.problems(TokenMissing, TokenInvalid, SessionEnded)
+@blp.problems(TokenMissing, TokenInvalid, SessionEnded, TooManyAttempts)
 def refresh_token(body: dict[str, Any]) -> dict[str, Any]:
     """Exchange a refresh token for a new pair; the answer goes the way the token came."""
     shown = body.get("refresh_token")
@@ -93,10 +94,12 @@ def _cookie() -> str:
 
 
 def _signed_in(pair: TokenPair, transport: str) -> dict[str, Any]:
-    """Answer a sign-in; one by cookie ends the session whose cookie it replaces."""
-    replaced = refresh_cookie.read() if transport == "cookie" else None
-    if replaced is not None:
-        auth.replace_session(replaced)
+    """Answer a sign-in; one by cookie ends the session whose cookie it replaces, and makes the browser known."""
+    if transport == "cookie":
+        replaced = refresh_cookie.read()
+        if replaced is not None:
+            auth.replace_session(replaced)
+        device_cookie.store(devices.introduce(pair.user))
     return _answer(pair, transport)
 
 

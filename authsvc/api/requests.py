@@ -6,6 +6,7 @@ import secrets
 from flask import Flask, Response, current_app, request
 
 from authsvc import origin
+from authsvc.api.cookies import device_cookie
 from authsvc.errors import CrossOriginRefused, NotReady
 from authsvc.services import ops
 
@@ -34,7 +35,8 @@ def _note_origin() -> None:
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     agent = request.headers.get("User-Agent")
-    origin.set_origin(origin.Origin(request.remote_addr, agent[:_MAX_USER_AGENT] if agent else None, request_id))
+    short = agent[:_MAX_USER_AGENT] if agent else None
+    origin.set_origin(origin.Origin(request.remote_addr, short, request_id, device_cookie.read()))
 
 
 def _refuse_cross_origin() -> None:

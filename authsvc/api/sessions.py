@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from authsvc.api import refresh_cookie
+from authsvc.api.cookies import refresh_cookie
 from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import current_user, requires_login, requires_scope
 from authsvc.errors import NotFound

@@ -13,16 +13,42 @@ what `GET /problems/<code>` tells the client's developer.
     ├── NotFound 404 · MethodNotAllowed 405 · BodyTooLarge 413 · UnsupportedMediaType 415
     ├── Conflict 409 ── EmailTaken
     ├── ValidationFailed 422 (errors: one FieldError for each)
+    ├── TooManyAttempts 429 (limit, most, seconds, retry_after)
     ├── InternalError 500
     └── Unavailable 503 ── HashingBusy, DatabaseUnavailable, NotReady
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from authsvc.errors.problem import FieldError, Problem, all_problems
+from authsvc.errors.unauthenticated import (
+    InvalidCredentials,
+    SessionEnded,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+    TokenRefused,
+    Unauthenticated,
+)
+from authsvc.errors.unavailable import DatabaseUnavailable, HashingBusy, InternalError, NotReady, Unavailable
 
-__all__ = ["FieldError", "Problem", "all_problems"]
+__all__ = [
+    "DatabaseUnavailable",
+    "FieldError",
+    "HashingBusy",
+    "InternalError",
+    "InvalidCredentials",
+    "NotReady",
+    "Problem",
+    "SessionEnded",
+    "TokenExpired",
+    "TokenInvalid",
+    "TokenMissing",
+    "TokenRefused",
+    "Unauthenticated",
+    "Unavailable",
+    "all_problems",
+]
 
 
 class BadRequest(Problem):
@@ -36,70 +62,6 @@ class MalformedJson(BadRequest):
 
     code = "malformed_json"
     title = "The request body is not valid JSON"
-
-
-class Unauthenticated(Problem):
-    status = 401
-
-    def __init__(self, detail: str | None = None, **extra: Any) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": self.challenge()}, **extra)
-
-    @classmethod
-    def challenge(cls) -> str:
-        """Return the WWW-Authenticate challenge (RFC 6750 section 3)."""
-        return "Bearer"
-
-
-class InvalidCredentials(Unauthenticated):
-    """The address is unknown or the password is wrong; which of them is not said. Ask the user for both again."""
-
-    code = "invalid_credentials"
-    title = "Email or password is wrong"
-
-
-class TokenMissing(Unauthenticated):
-    """The route needs a token and the request shows none. Send `Authorization: Bearer <access token>`; for a refresh,
-    `refreshToken` in the body or the refresh cookie. A token in the URL does not count.
-    """
-
-    code = "token_missing"
-    title = "A token is required"
-
-
-class TokenRefused(Unauthenticated):
-    @classmethod
-    def challenge(cls) -> str:
-        """Return the challenge for a token that was shown and is no good (RFC 6750 section 3.1)."""
-        return 'Bearer error="invalid_token"'
-
-
-class TokenInvalid(TokenRefused):
-    """The token is not one that this service issued for this use, or the header that carries it is malformed. Sign in
-    again.
-    """
-
-    code = "token_invalid"
-    title = "The token is not valid"
-
-
-class TokenExpired(TokenRefused):
-    """The access token is past its expiry. Exchange the refresh token for a new pair at `POST /auth/refresh-token`."""
-
-    code = "token_expired"
-    title = "The access token has expired"
-
-
-class SessionEnded(TokenRefused):
-    """The token is genuine but its session is over; `reason` says why: `logout`, `logout_others`, `replaced`,
-    `password_changed`, `password_reset`, `token_reuse` (an old refresh token was shown: a sign of theft), `admin`,
-    `account_disabled`, `account_deleted` or `expired`. Sign in again.
-    """
-
-    code = "session_ended"
-    title = "The session has ended"
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason=reason)
 
 
 class Forbidden(Problem):
@@ -210,41 +172,22 @@ class ValidationFailed(Problem):
         super().__init__(errors=[error.as_member() for error in errors])
 
 
-class InternalError(Problem):
-    """The service made a mistake. It is logged under the `requestId`: report that."""
-
-    status = 500
-    code = "internal_error"
-    title = "Internal error"
-
-
-class Unavailable(Problem):
-    status = 503
-
-    def __init__(self, detail: str | None = None, *, retry_after: int = 2, **extra: Any) -> None:
-        super().__init__(detail, headers={"Retry-After": str(retry_after)}, **extra)
-
-
-class HashingBusy(Unavailable):
-    """More passwords are waiting to be hashed than can be within `HASHING_MAX_WAIT`. Try again after `Retry-After`
-    seconds; nothing was done.
+class TooManyAttempts(Problem):
+    """There were too many attempts: from this address, on this account or with this session. Whether this one was right
+    is not said, since it was not looked at. Try again after `Retry-After` seconds; `RateLimit-Policy` names the limit.
     """
 
-    code = "hashing_busy"
-    title = "Too many passwords are being hashed"
+    status = 429
+    code = "too_many_attempts"
+    title = "Too many attempts"
 
-
-class DatabaseUnavailable(Unavailable):
-    """The database did not answer in time, so the service decides nothing. Try again after `Retry-After` seconds; the
-    session is not affected. A request that changes something may or may not have taken effect.
-    """
-
-    code = "database_unavailable"
-    title = "The database is not available"
-
-
-class NotReady(Unavailable):
-    """The service is starting, or something it needs is missing; `GET /readyz` says what in `reasons`."""
-
-    code = "not_ready"
-    title = "The service is not ready"
+    def __init__(self, limit: str, most: int, seconds: int, retry_after: int) -> None:
+        """Tell of a limit of so many in so many seconds (draft-ietf-httpapi-ratelimit-headers)."""
+        super().__init__(
+            headers={
+                "Retry-After": str(retry_after),
+                "RateLimit-Policy": f'"{limit}";q={most};w={seconds}',
+                "RateLimit": f'"{limit}";r=0;t={retry_after}',
+            }
+        )
+        self.limit = limit

@@ -6,11 +6,13 @@ from pymongo.errors import DuplicateKeyError
 
 from authsvc.models.access_tokens import AccessToken
 from authsvc.models.base import deadline
+from authsvc.models.devices import Device
 from authsvc.models.sessions import Session
+from authsvc.models.throttles import Throttle
 from authsvc.models.users import User
 
 _CHECK_SECONDS = 2.0
-_INDEXED: tuple[type[Document], ...] = (User, Session, AccessToken)
+_INDEXED: tuple[type[Document], ...] = (User, Session, AccessToken, Device, Throttle)
 
 
 class IndexBlocked(Exception):

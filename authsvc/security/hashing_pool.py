@@ -51,12 +51,16 @@ class HashingPool:
         ahead = self._pending - self.size + 1
         return max(0, ahead) * self._seconds_per_job / self.size
 
+    def require_room(self) -> None:
+        """Raise HashingBusy where a job coming now would have to wait too long."""
+        wait = self.expected_wait()
+        if wait > self.max_wait:
+            raise HashingBusy(retry_after=math.ceil(wait))
+
     @contextmanager
     def _place_in_line(self) -> Iterator[None]:
         with self._lock:
-            wait = self.expected_wait()
-            if wait > self.max_wait:
-                raise HashingBusy(retry_after=math.ceil(wait))
+            self.require_room()
             self._pending += 1
         try:
             yield

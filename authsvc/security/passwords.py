@@ -53,6 +53,10 @@ class Hasher:
         self.rounds = rounds
         self._pool = pool
 
+    def require_room(self) -> None:
+        """Raise HashingBusy where a hash would have to wait too long."""
+        self._pool.require_room()
+
     def hash(self, password: str) -> PasswordHash:
         """Return the `$2b$` hash of a password. Raises HashingBusy."""
         return self._pool.run(lambda: PasswordHash(_hash(_reduced(password), self.rounds)))

@@ -3,36 +3,43 @@
 from authsvc.errors import AccountDisabled, InvalidCredentials, SessionEnded, TokenInvalid
 from authsvc.models.users import User
 from authsvc.security import addresses
-from authsvc.services import passwords, sessions, tokens
+from authsvc.services import devices, passwords, sessions, throttles, tokens
+from authsvc.services.throttles import Key
 from authsvc.services.tokens import TokenPair
 
 _NO_ADDRESS = ""
 
 
 def register(name: str, email: str, password: str) -> TokenPair:
-    """Create an account and sign in. Raises ValidationFailed, EmailTaken, HashingBusy."""
+    """Create an account and sign in. Raises ValidationFailed, TooManyAttempts, EmailTaken, HashingBusy."""
     passwords.check(password, email, name)
-    user = User.register(name, email, password)
-    return tokens.mint(sessions.open_session(user, ["pwd"]), user)
+    passwords.require_room()
+    throttles.count(throttles.by_network("register_address"))
+    return _sign_in(User.register(name, email, password), ["pwd"])
 
 
 def login(email: str, password: str) -> TokenPair:
     """Sign in by password.
 
     An unknown address, a wrong password and a disabled account's wrong password take the same work and give the same
-    answer (ASVS 6.3.8). Raises InvalidCredentials, AccountDisabled, HashingBusy.
+    answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, HashingBusy.
     """
-    user = passwords.verify(User.find_by_email(_canonical(email)), password)
-    if user is None:
-        raise InvalidCredentials
-    if user.disabled_at is not None:
-        raise AccountDisabled
-    return tokens.mint(sessions.open_session(user, ["pwd"]), user)
+    passwords.require_room()
+    address = _canonical(email)
+    found = User.find_by_email(address)
+    with throttles.counting(*_guesses(found, address or email.strip().casefold()), failures=(InvalidCredentials,)):
+        user = passwords.verify(found, password)
+        if user is None:
+            raise InvalidCredentials
+        if user.disabled_at is not None:
+            raise AccountDisabled
+        return _sign_in(user, ["pwd"])
 
 
 def refresh(refresh_token: str) -> TokenPair:
-    """Exchange a refresh token for a new pair. Raises TokenInvalid, SessionEnded."""
+    """Exchange a refresh token for a new pair. Raises TokenInvalid, SessionEnded, TooManyAttempts."""
     claims = tokens.read_refresh(refresh_token)
+    throttles.count(throttles.by_network("refresh_address"), Key("refresh_session", claims["sid"]))
     session = sessions.rotate(claims["sid"], claims["generation"])
     user = User.find(str(session.user))
     if user is None or user.disabled_at is not None:
@@ -63,6 +70,22 @@ def replace_session(refresh_token: str) -> None:
     except TokenInvalid:
         return
     sessions.end(claims["sid"], "replaced")
+
+
+def _sign_in(user: User, methods: list[str]) -> TokenPair:
+    session = sessions.open_session(user, methods)
+    devices.remember_network(user)
+    return tokens.mint(session, user)
+
+
+def _guesses(user: User | None, address: str) -> tuple[Key, ...]:
+    """Return what a wrong password counts against: where a user is known, not what strangers count against."""
+    place = devices.recognise(user)
+    if place is None:
+        return throttles.by_network("login_address"), Key("login_account", address)
+    digest, by_cookie = place
+    own = Key("login_device", digest)
+    return (own,) if by_cookie else (throttles.by_network("login_address"), own)
 
 
 def _canonical(email: str) -> str:

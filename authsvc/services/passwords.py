@@ -24,6 +24,11 @@ def check(password: str, *words: str, pointer: str = "/password") -> None:
         _refuse("password_like_account", "A password must not be made of the account's own name or address.", pointer)
 
 
+def require_room() -> None:
+    """Refuse at once, before anything is asked or counted, what would wait too long. Raises HashingBusy."""
+    hasher().require_room()
+
+
 def verify(user: User | None, password: str) -> User | None:
     """Return the user if the password is right, with a hash of today's cost; None if not, after the same work.
 

@@ -1,0 +1,49 @@
+"""The `devices` collection: from where a user has signed in before."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import cast
+
+from bson import ObjectId
+from mongoengine import Document
+from mongoengine.errors import NotUniqueError
+from mongoengine.fields import ObjectIdField, StringField
+
+from authsvc.models.base import bounded, object_id, utc_field
+
+
+class Device(Document):
+    """A browser, or a network, and the user who signed in there. Its id is a digest of both: neither can be read."""
+
+    meta = {
+        "collection": "devices",
+        "strict": False,
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["user"], "name": "user"},
+            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+        ],
+    }
+
+    digest: str = StringField(primary_key=True)
+    user: ObjectId = ObjectIdField(required=True)
+    expires_at: datetime = utc_field(db_field="expiresAt", required=True)
+
+    @classmethod
+    @bounded
+    def known(cls, digests: list[str], now: datetime) -> set[str]:
+        """Return those of the digests that stand for a place of an earlier sign-in."""
+        return set(cast(list[str], cls.objects(digest__in=digests, expires_at__gt=now).scalar("digest")))
+
+    @classmethod
+    @bounded
+    def remember(cls, digest: str, user: ObjectId, expires_at: datetime) -> None:
+        """Note a sign-in, or that there was one more."""
+        with suppress(NotUniqueError):  # the same sign-in at the same moment: noted
+            cls.objects(digest=digest).update_one(set__user=user, set__expires_at=expires_at, upsert=True)
+
+    @classmethod
+    @bounded
+    def forget_all(cls, user_id: str) -> None:
+        """Forget from where a user has signed in."""
+        cls.objects(user=object_id(user_id)).delete()

@@ -1,0 +1,78 @@
+"""Throttles: how often something may be tried, counted before the work and over all workers and machines.
+
+The limits and their settings are those of `config.LIMITS`; a limit of 10/60 lets 10 pass in each minute of the clock.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flask import current_app
+
+from authsvc import clock, origin
+from authsvc.errors import Problem, TooManyAttempts
+from authsvc.models.throttles import Throttle
+from authsvc.security.networks import network_of
+
+_KEPT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Whose attempts are counted together under a limit."""
+
+    limit: str
+    whose: str
+
+
+def by_network(limit: str) -> Key:
+    """Return the key of whoever asks, by network address."""
+    return Key(limit, network_of(origin.current().ip))
+
+
+def count(*keys: Key) -> None:
+    """Count an attempt under each key. Raises TooManyAttempts, and counts nothing, where one has had enough."""
+    _take(keys)
+
+
+@contextmanager
+def counting(*keys: Key, failures: tuple[type[Problem], ...]) -> Iterator[None]:
+    """Count an attempt before it is made, and give it back unless it ends in one of `failures`.
+
+    Raises TooManyAttempts.
+    """
+    taken = _take(keys)
+    try:
+        yield
+    except failures:
+        raise
+    except BaseException:
+        _give_back(taken)
+        raise
+    _give_back(taken)
+
+
+def _take(keys: tuple[Key, ...]) -> list[str]:
+    taken: list[str] = []
+    if not current_app.config["RATE_LIMITS"]:
+        return taken
+    now = clock.now()
+    for key in keys:
+        most, seconds = current_app.config["LIMITS"][key.limit]
+        window = math.floor(now.timestamp()) // seconds
+        digest = hashlib.sha256(f"{key.limit}\0{key.whose}\0{seconds}\0{window}".encode()).hexdigest()
+        end = datetime.fromtimestamp((window + 1) * seconds, UTC)
+        refused = Throttle.take(digest, most, end + _KEPT)
+        if refused:
+            _give_back(taken)
+            raise TooManyAttempts(key.limit, most, seconds, math.ceil((end - now).total_seconds()))
+        taken.append(digest)
+    return taken
+
+
+def _give_back(taken: list[str]) -> None:
+    for digest in taken:
+        Throttle.give_back(digest)
