@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import pymongo
 import pytest
 import time_machine
 from flask import Flask
@@ -289,6 +290,15 @@ class TestRefresh:
                 with counted_work() as work:
                     assert alice.refresh(alice.tokens["refreshToken"][:-4] + "AAAA").status_code == 401
                 assert work == Work(0, [])
+
+
+class TestWithoutTheDatabase:
+    def test_nobody_is_let_through_uncounted(self, app: Flask, alice: Person):
+        """F22: fail closed."""
+        with throttled(app), pymongo.timeout(0.000_001):
+            problem(login(alice.client), 503, "database_unavailable")
+            problem(register(alice.client, email="new@example.com"), 503, "database_unavailable")
+            problem(alice.refresh(), 503, "database_unavailable")
 
 
 class TestOff:

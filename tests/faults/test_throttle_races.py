@@ -1,0 +1,77 @@
+"""Throttles over the two workers of a real gunicorn: however many try at once, so many pass and no more."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from pymongo.database import Database as MongoDatabase
+
+import config
+from tests.support.races import ROUNDS, race
+from tests.support.service import Service, Visitor
+
+pytestmark = pytest.mark.race
+
+MANY = 50
+MOST = 7
+EMAIL = "alice@example.com"
+
+Tries = Callable[[int], Any]
+
+
+def wrong_passwords(visitor: Visitor, known: bool, served: MongoDatabase[dict[str, Any]]) -> Tries:
+    """Return guesses at one account, from where its user is known or not."""
+    visitor.register(EMAIL)
+    if not known:
+        served.devices.delete_many({})
+    return lambda _: visitor.login(EMAIL, "not the right phrase")
+
+
+def refreshes(visitor: Visitor) -> Tries:
+    """Return refreshes by one token, which its grace time allows."""
+    token = visitor.register(EMAIL).json()["refreshToken"]
+    return lambda _: visitor.refresh(token)
+
+
+ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]], Tries]]] = {
+    "login_address": (401, lambda visitor, _: lambda n: visitor.login(f"{n}@example.com", "not the right phrase")),
+    "login_account": (401, lambda visitor, served: wrong_passwords(visitor, False, served)),
+    "login_device": (401, lambda visitor, served: wrong_passwords(visitor, True, served)),
+    "register_address": (201, lambda visitor, _: lambda n: visitor.register(f"{n}@example.com")),
+    "refresh_address": (200, lambda visitor, _: refreshes(visitor)),
+    "refresh_session": (200, lambda visitor, _: refreshes(visitor)),
+}
+
+
+@pytest.fixture
+def limited(
+    request: pytest.FixtureRequest, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+) -> Iterator[Service]:
+    """Return a running service with one limit that bites."""
+    limits = {f"LIMIT_{name.upper()}": "100000/86400" for name in config.LIMITS}
+    chosen = {f"LIMIT_{request.param.upper()}": f"{MOST}/86400"}
+    given = {**settings, "WEB_CONCURRENCY": 2, "RATE_LIMITS": "on", **limits, **chosen}
+    with Service(**given) as running:
+        yield running
+
+
+class TestLimit:
+    def test_each_is_tried(self) -> None:
+        assert set(ATTEMPTS) == set(config.LIMITS)
+
+    @pytest.mark.parametrize(("limited", "name"), [(name, name) for name in ATTEMPTS], indirect=["limited"])
+    def test_of_fifty_at_once_exactly_so_many_pass(
+        self, limited: Service, served: MongoDatabase[dict[str, Any]], name: str
+    ) -> None:
+        """R22, R26: counted before any hash, over all workers."""
+        passing, attempts = ATTEMPTS[name]
+        for _ in range(max(1, ROUNDS // 5)):
+            for collection in ("users", "sessions", "devices", "throttles"):
+                served[collection].delete_many({})
+            attempt = attempts(Visitor(limited.url), served)
+            served.throttles.delete_many({})
+            answers = race(*(partial(attempt, number) for number in range(MANY)))
+            assert Counter(answer.status_code for answer in answers) == {passing: MOST, 429: MANY - MOST}
+            assert MOST in served.throttles.distinct("count")
