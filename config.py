@@ -20,6 +20,7 @@ _MIN_SECRET_BYTES = 32
 _MIN_DISTINCT = 12
 _ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 _SECURE = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|$)", re.ASCII)
+_ADDRESS = re.compile(r"(?:[0-9.]+|[a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
 
@@ -41,6 +42,7 @@ class Config:
 
     APP_ENV = "production"
     MIN_BCRYPT_ROUNDS = 10
+    DEFAULT_METRICS = "off"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._complaints: list[str] = []
@@ -65,6 +67,7 @@ class Config:
         self.PASSWORD_MIN_LENGTH = self._int("PASSWORD_MIN_LENGTH", 8, 8, 64)
         self.TOKEN_ISSUER = self._str("TOKEN_ISSUER", self.PUBLIC_URL)
         self.TOKEN_AUDIENCE = self._str("TOKEN_AUDIENCE", self.PUBLIC_URL)
+        self.METRICS = self._str("METRICS", self.DEFAULT_METRICS)
         self.RATE_LIMITS = self._switch("RATE_LIMITS", "on") == "on"
         self.LIMITS = {name: self._limit(f"LIMIT_{name.upper()}", value) for name, value in LIMITS.items()}
         self.LOG_LEVEL = self._str("LOG_LEVEL", "INFO").upper()
@@ -90,6 +93,9 @@ class Config:
             values = self.CORS_ORIGINS if name == "CORS_ORIGINS" else [self.PUBLIC_URL]
             self._require(name, all(map(_is_origin, values)), "must be an origin: scheme, host, port, no path, no *")
         self._require("LOG_LEVEL", self.LOG_LEVEL in ("DEBUG", "INFO", "WARNING", "ERROR"), "must be a level")
+        own = re.fullmatch(_ADDRESS, self.METRICS)
+        held = self.METRICS in ("on", "off") or (own is not None and own[1] not in ("0", str(self.PORT)))
+        self._require("METRICS", held, "must be on, off, or an address with a port of its own: 127.0.0.1:9100")
         same = f"{self.TOKEN_ISSUER}/auth/refresh-token" != self.TOKEN_AUDIENCE
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
         unserved = self._str("EMAIL_VERIFICATION", "off")
@@ -128,6 +134,7 @@ class Development(Config):
 
     APP_ENV = "development"
     MIN_BCRYPT_ROUNDS = 4
+    DEFAULT_METRICS = "on"
 
     def default_secret(self) -> str:
         """Return the secret kept in `instance/`, made the first time."""

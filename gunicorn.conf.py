@@ -7,9 +7,11 @@ import mmap
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ _HERE = Path(__file__).parent
 _PRODUCTION = os.environ.get("APP_ENV") not in ("development", "testing")
 _PORT = os.environ.get("PORT") or "8000"
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_METRICS = os.environ.get("METRICS") or ("off" if _PRODUCTION else "on")
 _CONNECTIONS = 4000
 _SLOTS = 256
 _READY_SECONDS = 2.0
@@ -30,7 +33,7 @@ _READY_SECONDS = 2.0
 wsgi_app = "wsgi:app"
 chdir = str(_HERE)
 proc_name = "authsvc"
-bind = f"{'0.0.0.0' if _PRODUCTION else '127.0.0.1'}:{_PORT}"
+bind = [f"{'0.0.0.0' if _PRODUCTION else '127.0.0.1'}:{_PORT}", *([_METRICS] if ":" in _METRICS else [])]
 worker_class = "gevent"
 workers = int(os.environ.get("WEB_CONCURRENCY") or _CORES)
 worker_connections = _CONNECTIONS
@@ -105,8 +108,10 @@ def on_starting(server: Any) -> None:
         except embedded.CantStart as error:
             sys.exit(f"authsvc: {error}")
         os.environ["MONGODB_URI"] = owner.database.uri
+    if _METRICS != "off":
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="authsvc-metrics-")
     if subprocess.run([sys.executable, str(_HERE / "config.py")], check=False).returncode != 0:
-        _stop_database()
+        on_exit(server)
         sys.exit(1)
 
 
@@ -123,8 +128,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Free the place of a worker that has ended, however it did."""
+    """Free the place of a worker that has ended, however it did, and forget what it had in hand."""
     worker.held[worker.slot] = 0
+    for gauge in Path(os.environ.get("PROMETHEUS_MULTIPROC_DIR", os.devnull)).glob(f"gauge_live*_{worker.pid}.db"):
+        gauge.unlink(missing_ok=True)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -154,11 +161,8 @@ def pre_request(worker: Any, req: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """End the embedded database, now that the workers have stopped."""
-    _stop_database()
-
-
-def _stop_database() -> None:
+    """End the embedded database, now that the workers have stopped, and drop what was counted."""
+    shutil.rmtree(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)
     owner = embedded.claimed()
     if owner is not None:
         owner.stop()

@@ -21,6 +21,7 @@ from authsvc.security.passwords import Hasher
 from authsvc.services import ops, signing_keys, tokens
 
 _RETRY_SECONDS = 0.5
+_log = logs.get(__name__)
 _POOL_SIZE = 50
 
 
@@ -28,7 +29,7 @@ def create_app(config: object) -> Flask:
     """Return the application for a configuration: an object with the settings in capitals."""
     app = _Application("authsvc", template_folder="api/templates", static_folder=None)
     app.config.from_object(config)
-    logs.configure(app.config["LOG_LEVEL"])
+    logs.configure(app.config["LOG_LEVEL"], as_json=app.config["APP_ENV"] != "development")
     _route_strictly(app)
     _connect_database(app)
     _size_hashing_pool(app)
@@ -46,7 +47,7 @@ def create_app(config: object) -> Flask:
 class _Application(Flask):
     def log_exception(self, exc_info: Any) -> None:
         """Log a failure by its types and places: its messages may quote what a user sent."""
-        self.logger.error("request.failed %s", logs.where(exc_info[1]))
+        _log.error("request.failed", cause=logs.where(exc_info[1]))
 
 
 def _route_strictly(app: Flask) -> None:

@@ -92,7 +92,7 @@ def mongo(settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
 @pytest.fixture
 def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     """Start without accounts, sessions and access tokens."""
-    for name in ("users", "sessions", "access_tokens", "devices", "throttles"):
+    for name in ("users", "sessions", "access_tokens", "devices", "throttles", "audit"):
         mongo[name].delete_many({})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import config
 from authsvc.errors import all_problems
 
 ROOT = Path(__file__).parents[1]
@@ -217,7 +218,9 @@ class TestErrors:
 
 
 class TestDocumentation:
-    SETTINGS = re.findall(r"self\._(?:str|int|list)\(\"([A-Z_]+)\"", (ROOT / "config.py").read_text())
+    SETTINGS = re.findall(r"self\._(?:str|int|list|switch)\(\"([A-Z_]+)\"", (ROOT / "config.py").read_text()) + [
+        f"LIMIT_{name.upper()}" for name in config.LIMITS
+    ]
 
     def test_every_setting_is_in_the_readme(self):
         readme = (ROOT / "README.md").read_text()

@@ -1,11 +1,9 @@
 """What is logged, and what never is. R95, R96."""
 
-import io
 import json
-import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,6 +37,11 @@ def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
     """Return a running service that logs all it can."""
     with Service(**{**settings, "LOG_LEVEL": "DEBUG", "WEB_CONCURRENCY": 1, "REFRESH_REUSE_GRACE": 0}) as running:
         yield running
+
+
+def events(service: Service) -> list[dict[str, Any]]:
+    """Return what a service has logged, but for what gunicorn says of itself."""
+    return [json.loads(line) for line in service.log().splitlines() if line.startswith("{")]
 
 
 class Journeys:
@@ -158,18 +161,26 @@ class TestSecrets:
         """Or nobody can mend it."""
         journeys.go()
         journeys.crash()
-        lines = [line for line in journeys.service.log().splitlines() if "request.failed" in line]
-        assert lines
-        assert all(
-            re.search(r" ERROR authsvc\S* \[[0-9a-f]{32}\] request\.failed \S+ at .*\.py:\d+ ", line) for line in lines
-        )
+        failed = [event for event in events(journeys.service) if event["event"] == "request.failed"]
+        assert failed
+        for event in failed:
+            assert re.fullmatch("[0-9a-f]{32}", event["request_id"])
+            assert re.search(r"\S+ at .*\.py:\d+ ", event["cause"])
 
     def test_theft_is_logged(self, journeys: Journeys):
         """R54, R96"""
         journeys.go()
-        assert re.search(
-            r"WARNING authsvc\S* \[[0-9a-f]{32}\] session\.ended reason=token_reuse", journeys.service.log()
-        )
+        assert any(event["event"] == "refresh_token.reused" for event in events(journeys.service))
+
+    def test_each_request_has_one_line_by_its_route(self, journeys: Journeys):
+        """And none by its path, which may hold what a client should not have put there."""
+        journeys.go()
+        told = [event for event in events(journeys.service) if event["event"] == "request"]
+        assert {"GET", "POST", "DELETE"} <= {event["method"] for event in told}
+        assert {"/auth/login", "/", "unmatched"} <= {event["route"] for event in told}
+        assert all(event["ip"] == "127.0.0.1" and event["milliseconds"] > 0 and event["time"] for event in told)
+        assert len({event["request_id"] for event in told}) == len(told)
+        assert {"invalid_credentials", "token_missing", None} <= {event["problem"] for event in told}
 
     def test_no_secret_is_stored_in_the_open(self, journeys: Journeys):
         """R60: tokens are in no document; the password is in none but as its hash."""
@@ -187,37 +198,33 @@ class TestLines:
     """R95: one event, one line, whatever a client put into it."""
 
     @pytest.fixture
-    def written(self) -> Iterator[io.StringIO]:
-        """Return what authsvc's logger writes, at DEBUG."""
-        logger = logging.getLogger("authsvc")
-        before = logger.handlers[:], logger.propagate, logger.level
-        logs.configure("DEBUG")
-        (handler,) = logger.handlers
-        assert isinstance(handler, logging.StreamHandler)
-        stream = io.StringIO()
-        handler.setStream(stream)
-        yield stream
-        logger.handlers[:], logger.propagate = before[:2]
-        logger.setLevel(before[2])
+    def written(self, app: Flask, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], list[str]]]:
+        """Return a way to read the lines logged since, at WARNING, as text."""
+        logs.configure("WARNING", as_json=False)
+
+        def lines() -> list[str]:
+            return capsys.readouterr().err.splitlines()
+
+        yield lines
+        logs.configure("INFO", as_json=True)
 
     @pytest.mark.parametrize("text", FORGING, ids=ascii)
-    def test_a_message_stays_on_its_line(self, written: io.StringIO, text: str):
-        logging.getLogger("authsvc.test").warning("seen %s", text)
-        (line,) = written.getvalue().splitlines()
+    def test_a_message_stays_on_its_line(self, written: Callable[[], list[str]], text: str):
+        logs.get("test").warning(f"seen {text}", what=text, key=text)
+        (line,) = written()
         assert line.isprintable()
-        assert written.getvalue().count("\n") == 1
 
     @pytest.mark.parametrize("text", FORGING, ids=ascii)
-    def test_so_does_an_exception(self, written: io.StringIO, text: str):
+    def test_so_does_an_exception(self, written: Callable[[], list[str]], text: str):
         try:
             raise ValueError(text)
         except ValueError as error:
-            logging.getLogger("authsvc.test").error("failed %s", logs.where(error))
-        (line,) = written.getvalue().splitlines()
+            logs.get("test").error("failed", cause=logs.where(error))
+        (line,) = written()
         assert "ValueError" in line
         assert "forged" not in line
 
-    def test_the_chain_of_causes_is_named(self, written: io.StringIO):
+    def test_the_chain_of_causes_is_named(self, written: Callable[[], list[str]]):
         try:
             try:
                 raise KeyError(PASSWORD)
@@ -229,7 +236,7 @@ class TestLines:
         assert PASSWORD not in said
 
     @pytest.mark.parametrize("text", FORGING, ids=ascii)
-    def test_a_client_can_not_forge_one(self, written: io.StringIO, alice: Person, text: str):
+    def test_a_client_can_not_forge_one(self, written: Callable[[], list[str]], alice: Person, text: str):
         """By its User-Agent, request id or address, where a session ends by theft."""
         sent = text.encode().decode("latin-1")
         raw = {"HTTP_USER_AGENT": sent, "HTTP_X_REQUEST_ID": sent}
@@ -239,10 +246,9 @@ class TestLines:
             stolen = {"refreshToken": alice.tokens["refreshToken"]}
             answer = alice.client.post("/auth/refresh-token", json=stolen, environ_overrides=raw)
         assert problem(answer, 401, "session_ended")["reason"] == "token_reuse"
-        (line,) = written.getvalue().splitlines()
-        assert "token_reuse" in line
-        assert "forged" not in line
-        assert line.isprintable()
+        lines = written()
+        assert any("refresh_token.reused" in line for line in lines)
+        assert all(line.startswith("time=") and line.isprintable() for line in lines)
 
     def test_the_user_agent_is_kept_as_it_came_and_cut(self, alice: Person):
         """It is shown in the list of sessions, as JSON."""

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, jsonify, render_template, request
 
 from authsvc import __version__
+from authsvc import metrics as counted
 from authsvc.api import pages
 from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import public
@@ -34,6 +35,15 @@ def readyz() -> dict[str, str]:
     if reasons:
         raise NotReady(reasons=[asdict(reason) for reason in reasons])
     return {"status": "ready"}
+
+
+@blp.get("/metrics")
+@public
+@blp.response(200, description="Counters in the Prometheus text format, of all workers")
+@blp.problems(NotFound)
+def metrics() -> Response:
+    """Show what was counted, where METRICS allows."""
+    return Response(counted.exposition(), content_type=counted.CONTENT_TYPE)
 
 
 @blp.get("/problems/<code>")

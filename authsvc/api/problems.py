@@ -1,17 +1,16 @@
 """The one place that shapes errors: RFC 9457 problem documents for every way to fail."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import jwt
-from flask import Flask, Response, json
+from flask import Flask, Response, g, json
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 from flask_smorest import Api as SmorestApi
 from marshmallow import EXCLUDE, Schema, fields
 from werkzeug.exceptions import HTTPException
 
-from authsvc import logs, origin
+from authsvc import logs, metrics, origin
 from authsvc.errors import (
     BodyTooLarge,
     DatabaseUnavailable,
@@ -29,7 +28,7 @@ from authsvc.errors import (
 from authsvc.models.unavailable import DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
-_log = logging.getLogger(__name__)
+_log = logs.get(__name__)
 
 _BY_STATUS: dict[int, type[Problem]] = {
     400: MalformedJson,
@@ -95,6 +94,7 @@ class Api(SmorestApi):
 
 def render(problem: Problem) -> Response:
     """Return the HTTP answer that tells of a problem."""
+    g.problem = problem.code
     document: dict[str, Any] = {
         "type": f"/problems/{problem.code}",
         "title": problem.title,
@@ -124,7 +124,8 @@ def _token_refused(error: Exception) -> Response:
 
 
 def _database_failed(error: Exception) -> Response:
-    _log.error("database.failed %s", logs.where(error))
+    metrics.DATABASE_ERRORS.inc()
+    _log.error("database.failed", cause=logs.where(error))
     return render(DatabaseUnavailable())
 
 

@@ -2,12 +2,13 @@
 
 import re
 import secrets
+from time import perf_counter
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, g, request
 
-from authsvc import origin
+from authsvc import logs, metrics, origin
 from authsvc.api.cookies import device_cookie
-from authsvc.errors import CrossOriginRefused, NotReady
+from authsvc.errors import CrossOriginRefused, NotFound, NotReady
 from authsvc.services import ops
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
@@ -20,23 +21,36 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_log = logs.get(__name__)
 _HSTS = "max-age=31536000; includeSubDomains"
 
 
 def init_app(app: Flask) -> None:
     """Register the steps, in this order."""
     app.before_request(_note_origin)
+    app.before_request(_keep_metrics_apart)
     app.before_request(_refuse_cross_origin)
     app.before_request(_refuse_before_ready)
+    app.after_request(_tell)  # the last: what is registered first runs last
     app.after_request(_add_headers)
 
 
 def _note_origin() -> None:
+    g.begun = perf_counter()
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
     agent = request.headers.get("User-Agent")
     short = agent[:_MAX_USER_AGENT] if agent else None
     origin.set_origin(origin.Origin(request.remote_addr, short, request_id, device_cookie.read()))
+
+
+def _keep_metrics_apart() -> None:
+    """Show the metrics where METRICS says, and on an address of their own nothing else."""
+    where = current_app.config["METRICS"]
+    own_address = where not in ("on", "off") and request.environ.get("SERVER_PORT") == where.rpartition(":")[2]
+    if (request.endpoint == "ops.metrics") != own_address and not (where == "on" and request.endpoint == "ops.metrics"):
+        raise NotFound
 
 
 def _refuse_cross_origin() -> None:
@@ -70,4 +84,25 @@ def _add_headers(response: Response) -> Response:
     if current_app.config["CORS_ORIGINS"]:
         response.vary.add("Origin")
     response.headers["X-Request-ID"] = origin.current().request_id
+    return response
+
+
+def _tell(response: Response) -> Response:
+    """Count the answer and log it in one line: by route, since a path may hold what should not be kept."""
+    taken = perf_counter() - g.begun
+    route = request.url_rule.rule if request.url_rule is not None else "unmatched"
+    method = request.method if request.method in _METHODS else "other"
+    metrics.REQUESTS.labels(method, route, response.status_code).inc()
+    metrics.REQUEST_SECONDS.labels(route).observe(taken)
+    caller = g.get("caller")
+    _log.info(
+        "request",
+        method=method,
+        route=route,
+        status=response.status_code,
+        milliseconds=round(taken * 1e3, 2),
+        ip=origin.current().ip,
+        user=caller.user_id if caller is not None else None,
+        problem=g.get("problem"),
+    )
     return response

@@ -5,8 +5,11 @@ from typing import Any
 from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import current_user, requires_scope
 from authsvc.models.users import User
+from authsvc.schemas.audit import ActivityPageSchema
+from authsvc.schemas.paging import PagingSchema
 from authsvc.schemas.users import ProfileChangeSchema, UserSchema
-from authsvc.services import users
+from authsvc.services import audit, users
+from authsvc.services.paging import Page
 
 blp = Blueprint("users", __name__, description="The caller's own account.")
 
@@ -17,6 +20,15 @@ blp = Blueprint("users", __name__, description="The caller's own account.")
 def show() -> User:
     """Show the caller's account."""
     return users.profile(current_user)
+
+
+@blp.get("/auth/me/activity")
+@requires_scope("account:read")
+@blp.arguments(PagingSchema, location="query")
+@blp.response(200, ActivityPageSchema)
+def activity(paging: dict[str, Any]) -> Page:
+    """List what happened to the caller's account, newest first; kept for 400 days."""
+    return audit.list_own(current_user, **paging)
 
 
 @blp.patch("/auth/me")

@@ -1,6 +1,7 @@
 """How commands speak: tables for people, JSON for programs, failures in one line."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
@@ -8,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from authsvc import logs, origin
 from authsvc.errors import Problem
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
@@ -21,8 +23,11 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(command)
     def spoken(*args: P.args, **kwargs: P.kwargs) -> R:
+        speaker = click.get_current_context().command_path
+        origin.set_origin(origin.Origin(user_agent=speaker, request_id=secrets.token_hex(16)))
         try:
-            return command(*args, **kwargs)
+            with logs.only_warnings():
+                return command(*args, **kwargs)
         except Problem as problem:
             raise click.ClickException(problem.detail) from problem
         except SealBroken as broken:

@@ -5,6 +5,7 @@ from mongoengine.connection import get_connection
 from pymongo.errors import DuplicateKeyError
 
 from authsvc.models.access_tokens import AccessToken
+from authsvc.models.audit import AuditEvent
 from authsvc.models.base import deadline
 from authsvc.models.devices import Device
 from authsvc.models.sessions import Session
@@ -12,7 +13,7 @@ from authsvc.models.throttles import Throttle
 from authsvc.models.users import User
 
 _CHECK_SECONDS = 2.0
-_INDEXED: tuple[type[Document], ...] = (User, Session, AccessToken, Device, Throttle)
+_INDEXED: tuple[type[Document], ...] = (User, Session, AccessToken, Device, Throttle, AuditEvent)
 
 
 class IndexBlocked(Exception):

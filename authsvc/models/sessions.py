@@ -76,12 +76,15 @@ class Session(Document):
 
     @classmethod
     @bounded
-    def end(cls, session_id: str | ObjectId, reason: str, now: datetime, *, owner: str | None = None) -> bool:
-        """End a live session (of `owner`, where one is given); tell whether this call did it."""
+    def end(
+        cls, session_id: str | ObjectId, reason: str, now: datetime, *, owner: str | None = None
+    ) -> ObjectId | None:
+        """End a live session (of `owner`, where one is given); return whose it was, None where it was not this call."""
         found = object_id(session_id) if isinstance(session_id, str) else session_id
         whose = {} if owner is None else {"user": object_id(owner)}
         live = cls.objects(id=found, ended_at=None, **whose)
-        return live.modify(set__ended_at=now, set__end_reason=reason) is not None
+        ended = live.modify(set__ended_at=now, set__end_reason=reason)
+        return ended.user if ended is not None else None
 
     @classmethod
     @bounded

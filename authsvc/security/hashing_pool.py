@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 
+from authsvc import metrics
 from authsvc.errors import HashingBusy
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class HashingPool:
     def run(self, job: Callable[[], T]) -> T:
         """Return what `job` returns, once its turn has come."""
         with self._place_in_line():
-            return self._runner(self._timed(job))
+            return self._runner(self._timed(job, perf_counter()))
 
     def expected_wait(self) -> float:
         """Return the seconds that a job coming now would wait before it starts."""
@@ -55,6 +56,7 @@ class HashingPool:
         """Raise HashingBusy where a job coming now would have to wait too long."""
         wait = self.expected_wait()
         if wait > self.max_wait:
+            metrics.HASHING_REFUSED.inc()
             raise HashingBusy(retry_after=math.ceil(wait))
 
     @contextmanager
@@ -62,15 +64,18 @@ class HashingPool:
         with self._lock:
             self.require_room()
             self._pending += 1
+        metrics.HASHING_QUEUE.inc()
         try:
             yield
         finally:
+            metrics.HASHING_QUEUE.dec()
             with self._lock:
                 self._pending -= 1
 
-    def _timed(self, job: Callable[[], T]) -> Callable[[], T]:
+    def _timed(self, job: Callable[[], T], asked: float) -> Callable[[], T]:
         def timed() -> T:
             start = perf_counter()
+            metrics.HASHING_WAIT.observe(start - asked)
             try:
                 return job()
             finally:

@@ -8,8 +8,10 @@ from bson import ObjectId
 from authsvc import clock
 from authsvc.errors import NotFound, SessionEnded, TokenInvalid
 from authsvc.models.access_tokens import AccessToken
+from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
+from authsvc.services import audit
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -42,6 +44,9 @@ def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None
         digest=opaque_tokens.digest(text),
         created_at=now,
         expires_at=None if expires_in_days is None else now + timedelta(days=expires_in_days),
+    )
+    audit.record(
+        Action.ACCESS_TOKEN_ISSUED, actor=who.user_id, target=who.user_id, token_id=str(document.id), scopes=scopes
     )
     document.insert()
     user = User.find(who.user_id)
@@ -83,6 +88,7 @@ def revoke(who: Caller, token_id: str) -> None:
     """Delete one of the caller's tokens. Raises NotFound for any other."""
     if not AccessToken.remove(token_id, who.user_id):
         raise NotFound
+    audit.record(Action.ACCESS_TOKEN_REVOKED, actor=who.user_id, target=who.user_id, token_id=token_id.lower())
 
 
 def revoke_all(user_id: str) -> None:

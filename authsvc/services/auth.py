@@ -1,9 +1,14 @@
 """The journeys: register, login, refresh, logout, each told with the nouns beside it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from authsvc import metrics
 from authsvc.errors import AccountDisabled, InvalidCredentials, SessionEnded, TokenInvalid
+from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import addresses
-from authsvc.services import devices, passwords, sessions, throttles, tokens
+from authsvc.services import audit, devices, passwords, sessions, throttles, tokens
 from authsvc.services.throttles import Key
 from authsvc.services.tokens import TokenPair
 
@@ -15,7 +20,9 @@ def register(name: str, email: str, password: str) -> TokenPair:
     passwords.check(password, email, name)
     passwords.require_room()
     throttles.count(throttles.by_network("register_address"))
-    return _sign_in(User.register(name, email, password), ["pwd"])
+    user = User.register(name, email, password)
+    audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
+    return _sign_in(user, ["pwd"])
 
 
 def login(email: str, password: str) -> TokenPair:
@@ -27,7 +34,8 @@ def login(email: str, password: str) -> TokenPair:
     passwords.require_room()
     address = _canonical(email)
     found = User.find_by_email(address)
-    with throttles.counting(*_guesses(found, address or email.strip().casefold()), failures=(InvalidCredentials,)):
+    guesses = _guesses(found, address or email.strip().casefold())
+    with throttles.counting(*guesses, failures=(InvalidCredentials,)), _on_record(found):
         user = passwords.verify(found, password)
         if user is None:
             raise InvalidCredentials
@@ -39,7 +47,7 @@ def login(email: str, password: str) -> TokenPair:
 def refresh(refresh_token: str) -> TokenPair:
     """Exchange a refresh token for a new pair. Raises TokenInvalid, SessionEnded, TooManyAttempts."""
     claims = tokens.read_refresh(refresh_token)
-    throttles.count(throttles.by_network("refresh_address"), Key("refresh_session", claims["sid"]))
+    throttles.count(throttles.by_network("refresh_address"), Key("refresh_session", claims["sid"], claims["sub"]))
     session = sessions.rotate(claims["sid"], claims["generation"])
     user = User.find(str(session.user))
     if user is None or user.disabled_at is not None:
@@ -78,13 +86,24 @@ def _sign_in(user: User, methods: list[str]) -> TokenPair:
     return tokens.mint(session, user)
 
 
+@contextmanager
+def _on_record(user: User | None) -> Iterator[None]:
+    """Put a sign-in that fails on record, for an unknown account too."""
+    try:
+        yield
+    except (InvalidCredentials, AccountDisabled) as refusal:
+        metrics.LOGINS.labels(refusal.code).inc()
+        audit.record(Action.LOGIN_FAILED, target=user.id if user is not None else None, reason=refusal.code)
+        raise
+
+
 def _guesses(user: User | None, address: str) -> tuple[Key, ...]:
     """Return what a wrong password counts against: where a user is known, not what strangers count against."""
     place = devices.recognise(user)
     if place is None:
-        return throttles.by_network("login_address"), Key("login_account", address)
+        return throttles.by_network("login_address"), Key("login_account", address, user.id if user else None)
     digest, by_cookie = place
-    own = Key("login_device", digest)
+    own = Key("login_device", digest, user.id if user else None)
     return (own,) if by_cookie else (throttles.by_network("login_address"), own)
 
 

@@ -1,6 +1,5 @@
 """Whether the service can serve: what it needs before the first request, and what it misses now."""
 
-import logging
 import threading
 from dataclasses import dataclass, field
 from typing import cast
@@ -15,7 +14,7 @@ from authsvc.services import signing_keys
 
 _EXTENSION = "authsvc.readiness"
 _CANT_READ_KEYS: tuple[type[Exception], ...] = (SealBroken, *DATABASE_ERRORS)
-_log = logging.getLogger(__name__)
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +55,11 @@ def prepare() -> bool:
         signing_keys.reload()
     except SealBroken:
         advice = "SECRET_KEY does not open the signing keys; put the former one into SECRET_KEY_FALLBACKS."
-        _not_yet(state, Reason("signing_keys", advice), logging.ERROR)
+        _not_yet(state, Reason("signing_keys", advice))
     except readiness.IndexBlocked as error:
-        _not_yet(state, Reason("indexes", f"Duplicates in {error} keep a unique index from being made."), logging.ERROR)
+        _not_yet(state, Reason("indexes", f"Duplicates in {error} keep a unique index from being made."))
     except DATABASE_ERRORS as error:
-        _not_yet(state, Reason("database", "The database does not answer."), logging.WARNING, error)
+        _not_yet(state, Reason("database", "The database does not answer."), error)
     else:
         state.prepared.set()
     return state.prepared.is_set()
@@ -71,7 +70,7 @@ def follow_key_ring() -> None:
     try:
         signing_keys.reload()
     except _CANT_READ_KEYS as error:
-        _log.warning("key_ring.not_read %s", logs.where(error))
+        _log.warning("key_ring.not_read", cause=logs.where(error))
 
 
 def missing() -> list[Reason]:
@@ -87,9 +86,10 @@ def missing() -> list[Reason]:
     return [Reason("indexes", f"The index {name} is missing; restart to create it.") for name in lost]
 
 
-def _not_yet(state: _State, reason: Reason, level: int, error: Exception | None = None) -> None:
+def _not_yet(state: _State, reason: Reason, error: Exception | None = None) -> None:
     if state.reason != reason:
-        _log.log(level, "not_ready %s: %s%s", reason.component, reason.detail, f" {logs.where(error)}" if error else "")
+        cause = logs.where(error) if error is not None else None
+        _log.error("not_ready", component=reason.component, detail=reason.detail, cause=cause)
     state.reason = reason
 
 

@@ -3,10 +3,11 @@
 from flask import current_app
 
 from authsvc.errors import FieldError, ValidationFailed
+from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
 from authsvc.security.passwords import hasher
-from authsvc.services import sessions
+from authsvc.services import audit, sessions
 
 
 def check(password: str, *words: str, pointer: str = "/password") -> None:
@@ -52,6 +53,7 @@ def replace(user: User, password: str) -> bool:
     """Give the account a new password and end all its sessions; False where it was changed meanwhile."""
     changed = User.replace_password(user.id, user.password, hasher().hash(password))
     if changed is not None:
+        audit.record(Action.PASSWORD_CHANGED, actor=user.id, target=user.id)
         sessions.end_all(str(user.id), "password_changed")
     return changed is not None
 

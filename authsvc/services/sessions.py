@@ -1,6 +1,5 @@
 """Sessions: opening one, refreshing it, ending it, and telling whether it still stands."""
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,15 +7,17 @@ from typing import Any
 from bson import ObjectId
 from flask import current_app
 
-from authsvc import clock, origin
+from authsvc import clock, metrics, origin
 from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid
+from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
+from authsvc.services import audit
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
 MAX_LIVE = 100
-_log = logging.getLogger(__name__)
+_BY_THEMSELVES = ("logout", "logout_others", "replaced")
 
 
 def open_session(user: User, methods: list[str]) -> Session:
@@ -40,13 +41,15 @@ def open_session(user: User, methods: list[str]) -> Session:
         ip=asked.ip,
         user_agent=asked.user_agent,
     )
+    audit.record(Action.LOGIN_SUCCEEDED, actor=user.id, target=user.id, session=str(session.id), methods=methods)
     session.insert()
     reason = _changed(user, User.find(str(user.id)))
     if reason is not None:
-        Session.end(session.id, reason, now)
+        end(str(session.id), reason)
         raise InvalidCredentials
+    metrics.LOGINS.labels("succeeded").inc()
     for surplus in Session.beyond(str(user.id), now, _idle(), MAX_LIVE):
-        Session.end(surplus, "replaced", now)
+        end(str(surplus), "replaced")
     return session
 
 
@@ -71,7 +74,8 @@ def rotate(session_id: str, generation: int) -> Session:
     if session.generation == generation + 1 and _within_grace(session.rotated_at, now):
         return session
     if Session.end(session_id, "token_reuse", now):
-        _log.warning("session.ended reason=token_reuse session=%s user=%s", session_id, session.user)
+        metrics.SESSIONS_ENDED.labels("token_reuse").inc()
+        audit.record(Action.REFRESH_TOKEN_REUSED, target=session.user, session=session_id, reason="token_reuse")
     raise SessionEnded("token_reuse")
 
 
@@ -98,24 +102,27 @@ def refreshable(claims: Mapping[str, Any]) -> Caller:
 
 def end(session_id: str, reason: str = "logout") -> None:
     """End a session; one that has ended already stays as it is."""
-    Session.end(session_id, reason, clock.now())
+    owner = Session.end(session_id, reason, clock.now())
+    if owner is not None:
+        _note_end(owner, reason, session=session_id)
 
 
 def end_own(who: Caller, session_id: str) -> bool:
     """End one of the caller's live sessions; tell whether it is the one that asks. Raises NotFound for any other."""
-    if not Session.end(session_id, "logout", clock.now(), owner=who.user_id):
+    if Session.end(session_id, "logout", clock.now(), owner=who.user_id) is None:
         raise NotFound
+    _note_end(who.user_id, "logout", session=session_id.lower())
     return session_id.lower() == who.session_id
 
 
 def end_others(who: Caller) -> None:
     """End all the caller's sessions but the one that asks."""
-    Session.end_all(who.user_id, "logout_others", clock.now(), but=who.session_id)
+    _end_many(who.user_id, "logout_others", but=who.session_id)
 
 
 def end_all(user_id: str, reason: str) -> None:
     """End all sessions of a user."""
-    Session.end_all(user_id, reason, clock.now())
+    _end_many(user_id, reason)
 
 
 def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
@@ -123,6 +130,18 @@ def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
     now, idle = clock.now(), _idle()
     found = Session.live(who.user_id, now, idle, limit=limit + 1, before=cursor)
     return Page.of(found, limit, lambda session: _described(session, who, idle))
+
+
+def _end_many(user_id: str, reason: str, but: str | None = None) -> None:
+    count = Session.end_all(user_id, reason, clock.now(), but=but)
+    if count:
+        _note_end(user_id, reason, count=count)
+
+
+def _note_end(owner: str | ObjectId, reason: str, *, count: int = 1, **details: str) -> None:
+    metrics.SESSIONS_ENDED.labels(reason).inc(count)
+    actor = owner if reason in _BY_THEMSELVES else None
+    audit.record(Action.SESSION_ENDED, actor=actor, target=owner, reason=reason, count=count, **details)
 
 
 def _standing(claims: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from flask import Flask, current_app
 
 from authsvc import clock
 from authsvc.errors import NotFound
+from authsvc.models.audit import Action
 from authsvc.models.signing_keys import SigningKey
 from authsvc.security import envelope, jwk
+from authsvc.services import audit
 
 REREAD_SECONDS = 5.0
 CACHE_SECONDS = 600
@@ -121,6 +123,7 @@ def rotate(lead: timedelta = PUBLISH_LEAD) -> RingKey:
     newest = reload().keys[-1]
     if newest.signs_from <= clock.now():
         pair = jwk.generate()
+        audit.record(Action.SIGNING_KEY_ROTATED, key=newest.serial + 1, kid=pair.kid)
         SigningKey.add(newest.serial + 1, pair.kid, _sealed(pair), clock.now() + max(lead, SHORTEST_LEAD))
         newest = reload().keys[-1]
     return newest
@@ -150,6 +153,7 @@ def retire(serial: int) -> None:
     key = _find(serial)
     if signing_one(snapshot().keys) == key:
         raise ValueError(f"key {serial} signs")
+    audit.record(Action.SIGNING_KEY_RETIRED, key=serial, kid=key.pair.kid)
     SigningKey.remove(serial)
     reload()
 
@@ -162,6 +166,7 @@ def reseal() -> int:
             envelope.unseal(key.sealed, [current_app.config["SECRET_KEY"]], _PURPOSE, key.kid)
         except envelope.SealBroken:
             count += SigningKey.reseal(key.serial, key.sealed, _sealed(_opened(key)))
+    audit.record(Action.SIGNING_KEYS_RESEALED, count=count)
     return count
 
 

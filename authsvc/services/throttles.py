@@ -10,22 +10,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from bson import ObjectId
 from flask import current_app
 
-from authsvc import clock, origin
+from authsvc import clock, metrics, origin
 from authsvc.errors import Problem, TooManyAttempts
+from authsvc.models.audit import Action
 from authsvc.models.throttles import Throttle
 from authsvc.security.networks import network_of
+from authsvc.services import audit
 
 _KEPT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Whose attempts are counted together under a limit."""
+    """Whose attempts are counted together under a limit; `user` is the account they concern, where one is known."""
 
     limit: str
     whose: str
+    user: str | ObjectId | None = None
 
 
 def by_network(limit: str) -> Key:
@@ -68,6 +72,9 @@ def _take(keys: tuple[Key, ...]) -> list[str]:
         refused = Throttle.take(digest, most, end + _KEPT)
         if refused:
             _give_back(taken)
+            metrics.THROTTLED.labels(key.limit).inc()
+            if refused == 1:  # once in a window: who floods does not fill the records
+                audit.record(Action.ATTEMPTS_THROTTLED, target=key.user, limit=key.limit)
             raise TooManyAttempts(key.limit, most, seconds, math.ceil((end - now).total_seconds()))
         taken.append(digest)
     return taken

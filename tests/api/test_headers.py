@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authsvc import metrics
 from tests.accounts import Database, hashing
 from tests.conftest import PASSWORD, Person, problem
 from tests.wire import EVIL, routes
@@ -18,6 +19,7 @@ ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+METRICS = metrics.CONTENT_TYPE
 POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
 PUBLIC = ("/docs", "/openapi.json", "/.well-known/jwks.json")
 
@@ -95,7 +97,7 @@ class TestSecurityHeaders:
             elif answer.status_code == 204:
                 assert answer.data == b"", what
             elif answer.data:
-                assert answer.content_type in ("application/json", "text/html; charset=utf-8"), what
+                assert answer.content_type in ("application/json", "text/html; charset=utf-8", METRICS), what
 
     @pytest.mark.parametrize(
         ("public_url", "expected"),

@@ -50,6 +50,10 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
         lambda a, t: a.client.patch("/auth/me", json={"name": "Al"}, headers=bearer(t)),
         {"access", "personal"},
     ),
+    "GET /auth/me/activity": (
+        lambda a, t: a.client.get("/auth/me/activity", headers=bearer(t)),
+        {"access", "personal"},
+    ),
     "GET /auth/sessions": (lambda a, t: a.client.get("/auth/sessions", headers=bearer(t)), {"access", "personal"}),
     "DELETE /auth/sessions": (
         lambda a, t: a.client.delete("/auth/sessions?scope=others", headers=bearer(t)),

@@ -1,0 +1,44 @@
+"""What is counted, in Prometheus' terms, over all workers of this machine.
+
+With `PROMETHEUS_MULTIPROC_DIR` set before the first import (`gunicorn.conf.py` does) each worker counts in a file there
+and any of them can tell the sum. No label holds what a client made up.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+REGISTRY = CollectorRegistry()
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REQUESTS = Counter(
+    "authsvc_requests", "Answers, by method, route and status.", ["method", "route", "status"], registry=REGISTRY
+)
+REQUEST_SECONDS = Histogram(
+    "authsvc_request_seconds", "Time to answer, by route.", ["route"], buckets=_SECONDS, registry=REGISTRY
+)
+LOGINS = Counter("authsvc_logins", "Sign-ins, by outcome: succeeded, or why not.", ["outcome"], registry=REGISTRY)
+SESSIONS_ENDED = Counter("authsvc_sessions_ended", "Sessions ended, by reason.", ["reason"], registry=REGISTRY)
+THROTTLED = Counter("authsvc_throttled", "Attempts refused as too many, by limit.", ["limit"], registry=REGISTRY)
+SECURITY_EVENTS = Counter("authsvc_security_events", "Events on record, by action.", ["action"], registry=REGISTRY)
+DATABASE_ERRORS = Counter("authsvc_database_errors", "Requests that the database failed.", registry=REGISTRY)
+HASHING_QUEUE = Gauge(
+    "authsvc_hashing_queue", "Passwords being hashed or waiting.", multiprocess_mode="livesum", registry=REGISTRY
+)
+HASHING_WAIT = Histogram(
+    "authsvc_hashing_wait_seconds", "Time a password waited to be hashed.", buckets=_SECONDS, registry=REGISTRY
+)
+HASHING_REFUSED = Counter("authsvc_hashing_refused", "Passwords that found the line too long.", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Return everything counted, of all workers, in the Prometheus text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    return generate_latest(together)

@@ -1,0 +1,67 @@
+"""The audit trail: every security event, written in one place (ASVS 16.3)."""
+
+from typing import Any
+
+from bson import ObjectId
+
+from authsvc import clock, logs, metrics, origin
+from authsvc.models.audit import KEPT_FOR, Action, AuditEvent
+from authsvc.models.unavailable import DATABASE_ERRORS
+from authsvc.services.callers import Caller
+from authsvc.services.paging import Page
+
+_MUST = {
+    Action.LOGIN_SUCCEEDED,
+    Action.PASSWORD_CHANGED,
+    Action.ACCESS_TOKEN_ISSUED,
+    Action.SIGNING_KEY_ROTATED,
+    Action.SIGNING_KEY_RETIRED,
+    Action.SIGNING_KEYS_RESEALED,
+}
+"""What may not happen unrecorded: where the record can't be written, neither is the rest. Others log and go on."""
+
+_log = logs.get(__name__)
+
+
+def record(
+    action: Action, *, actor: str | ObjectId | None = None, target: str | ObjectId | None = None, **details: Any
+) -> None:
+    """Put an event on record: who did it, to whose account, from where (see `origin`).
+
+    Raises a database error for what may not happen unrecorded.
+    """
+    metrics.SECURITY_EVENTS.labels(action.value).inc()
+    tell = _log.info if action.outcome == "success" else _log.warning
+    tell(action.value, actor=_text(actor), target=_text(target), ip=origin.current().ip, **details)
+    asked = origin.current()
+    event = AuditEvent(
+        action=action.value,
+        at=clock.now(),
+        actor=_id(actor),
+        target=_id(target),
+        ip=asked.ip,
+        user_agent=asked.user_agent,
+        request_id=asked.request_id,
+        outcome=action.outcome,
+        details=details,
+    )
+    try:
+        event.insert()
+    except DATABASE_ERRORS as error:
+        if action in _MUST:
+            raise
+        _log.error("audit.not_written", action=action.value, cause=logs.where(error))
+
+
+def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
+    """Return a page of what happened to the caller's account, newest first, from the `next` of the one before on."""
+    since = clock.now() - KEPT_FOR
+    return Page.of(AuditEvent.about(who.user_id, since, limit=limit + 1, before=cursor), limit, lambda event: event)
+
+
+def _text(given: str | ObjectId | None) -> str | None:
+    return str(given) if given is not None else None
+
+
+def _id(given: str | ObjectId | None) -> ObjectId | None:
+    return ObjectId(given) if given is not None else None

@@ -1,0 +1,197 @@
+"""What is put on record, and what of it an account's owner sees. R28, R54, R96."""
+
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from pymongo.errors import AutoReconnect
+
+from authsvc.models.audit import Action, AuditEvent
+from authsvc.services import passwords, users
+from tests.accounts import Database, login, throttled
+from tests.api.forging import now
+from tests.conftest import PASSWORD, Person, problem
+
+WRONG = "not the right phrase"
+NO_ADDRESS = "nobody@example.com"
+
+
+def activity(person: Person, query: str = "") -> dict[str, Any]:
+    """Return the answer to a look at one's own activity."""
+    answer = person.client.get(f"/auth/me/activity{query}", headers=person.headers)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.get_json())
+
+
+def actions(person: Person) -> list[str]:
+    """Return what happened to somebody's account, newest first."""
+    return [item["action"] for item in activity(person)["items"]]
+
+
+class TestRecord:
+    def test_a_sign_in(self, alice: Person, mongo: Database):
+        headers = {"User-Agent": "browser/1.0", "X-Request-ID": "request-0001"}
+        body = {"email": alice.email, "password": alice.password}
+        alice.client.post("/auth/login", json=body, headers=headers)
+        (event,) = mongo.audit.find({"requestId": "request-0001"})
+        session = mongo.sessions.find_one({"userAgent": "browser/1.0"})
+        assert session is not None
+        assert event.pop("_id")
+        assert abs(event.pop("at").timestamp() - now()) < 10
+        assert event == {
+            "action": "login.succeeded",
+            "actor": session["user"],
+            "target": session["user"],
+            "ip": "127.0.0.1",
+            "userAgent": "browser/1.0",
+            "requestId": "request-0001",
+            "outcome": "success",
+            "details": {"session": str(session["_id"]), "methods": ["pwd"]},
+        }
+
+    def test_one_that_fails_on_a_known_account_and_on_none(self, alice: Person, mongo: Database):
+        for email, target in ((alice.email, alice.id), (NO_ADDRESS, "None")):
+            mongo.audit.delete_many({})
+            login(alice.client, email, WRONG)
+            (event,) = mongo.audit.find()
+            assert (event["action"], event["outcome"]) == ("login.failed", "failure")
+            assert (str(event.get("target")), event.get("actor")) == (target, None)
+            assert event["details"] == {"reason": "invalid_credentials"}
+            assert email not in repr(event)
+
+    def test_what_is_throttled_once_in_a_window(self, alice: Person, app: Flask, mongo: Database):
+        """A flood does not fill the record."""
+        with throttled(app, login_device=1):
+            for _ in range(5):
+                login(alice.client, alice.email, WRONG)
+        (event,) = mongo.audit.find({"action": "attempts.throttled"})
+        assert (str(event["target"]), event["details"]) == (alice.id, {"limit": "login_device"})
+
+    def test_theft(self, alice: Person, mongo: Database):
+        """R54"""
+        alice.refresh()
+        with time_machine.travel(now() + 60, tick=True):
+            assert alice.refresh().status_code == 401
+        (event,) = mongo.audit.find({"action": "refresh_token.reused"})
+        assert (str(event["target"]), event["outcome"]) == (alice.id, "failure")
+
+    def test_every_other_action(self, alice: Person, app: Flask, mongo: Database, own_ring: None):
+        """Each by who does it; the whole list is tried."""
+        runner = app.test_cli_runner()
+        headers = alice.headers
+        alice.client.patch("/auth/me", json={"name": "Al"}, headers=headers)
+        made = {"name": "script", "scopes": ["account:read"]}
+        token = alice.client.post("/auth/access-tokens", json=made, headers=headers).get_json()
+        alice.client.delete(f"/auth/access-tokens/{token['id']}", headers=headers)
+        alice.login()
+        alice.client.delete("/auth/sessions?scope=others", headers=headers)
+        alice.client.delete("/auth/logout", headers=headers)
+        assert runner.invoke(args=["keys", "rotate", "--lead", "8"]).exit_code == 0
+        assert runner.invoke(args=["keys", "retire", "1", "--yes"]).exit_code == 0
+        assert runner.invoke(args=["keys", "reseal"]).exit_code == 0
+        with app.app_context():
+            user = users.User.find(alice.id)
+            assert user is not None
+            assert passwords.replace(user, "another good password")
+            users.disable(alice.id)
+        found = {event["action"]: event for event in mongo.audit.find()}
+        elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED}
+        assert set(found) == {action.value for action in Action} - elsewhere
+        assert {event["outcome"] for event in found.values()} == {"success"}
+        assert found["signing_key.rotated"]["userAgent"].endswith("keys rotate")
+        assert {str(found[name]["actor"]) for name in ("profile.changed", "access_token.issued")} == {alice.id}
+        assert found["account.disabled"].get("actor") is None
+        assert PASSWORD not in repr(found)
+        assert token["token"] not in repr(found)
+
+    @pytest.mark.parametrize("reason", ["logout", "logout_others", "replaced"])
+    def test_the_end_of_a_session_says_why(self, alice: Person, mongo: Database, reason: str):
+        if reason == "logout":
+            alice.client.delete("/auth/logout", headers=alice.headers)
+        elif reason == "logout_others":
+            alice.login()
+            alice.client.delete("/auth/sessions?scope=others", headers=alice.headers)
+        else:
+            cookie = {"Cookie": f"refresh_token={alice.tokens['refreshToken']}"}
+            body = {"email": alice.email, "password": alice.password, "transport": "cookie"}
+            alice.client.post("/auth/login", json=body, headers=cookie)
+        (event,) = mongo.audit.find({"action": "session.ended"})
+        assert (event["details"]["reason"], str(event["actor"])) == (reason, alice.id)
+
+    def test_it_is_kept_for_400_days(self, mongo: Database, app: Flask):
+        assert mongo.audit.index_information()["expiry"]["expireAfterSeconds"] == 400 * 86_400
+
+
+class TestFailure:
+    """What may not happen unrecorded does not; the rest goes on."""
+
+    @pytest.fixture
+    def unwritable(self, app: Flask, mongo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let no event be written, as by a database that is full."""
+
+        def refuse(_: AuditEvent) -> None:
+            raise AutoReconnect
+
+        monkeypatch.setattr(AuditEvent, "insert", refuse)
+
+    def test_nobody_signs_in(self, alice: Person, unwritable: None, mongo: Database):
+        before = mongo.sessions.count_documents({})
+        problem(login(alice.client), 503, "database_unavailable")
+        assert mongo.sessions.count_documents({}) == before
+
+    def test_no_token_is_issued(self, alice: Person, unwritable: None, mongo: Database):
+        made = {"name": "script", "scopes": ["account:read"]}
+        answer = alice.client.post("/auth/access-tokens", json=made, headers=alice.headers)
+        problem(answer, 503, "database_unavailable")
+        assert mongo.access_tokens.count_documents({}) == 0
+
+    def test_no_key_is_rotated(self, app: Flask, unwritable: None, mongo: Database, own_ring: None):
+        before = mongo.signing_keys.count_documents({})
+        assert app.test_cli_runner().invoke(args=["keys", "rotate"]).exit_code == 1
+        assert mongo.signing_keys.count_documents({}) == before
+
+    def test_signing_out_goes_on(self, alice: Person, unwritable: None, capsys: pytest.CaptureFixture[str]):
+        assert alice.client.delete("/auth/logout", headers=alice.headers).status_code == 204
+        assert problem(alice.home(), 401, "session_ended")["reason"] == "logout"
+        assert "audit.not_written" in capsys.readouterr().err
+
+    def test_so_does_a_refusal(self, alice: Person, unwritable: None):
+        problem(login(alice.client, password=WRONG), 401, "invalid_credentials")
+
+
+class TestActivity:
+    def test_it_is_one_s_own_newest_first(self, alice: Person, bob: Person):
+        login(alice.client, bob.email, WRONG)
+        alice.client.patch("/auth/me", json={"name": "Al"}, headers=alice.headers)
+        assert actions(alice) == ["profile.changed", "login.succeeded", "account.registered"]
+        assert actions(bob) == ["login.failed", "login.succeeded", "account.registered"]
+        newest = activity(alice)["items"][0]
+        assert set(newest) == {"id", "action", "at", "ip", "userAgent", "details"}
+        assert newest["details"] == {"changed": ["name"]}
+
+    def test_pages_are_stable(self, alice: Person):
+        for number in range(5):
+            alice.client.patch("/auth/me", json={"name": f"Al {number}"}, headers=alice.headers)
+        whole = activity(alice)["items"]
+        first = activity(alice, "?limit=3")
+        alice.client.patch("/auth/me", json={"name": "Later"}, headers=alice.headers)
+        second = activity(alice, f"?limit=100&cursor={first['next']}")
+        assert first["items"] + second["items"] == whole
+        assert second["next"] is None
+
+    def test_after_400_days_it_is_not_shown(self, alice: Person, mongo: Database):
+        """Whether the index has removed it or not."""
+        mongo.audit.update_many({}, [{"$set": {"at": {"$subtract": ["$at", 401 * 86_400_000]}}}])
+        assert actions(alice) == []
+
+    def test_a_token_needs_the_scope(self, alice: Person):
+        for scope, status in (("account:read", 200), ("account:write", 403)):
+            made = {"name": "script", "scopes": [scope]}
+            token = alice.client.post("/auth/access-tokens", json=made, headers=alice.headers).get_json()["token"]
+            answer = alice.client.get("/auth/me/activity", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+
+    @pytest.mark.parametrize("query", ["?limit=0", "?limit=101", "?cursor=x", "?user=1"])
+    def test_a_bad_query_is_refused(self, alice: Person, query: str):
+        problem(alice.client.get(f"/auth/me/activity{query}", headers=alice.headers), 422, "validation_failed")

@@ -1,0 +1,117 @@
+"""`/metrics`: what is counted, over all workers, and who can see it."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from flask import Flask
+
+from authsvc import metrics
+from tests.accounts import login, throttled
+from tests.conftest import Person, problem
+from tests.support.races import eventually
+from tests.support.service import Service, Visitor, free_port
+
+WRONG = "not the right phrase"
+
+
+def value(text: str, name: str, **labels: str) -> float:
+    """Return the sum of the samples of this name that have these labels."""
+    samples = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.MULTILINE)
+    wanted = {f'{label}="{said}"' for label, said in labels.items()}
+    return sum(float(number) for told, number in samples if wanted <= set(re.findall(r'\w+="[^"]*"', told)))
+
+
+def grown(call: Callable[[], object], name: str, **labels: str) -> float:
+    """Return by how much a sample grows while something is done."""
+    before = value(metrics.exposition().decode(), name, **labels)
+    call()
+    return value(metrics.exposition().decode(), name, **labels) - before
+
+
+class TestCounted:
+    def test_requests_by_route_and_status(self, alice: Person):
+        labels = {"method": "GET", "route": "/auth/me", "status": "200"}
+        call = lambda: alice.client.get("/auth/me", headers=alice.headers)  # noqa: E731
+        assert grown(call, "authsvc_requests_total", **labels) == 1
+        assert grown(call, "authsvc_request_seconds_count", route="/auth/me") == 1
+
+    def test_what_a_client_makes_up_is_no_label(self, alice: Person):
+        for method, path in (("GET", "/nope/secret"), ("BREW", "/pot"), ("GET", "/auth/sessions/secret")):
+            alice.client.open(path, method=method)
+        text = metrics.exposition().decode()
+        assert "secret" not in text
+        assert "BREW" not in text
+        assert value(text, "authsvc_requests_total", route="unmatched", method="other") >= 1
+
+    def test_sign_ins_by_outcome(self, alice: Person):
+        good, bad = (lambda: login(alice.client)), (lambda: login(alice.client, password=WRONG))
+        assert grown(good, "authsvc_logins_total", outcome="succeeded") == 1
+        assert grown(bad, "authsvc_logins_total", outcome="invalid_credentials") == 1
+        assert grown(bad, "authsvc_security_events_total", action="login.failed") == 1
+        assert grown(good, "authsvc_hashing_wait_seconds_count") == 1
+
+    def test_sessions_ended_by_reason(self, alice: Person):
+        alice.login()
+        alice.login()
+        others = lambda: alice.client.delete("/auth/sessions?scope=others", headers=alice.headers)  # noqa: E731
+        assert grown(others, "authsvc_sessions_ended_total", reason="logout_others") == 2
+
+    def test_what_was_throttled(self, alice: Person, app: Flask):
+        def guess() -> None:
+            with throttled(app, login_device=1):
+                for _ in range(4):
+                    login(alice.client, password=WRONG)
+
+        assert grown(guess, "authsvc_throttled_total", limit="login_device") == 3
+
+
+class TestWhere:
+    def test_off_it_is_not_there(self, make_app: Callable[..., Flask]):
+        problem(make_app(METRICS="off").test_client().get("/metrics"), 404, "not_found")
+
+    def test_on_it_is_beside_the_rest(self, app: Flask):
+        answer = app.test_client().get("/metrics")
+        assert answer.content_type == metrics.CONTENT_TYPE
+        assert "authsvc_requests_total" in answer.text
+
+    @pytest.fixture
+    def apart(self, settings: dict[str, str], app: Flask, clean: None) -> Iterator[tuple[Service, str]]:
+        """Return a service of two workers with its metrics at an address of their own."""
+        address = f"127.0.0.1:{free_port()}"
+        with Service(**{**settings, "WEB_CONCURRENCY": 2, "METRICS": address}) as service:
+            yield service, f"http://{address}"
+
+    def test_on_an_address_of_its_own_it_sums_all_workers(self, apart: tuple[Service, str]):
+        service, address = apart
+        visitor = Visitor(service.url)
+        token = visitor.register("alice@example.com").json()["accessToken"]
+        for _ in range(20):
+            assert visitor.home(token).status_code == 200
+        for _ in range(5):
+            text = requests.get(f"{address}/metrics", timeout=5).text
+            assert value(text, "authsvc_requests_total", route="/", status="200") == 20
+        assert value(text, "authsvc_hashing_queue") == 0
+        assert "pid=" not in text
+        problem_of = requests.get(f"{service.url}/metrics", timeout=5)
+        assert problem_of.status_code == 404
+        for path in ("/", "/healthz", "/auth/login"):
+            host = service.url.partition("//")[2]
+            assert requests.get(address + path, headers={"Host": host}, timeout=5).status_code == 404
+        spoofed = {"Host": address.partition("//")[2], "X-Forwarded-Port": address.rpartition(":")[2]}
+        assert requests.get(f"{service.url}/metrics", headers=spoofed, timeout=5).status_code == 404
+
+    def test_what_a_worker_had_counted_outlives_it(self, apart: tuple[Service, str]):
+        service, address = apart
+        visitor = Visitor(service.url)
+        token = visitor.register("alice@example.com").json()["accessToken"]
+        for _ in range(10):
+            visitor.home(token)
+        before = {worker.pid for worker in service.workers()}
+        for worker in service.workers():
+            worker.kill()
+        eventually(lambda: len({worker.pid for worker in service.workers()} - before) == 2)
+        service.wait_ready()
+        text = requests.get(f"{address}/metrics", timeout=5).text
+        assert value(text, "authsvc_requests_total", route="/", status="200") == 10
