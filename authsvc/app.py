@@ -39,8 +39,8 @@ def create_app(config: object) -> Flask:
     signing_keys.init_app(app)
     _bound_requests(app)
     _keep_ready(app)
-    for group in cli.GROUPS:
-        app.cli.add_command(group)
+    for command in cli.COMMANDS:
+        app.cli.add_command(command)
     return app
 
 

@@ -1,5 +1,5 @@
 """The command line: the same services as the API, for whoever runs the service."""
 
-from authsvc.cli import keys
+from authsvc.cli import doctor, keys
 
-GROUPS = (keys.group,)
+COMMANDS = (keys.group, doctor.command)

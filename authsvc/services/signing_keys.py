@@ -160,14 +160,15 @@ def retire(serial: int) -> None:
 
 def reseal() -> int:
     """Seal with SECRET_KEY what one of SECRET_KEY_FALLBACKS sealed; return how many keys that were."""
-    count = 0
-    for key in SigningKey.all():
-        try:
-            envelope.unseal(key.sealed, [current_app.config["SECRET_KEY"]], _PURPOSE, key.kid)
-        except envelope.SealBroken:
-            count += SigningKey.reseal(key.serial, key.sealed, _sealed(_opened(key)))
+    outdated = [(key, _sealed(_opened(key))) for key in SigningKey.all() if not _opens(key)]
+    count = sum(SigningKey.reseal(key.serial, key.sealed, sealed) for key, sealed in outdated)
     audit.record(Action.SIGNING_KEYS_RESEALED, count=count)
     return count
+
+
+def sealed_with_a_fallback() -> int:
+    """Return how many keys SECRET_KEY alone does not open. Raises SealBroken where the fallbacks do not either."""
+    return sum(_opened(key) is not None for key in SigningKey.all() if not _opens(key))
 
 
 def signing_one(keys: Sequence[RingKey]) -> RingKey:
@@ -201,6 +202,15 @@ def _timed(stored: Sequence[SigningKey]) -> tuple[RingKey, ...]:
 def _opened(key: SigningKey) -> jwk.KeyPair:
     secrets = [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
     return jwk.from_der(envelope.unseal(key.sealed, secrets, _PURPOSE, key.kid))
+
+
+def _opens(key: SigningKey) -> bool:
+    """Tell whether SECRET_KEY opens a key, without a fallback."""
+    try:
+        envelope.unseal(key.sealed, [current_app.config["SECRET_KEY"]], _PURPOSE, key.kid)
+    except envelope.SealBroken:
+        return False
+    return True
 
 
 def _sealed(pair: jwk.KeyPair) -> str:

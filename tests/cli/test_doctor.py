@@ -1,0 +1,160 @@
+"""`flask doctor`: each thing that is wrong is found, and a good deployment is passed in silence."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import time_machine
+from bson import ObjectId
+from flask import Flask
+from pymongo.database import Database
+
+from authsvc.services import ops
+from tests.accounts import hashing
+from tests.api.forging import now
+from tests.support.service import ROOT
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+FORMER = "kV8wq2ZrT5nYb7uJc4mXs9eLd1gHf6pA3oQi0RtWyUz="
+GOOD = {
+    "APP_ENV": "production",
+    "PUBLIC_URL": "https://auth.corp.example",
+    "CORS_ORIGINS": "https://app.corp.example",
+    "TRUSTED_PROXIES": 1,
+    "BCRYPT_ROUNDS": 12,
+    "WEB_CONCURRENCY": CORES,
+    "RATE_LIMITS": "on",
+}
+PLANTED: list[tuple[dict[str, Any], str, str]] = [
+    ({"APP_ENV": "development"}, "APP_ENV", "runs as development"),
+    ({"RATE_LIMITS": "off"}, "RATE_LIMITS", "not slowed down"),
+    ({"METRICS": "on"}, "METRICS", "anybody can read"),
+    ({"ACCESS_TOKEN_TTL": 7200}, "ACCESS_TOKEN_TTL", "over an hour"),
+    ({"TRUSTED_PROXIES": 0}, "TRUSTED_PROXIES", "counts as everybody's"),
+    ({"PUBLIC_URL": "http://localhost:8000"}, "TRUSTED_PROXIES", "can pass for any address"),
+    ({"PUBLIC_URL": "http://localhost:8000"}, "PUBLIC_URL", "plain http"),
+    (
+        {"PUBLIC_URL": "http://localhost:8000", "CORS_ORIGINS": "http://127.0.0.1:3000"},
+        "CORS_ORIGINS",
+        "two sites",
+    ),
+    ({"CORS_ORIGINS": "http://app.corp.example"}, "CORS_ORIGINS", "rewritten"),
+    ({"CORS_ORIGINS": "https://app.other.example"}, "CORS_ORIGINS", "another site"),
+    ({"WEB_CONCURRENCY": 8 * CORES}, "WEB_CONCURRENCY", "workers on"),
+    ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key needs it"),
+]
+
+Examine = Callable[..., list[dict[str, str]]]
+
+
+@pytest.fixture
+def examine(make_app: Callable[..., Flask], app: Flask, clean: None) -> Examine:
+    """Return a way to examine a good deployment but for the settings given; it costs as little as a hash of 10."""
+
+    def run(rounds: int = 10, **planted: Any) -> list[dict[str, str]]:
+        with hashing():  # making an application sets the cost of its hashes, for all of this process
+            flawed = make_app(**{**GOOD, **planted})
+        with hashing(rounds):
+            answer = flawed.test_cli_runner().invoke(args=["doctor", "--json"])
+        found = json.loads(answer.stdout)
+        assert answer.exit_code == (1 if found else 0)
+        return list(found)
+
+    return run
+
+
+class TestSettings:
+    def test_a_good_deployment_is_passed(self, examine: Examine) -> None:
+        assert examine() == []
+
+    @pytest.mark.parametrize(("planted", "about", "what"), PLANTED)
+    def test_each_fault_is_found(self, examine: Examine, planted: dict[str, Any], about: str, what: str) -> None:
+        found = [one for one in examine(**planted) if one["about"] == about and what in one["what"]]
+        assert len(found) == 1
+        assert found[0]["remedy"]
+
+    def test_a_hash_that_is_too_cheap(self, examine: Examine) -> None:
+        (found,) = examine(rounds=4)
+        assert (found["about"], "guess offline" in found["what"]) == ("BCRYPT_ROUNDS", True)
+
+    def test_a_hash_that_is_too_dear(self, examine: Examine) -> None:
+        (found,) = examine(rounds=15)
+        assert (found["about"], "to check" in found["what"]) == ("BCRYPT_ROUNDS", True)
+
+    def test_people_are_told_in_words(self, app: Flask) -> None:
+        answer = app.test_cli_runner().invoke(args=["doctor"])
+        assert answer.exit_code == 1
+        assert "APP_ENV: it runs as testing\n    unset APP_ENV" in answer.stdout
+
+
+class TestDatabase:
+    def test_one_that_asks_for_less_than_is_written(self, examine: Examine, settings: dict[str, str]) -> None:
+        (found,) = examine(MONGODB_URI=f"{settings['MONGODB_URI']}?w=majority&journal=false")
+        assert (found["about"], "journal=false" in found["what"]) == ("MONGODB_URI", True)
+
+    def test_a_clock_that_is_off(self, examine: Examine) -> None:
+        examine()
+        with time_machine.travel(now() + 300, tick=True):
+            assert any(
+                found["about"] == "clock" and re.search(r"\b(299|30[01]) s apart", found["what"]) for found in examine()
+            )
+
+    def test_a_missing_index_and_what_keeps_it_from_being_made(
+        self, examine: Examine, mongo: Database[dict[str, Any]], app: Flask
+    ) -> None:
+        mongo.users.drop_index("email_any_case")
+        mongo.users.insert_many([{"_id": ObjectId(), "email": email} for email in ("A@x.io", "a@x.io")])
+        try:
+            answer = app.test_cli_runner().invoke(args=["doctor", "--json"])
+            told = {one["about"]: one["what"] for one in json.loads(answer.stdout)}
+            assert "share an address" in told["users"]
+            assert "users.email_any_case" in told["indexes"]
+        finally:
+            mongo.users.delete_many({})
+            with app.app_context():
+                assert ops.prepare()
+
+    def test_keys_that_still_need_a_former_secret(
+        self, examine: Examine, settings: dict[str, str], own_ring: None
+    ) -> None:
+        changed = {"SECRET_KEY": FORMER[::-1], "SECRET_KEY_FALLBACKS": settings["SECRET_KEY"]}
+        (found,) = examine(**changed)
+        assert (found["about"], "still need it" in found["what"]) == ("SECRET_KEY_FALLBACKS", True)
+
+
+def flask_doctor(**environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as an operator does."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "doctor"],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class TestCommand:
+    def test_a_good_deployment_is_passed_in_silence(self, settings: dict[str, str], app: Flask, clean: None) -> None:
+        environ = {**settings, **{name: str(value) for name, value in GOOD.items()}, "BCRYPT_ROUNDS": "11"}
+        done = flask_doctor(**environ)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+    def test_one_that_can_not_start_says_why(self, settings: dict[str, str]) -> None:
+        """By the message of the service itself, which names all at once, and no value."""
+        weak = {**settings, "APP_ENV": "production", "SECRET_KEY": "secret", "PUBLIC_URL": "http://auth.corp.example"}
+        done = flask_doctor(**weak)
+        assert done.returncode != 0
+        assert "SECRET_KEY" in done.stderr
+        assert "PUBLIC_URL" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_a_database_that_is_not_there(self, settings: dict[str, str]) -> None:
+        done = flask_doctor(**{**settings, "MONGODB_URI": "mongodb://127.0.0.1:1/authsvc"})
+        assert done.returncode == 1
+        assert "MONGODB_URI: the database does not answer" in done.stdout
