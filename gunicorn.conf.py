@@ -3,23 +3,28 @@
 It imports nothing that starts a thread or opens a socket: the workers patch the standard library for gevent later.
 """
 
+import json
+import logging
 import mmap
 import os
 import re
 import resource
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from gevent.server import StreamServer
+from gunicorn import util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers import ggevent
 
-from authsvc import embedded
+from authsvc import answer_headers, embedded
 
 _HERE = Path(__file__).parent
 _PRODUCTION = os.environ.get("APP_ENV") not in ("development", "testing")
@@ -46,8 +51,32 @@ forwarded_allow_ips = ""  # TRUSTED_PROXIES decides, in the application
 accesslog = None
 
 
+class JsonLines(logging.Formatter):
+    """What gunicorn says, in the form of the application's events."""
+
+    converter = staticmethod(time.gmtime)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        event = {
+            "time": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "module": record.name,
+            "event": record.getMessage(),
+            "cause": record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None,
+        }
+        return json.dumps({name: value for name, value in event.items() if value is not None})
+
+
 class Logger(GunicornLogger):  # type: ignore[misc]
     """Tells that a request was refused and why, and not what it held: that may be the rest of a body."""
+
+    def setup(self, cfg: Any) -> None:
+        """Write JSON lines, but text in development."""
+        super().setup(cfg)
+        if os.environ.get("APP_ENV") != "development":
+            for handler in self.error_log.handlers:
+                handler.setFormatter(JsonLines())
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Log a warning."""
@@ -98,6 +127,21 @@ class BalancedServer(StreamServer):  # type: ignore[misc]
         super().do_close(*args)
 
 
+def refuse(sock: Any, status: int, reason: str, _message: str) -> None:
+    """Answer what never gets to the application with a problem document too (RFC 9457), which quotes nothing of it."""
+    problem = {"type": "about:blank", "title": reason, "status": status, "requestId": secrets.token_hex(16)}
+    body = json.dumps(problem, separators=(",", ":")) + "\n"
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "X-Request-ID": problem["requestId"],
+        **answer_headers.for_service_at(os.environ.get("PUBLIC_URL", "")),
+    }
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", body]
+    util.write_nonblock(sock, "\r\n".join(lines).encode())
+
+
 def on_starting(server: Any) -> None:
     """Check the settings once, and start the embedded database, before anything listens."""
     _allow_many_connections()
@@ -143,6 +187,7 @@ def post_fork(server: Any, worker: Any) -> None:
         signal.signal(number, signal.SIG_DFL)
     BalancedServer.held, BalancedServer.slot = worker.held, worker.slot
     ggevent.StreamServer = BalancedServer
+    util.write_error = refuse
     owner = embedded.claimed()
     if owner is not None:
         owner.release()

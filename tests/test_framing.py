@@ -112,6 +112,7 @@ class TestAmbiguous:
         assert len(statuses(received)) == 1, received
         assert statuses(received)[0] in range(400, 502), received
         assert statuses(received)[0] != 500
+        assert answer(received)[1]["title"]
         assert b"onnection: close" in received
         assert b"Traceback" not in received
 
@@ -128,7 +129,26 @@ class TestAmbiguous:
     )
     def test_too_much_is_refused(self, service: Service, request_: bytes, status: int):
         """R46, D18"""
-        assert statuses(exchange(service.port, request_)) == [status]
+        received = exchange(service.port, request_)
+        assert statuses(received) == [status]
+        self.check_refusal(received, status)
+
+    def check_refusal(self, received: bytes, status: int):
+        """R94: gunicorn's own answers are problems with the headers of all others, and quote nothing."""
+        told, document = answer(received)
+        assert (told, document["status"], document["type"]) == (status, status, "about:blank")
+        assert re.fullmatch("[0-9a-f]{32}", document["requestId"])
+        top = received.partition(b"\r\n\r\n")[0].decode()
+        for header in (
+            f"X-Request-ID: {document['requestId']}",
+            "Cache-Control: no-store",
+            "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+            "X-Content-Type-Options: nosniff",
+            "Referrer-Policy: no-referrer",
+            "Connection: close",
+        ):
+            assert header in top.split("\r\n")
+        assert b"aaaa" not in received
 
     def test_the_service_is_still_there(self, service: Service):
         assert statuses(exchange(service.port, head("GET /healthz HTTP/1.1", "Connection: close"))) == [200]

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from flask import Flask, Response, current_app, g, request
 
-from authsvc import logs, metrics, origin
+from authsvc import answer_headers, logs, metrics, origin
 from authsvc.api.cookies import device_cookie
 from authsvc.errors import CrossOriginRefused, NotFound, NotReady
 from authsvc.services import ops
@@ -14,16 +14,8 @@ from authsvc.services import ops
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _MAX_USER_AGENT = 512
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _log = logs.get(__name__)
-_HSTS = "max-age=31536000; includeSubDomains"
 
 
 def init_app(app: Flask) -> None:
@@ -76,11 +68,9 @@ def _refuse_before_ready() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    """Say on every answer what browsers and caches may do with it (OWASP Secure Headers, ASVS 3.4)."""
-    for name, value in _HEADERS.items():
+    """Say on every answer what browsers and caches may do with it."""
+    for name, value in answer_headers.for_service_at(current_app.config["PUBLIC_URL"]).items():
         response.headers.setdefault(name, value)
-    if current_app.config["PUBLIC_URL"].startswith("https://"):
-        response.headers["Strict-Transport-Security"] = _HSTS
     if current_app.config["CORS_ORIGINS"]:
         response.vary.add("Origin")
     response.headers["X-Request-ID"] = origin.current().request_id
