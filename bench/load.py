@@ -14,14 +14,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 WARM_UP = 2.0
+IDLE = 1.0
 
 
 @dataclass
 class Result:
-    """What came back: statuses by number (0: no answer), seconds each answer took, when good ones came."""
+    """What came back: statuses by number (0: none), seconds each answer and each refusal took, when good ones came."""
 
     statuses: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    refusals: list[float] = field(default_factory=list)
     good_at: list[float] = field(default_factory=list)
     lasted: float = 0.0
 
@@ -38,8 +40,13 @@ class Result:
 
     def quantile(self, share: float) -> float:
         """Return the time within which this share of the answers came, in seconds."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return quantile(self.seconds, share)
+
+
+def quantile(seconds: list[float], share: float) -> float:
+    """Return the time within which this share of the answers came, in seconds; 0 for none."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def start(**plan: Any) -> "subprocess.Popen[str]":
@@ -63,12 +70,16 @@ def http(method: str, path: str, *, token: str | None = None, body: object = Non
     return "\r\n".join([*head, "", payload])
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
+def refreshing(token: str) -> str:
+    """Return the text of a refresh; a run that is `chained` goes on with the token that it answers."""
+    return http("POST", "/auth/refresh-token", body={"refreshToken": token})
+
+
+async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
     writer.write(request)
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-    await reader.readexactly(length)
-    return int(head[9:12])
+    return int(head[9:12]), await reader.readexactly(length)
 
 
 async def _client(number: int, plan: dict[str, Any], result: Result, counts: Counter[str], end: float) -> None:
@@ -77,16 +88,25 @@ async def _client(number: int, plan: dict[str, Any], result: Result, counts: Cou
     reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
     due = time.monotonic() + pause * number / plan["connections"]
     while (now := time.monotonic()) < end:
+        if due >= end:
+            break
         if pause and due > now:
             await asyncio.sleep(due - now)
         begun = due if pause else now
+        if pause > IDLE:  # the service would have closed it meanwhile
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
         try:
-            status = await _exchange(reader, writer, request)
+            status, body = await _exchange(reader, writer, request)
+            if plan.get("chained"):
+                request = refreshing(json.loads(body)["refreshToken"]).encode()
         except (OSError, asyncio.IncompleteReadError):
             status = 0
             reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
         counts[str(status)] += 1
         result.seconds.append(time.monotonic() - begun)
+        if not 200 <= status < 300:
+            result.refusals.append(result.seconds[-1])
         if 200 <= status < 300:
             result.good_at.append(time.monotonic() - end + plan["seconds"])
         due += pause

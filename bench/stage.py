@@ -1,0 +1,78 @@
+"""What the figures share: a service on a database of its own, fresh for each, and the rows of the table."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from authsvc.embedded import Database
+from bench import load
+from tests.support.service import Service
+
+ROUNDS = 12
+WORKERS = 2
+PASSWORD = "correct horse battery"
+ORIGIN = "http://localhost:8000"
+
+Row = tuple[str, str, bool | None]
+"""What was measured, the figure, and whether the goal is met where there is one."""
+
+
+@contextmanager
+def database() -> Iterator[dict[str, str]]:
+    """Start a fresh embedded database; yield the settings of a service on it, with cheap hashes and no throttles."""
+    with TemporaryDirectory(prefix="authsvc-bench-") as folder, Database(Path(folder) / "mongodb") as server:
+        yield on(server.uri)
+
+
+def on(uri: str) -> dict[str, str]:
+    """Return the settings of a service on this database."""
+    fixed = {"APP_ENV": "testing", "SECRET_KEY": "bench" * 8, "PUBLIC_URL": ORIGIN, "LOG_LEVEL": "WARNING"}
+    return {**fixed, "MONGODB_URI": uri, "RATE_LIMITS": "off", "BCRYPT_ROUNDS": "4", "WEB_CONCURRENCY": str(WORKERS)}
+
+
+@contextmanager
+def deployment(**settings: object) -> Iterator[Service]:
+    """Serve on a fresh database, with two workers and hashes of cost 12."""
+    with database() as given, Service(**{**given, "BCRYPT_ROUNDS": ROUNDS, **settings}) as service:
+        yield service
+
+
+@contextmanager
+def serving(program: str, settings: dict[str, str]):
+    """Serve another program under the same gunicorn settings; yield its port."""
+    service = Service(program=(program,), **settings, WEB_CONCURRENCY=WORKERS)
+    service.start(ready=False)
+    try:
+        end = time.monotonic() + 20
+        while not listening(service.port):
+            assert time.monotonic() < end, service.log()
+            time.sleep(0.1)
+        time.sleep(2)
+        yield service.port
+    finally:
+        service.stop()
+
+
+def listening(port: int) -> bool:
+    """Tell whether something takes connections on the port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def timed(call: Callable[[], bool]) -> float:
+    """Return how long a call took, in seconds; it must succeed."""
+    begin = time.monotonic()
+    assert call(), json.dumps("no good answer")
+    return time.monotonic() - begin
+
+
+def rate_of(port: int, path: str, token: str) -> float:
+    """Return the good answers a second of a route; in turns with others, so that a busier moment falls on them all."""
+    request = load.http("GET", path, token=token)
+    result = load.finish(load.start(port=port, connections=16, seconds=3, requests=[request]))
+    assert result.refused == 0, result.statuses
+    return result.rate
