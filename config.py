@@ -7,6 +7,7 @@ at once and without its value, in the message of a `SystemExit`.
 import os
 import re
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 
 INSTANCE = Path(__file__).parent / "instance"
 REFUSED = 4
-"""The exit code on refusal, at which gunicorn stops instead of starting the worker again."""
+"""The exit code on refusal: starting again would not mend it."""
 
 _MIN_SECRET_BYTES = 32
 _MIN_DISTINCT = 12
@@ -225,4 +226,8 @@ def _kept_secret(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    from_environment()
+    try:
+        from_environment()
+    except SystemExit as refusal:
+        print(refusal, file=sys.stderr)  # noqa: T201
+        sys.exit(REFUSED)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,15 +155,19 @@ def on_starting(server: Any) -> None:
         os.environ["MONGODB_URI"] = owner.database.uri
     if _METRICS != "off":
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="authsvc-metrics-")
-    if subprocess.run([sys.executable, str(_HERE / "config.py")], check=False).returncode != 0:
+    refused = subprocess.run([sys.executable, str(_HERE / "config.py")], check=False).returncode
+    if refused:
         on_exit(server)
-        sys.exit(1)
+        sys.exit(refused)
 
 
 def when_ready(server: Any) -> None:
     """Say where it serves."""
     where = "the embedded database in instance/" if embedded.claimed() else "MONGODB_URI"
-    print(f"authsvc serves on http://localhost:{_PORT} with {where}; stop it with Ctrl-C", file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody may be listening
+        print(
+            f"authsvc serves on http://localhost:{_PORT} with {where}; stop it with Ctrl-C", file=sys.stderr, flush=True
+        )
 
 
 def pre_fork(server: Any, worker: Any) -> None:

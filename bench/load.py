@@ -38,6 +38,14 @@ class Result:
         """Return how many answers were not good."""
         return sum(count for status, count in self.statuses.items() if not status.startswith("2"))
 
+    def note(self, good: bool, seconds: float, moment: float) -> None:
+        """Note an answer: how long it took, and when it came."""
+        self.seconds.append(seconds)
+        if good:
+            self.good_at.append(moment)
+        else:
+            self.refusals.append(seconds)
+
     def quantile(self, share: float) -> float:
         """Return the time within which this share of the answers came, in seconds."""
         return quantile(self.seconds, share)
@@ -104,11 +112,7 @@ async def _client(number: int, plan: dict[str, Any], result: Result, counts: Cou
             status = 0
             reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
         counts[str(status)] += 1
-        result.seconds.append(time.monotonic() - begun)
-        if not 200 <= status < 300:
-            result.refusals.append(result.seconds[-1])
-        if 200 <= status < 300:
-            result.good_at.append(time.monotonic() - end + plan["seconds"])
+        result.note(200 <= status < 300, time.monotonic() - begun, time.monotonic() - end + plan["seconds"])
         due += pause
     writer.close()
 

@@ -53,6 +53,7 @@ def calls_of(stack: ExitStack, folder: Path, size: int) -> dict[str, Call]:
     service = stack.enter_context(Service(**on(database.uri)))
     visitor = Visitor(service.url, keep_alive=True)
     tokens = visitor.register("bench@example.com", PASSWORD).json()
+    visitor.register("other@example.com", PASSWORD)  # whose oldest sessions end while this one's go on
     access, held = tokens["accessToken"], [tokens["refreshToken"]]
 
     def refresh() -> requests.Response:
@@ -61,7 +62,7 @@ def calls_of(stack: ExitStack, folder: Path, size: int) -> dict[str, Call]:
         return answer
 
     return {
-        "login": lambda: visitor.login("bench@example.com", PASSWORD),
+        "login": lambda: visitor.login("other@example.com", PASSWORD),
         "refresh": refresh,
         "GET /": lambda: visitor.home(access),
         "GET /auth/me": lambda: visitor.me(access),

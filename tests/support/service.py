@@ -37,19 +37,23 @@ def free_port() -> int:
 class Service:
     """gunicorn serving authsvc on a port of its own; the keyword arguments are settings. Leaves no process behind."""
 
-    def __init__(self, *, program: tuple[str, ...] = (), cwd: Path = ROOT, **settings: object) -> None:
+    def __init__(
+        self, *, program: tuple[str, ...] = (), cwd: Path = ROOT, log_to: str | None = None, **settings: object
+    ) -> None:
+        """`log_to` is another place for what it writes."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._program = program
         self._cwd = cwd
         self._settings = {"PORT": self.port, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 4, **settings}
         self._log = Path(tempfile.mkstemp(prefix="authsvc-", suffix=".log")[1])
+        self._log_to = log_to
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True) -> Self:
         """Start it, and wait until it is ready."""
         settings = {name: str(value) for name, value in self._settings.items()}
-        with self._log.open("ab") as output:
+        with Path(self._log_to or self._log).open("ab") as output:
             self.process = subprocess.Popen(
                 [*_tie(), sys.executable, "-m", "gunicorn", *self._program],
                 cwd=self._cwd,
