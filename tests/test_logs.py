@@ -58,9 +58,9 @@ class Journeys:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         answer = requests.request(method, self.service.url + path, headers=headers, timeout=20, **options)
-        self.secrets |= set(
-            re.findall(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", answer.text + answer.headers.get("Set-Cookie", ""))
-        )
+        told = answer.text + answer.headers.get("Set-Cookie", "")
+        self.secrets |= set(re.findall(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", told))
+        self.secrets |= set(re.findall(r"asv_\w+|(?<=device=)\w+", told))
         return answer
 
     def go(self) -> None:
@@ -76,6 +76,10 @@ class Journeys:
         self.send("POST", "/auth/login", json=account, headers={"Origin": EVIL})
         self.send("POST", f"/auth/login?password={PASSWORD}&email={EMAIL}", json=account)
         self.send("GET", f"/{PASSWORD}?password={PASSWORD}")
+        made = {"name": NAME, "scopes": ["account:read"], "expiresInDays": 1}
+        script = self.send("POST", "/auth/access-tokens", first["accessToken"], json=made).json()["token"]
+        self.send("GET", "/auth/me", script)
+        self.send("GET", "/auth/me", script[:-1])
         second = self.send("POST", "/auth/login", json={**account, "transport": "cookie"})
         cookie = second.headers["Set-Cookie"].partition(";")[0]
         self.send("POST", "/auth/refresh-token", headers={"Cookie": cookie})
@@ -181,6 +185,21 @@ class TestSecrets:
         assert all(event["ip"] == "127.0.0.1" and event["milliseconds"] > 0 and event["time"] for event in told)
         assert len({event["request_id"] for event in told}) == len(told)
         assert {"invalid_credentials", "token_missing", None} <= {event["problem"] for event in told}
+
+    def test_none_is_counted(self, journeys: Journeys):
+        journeys.go()
+        text = requests.get(f"{journeys.service.url}/metrics", timeout=5).text
+        assert "authsvc_requests_total" in text
+        for secret in journeys.secrets:
+            assert secret not in text
+
+    def test_none_is_put_on_record(self, journeys: Journeys):
+        """R96: not the address that was tried either."""
+        journeys.go()
+        events = list(journeys.mongo.audit.find())
+        assert {"login.failed", "login.succeeded"} <= {event["action"] for event in events}
+        for secret in journeys.secrets:
+            assert secret not in repr(events)
 
     def test_no_secret_is_stored_in_the_open(self, journeys: Journeys):
         """R60: tokens are in no document; the password is in none but as its hash."""

@@ -9,7 +9,7 @@ from mongoengine import Document
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import bounded, utc_field
 
 
 class Device(Document):
@@ -20,7 +20,6 @@ class Device(Document):
         "strict": False,
         "auto_create_index": False,
         "indexes": [
-            {"fields": ["user"], "name": "user"},
             {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
         ],
     }
@@ -41,9 +40,3 @@ class Device(Document):
         """Note a sign-in, or that there was one more."""
         with suppress(NotUniqueError):  # the same sign-in at the same moment: noted
             cls.objects(digest=digest).update_one(set__user=user, set__expires_at=expires_at, upsert=True)
-
-    @classmethod
-    @bounded
-    def forget_all(cls, user_id: str) -> None:
-        """Forget from where a user has signed in."""
-        cls.objects(user=object_id(user_id)).delete()

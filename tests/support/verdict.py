@@ -15,6 +15,17 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "user_live": {"key": [("user", 1), ("endedAt", 1), ("_id", -1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
+    "access_tokens": {
+        "digest": {"key": [("digest", 1)], "unique": True},
+        "user": {"key": [("user", 1), ("_id", -1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
+    "devices": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
+    "throttles": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
+    "audit": {
+        "target": {"key": [("target", 1), ("_id", -1)]},
+        "expiry": {"key": [("at", 1)], "expireAfterSeconds": 400 * 86_400},
+    },
 }
 """Written down once more, on purpose: an index that loses its uniqueness in the documents is found here."""
 
