@@ -104,7 +104,9 @@ def _with_origin(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _redacted(_logger: Any, _method: str, event: Event) -> Event:
-    """Take out what may be a secret, by its name or its shape, and what would break the line."""
+    """Take out what is not there, what may be a secret, by its name or its shape, and what would break the line."""
+    for name in [name for name, value in event.items() if value is None]:
+        del event[name]
     for name, value in event.items():
         if isinstance(value, str):
             hidden = _SECRET_NAMES.search(name) is not None

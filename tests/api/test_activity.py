@@ -170,6 +170,14 @@ class TestActivity:
         assert set(newest) == {"id", "action", "at", "ip", "userAgent", "details"}
         assert newest["details"] == {"changed": ["name"]}
 
+    def test_the_order_is_that_of_time_within_a_second_too(self, alice: Person, mongo: Database):
+        """Whichever worker wrote them: ids of the driver's making sort by second, then by worker."""
+        for number in range(20):
+            alice.client.patch("/auth/me", json={"name": f"Al {number}"}, headers=alice.headers)
+        times = [event["at"] for event in mongo.audit.find().sort("_id", 1)]
+        assert times == sorted(times)
+        assert all(event["_id"].generation_time <= event["at"] for event in mongo.audit.find())
+
     def test_pages_are_stable(self, alice: Person):
         for number in range(5):
             alice.client.patch("/auth/me", json={"name": f"Al {number}"}, headers=alice.headers)
