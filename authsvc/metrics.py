@@ -5,6 +5,7 @@ and any of them can tell the sum. No label holds what a client made up.
 """
 
 import os
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -33,6 +34,23 @@ HASHING_WAIT = Histogram(
     "authsvc_hashing_wait_seconds", "Time a password waited to be hashed.", buckets=_SECONDS, registry=REGISTRY
 )
 HASHING_REFUSED = Counter("authsvc_hashing_refused", "Passwords that found the line too long.", registry=REGISTRY)
+
+
+def answered(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer and the time it took."""
+    _answers(method, route, status).inc()
+    _times(route).observe(seconds)
+
+
+@lru_cache(maxsize=4096)
+def _answers(method: str, route: str, status: int) -> Counter:
+    """Return the counter with these labels: to find it costs more than to count."""
+    return REQUESTS.labels(method, route, status)
+
+
+@lru_cache(maxsize=512)
+def _times(route: str) -> Histogram:
+    return REQUEST_SECONDS.labels(route)
 
 
 def exposition() -> bytes:

@@ -17,15 +17,11 @@ CLIENTS = 16
 
 def verification() -> list[Row]:
     """Compare the protected routes with bare Flask routes under the same gunicorn, and say where the time goes."""
-    with (
-        database() as settings,
-        Service(**settings) as service,
-        serving("bench.forgetful:app", settings) as other,
-        serving("bench.bare:app", settings) as bare,
-    ):
+    with database() as settings, Service(**settings) as service:
         token = Visitor(service.url).register("bench@example.com", PASSWORD).json()["accessToken"]
-        routes = [(service.port, "/"), (service.port, "/auth/verify"), (other, "/"), (bare, "/"), (bare, "/read")]
-        rounds = [[rate_of(where, path, token) for where, path in routes] for _ in range(4)]
+        with serving("bench.forgetful:app", settings) as other, serving("bench.bare:app", settings) as bare:
+            routes = [(service.port, "/"), (service.port, "/auth/verify"), (other, "/"), (bare, "/"), (bare, "/read")]
+            rounds = [[rate_of(where, path, token) for where, path in routes] for _ in range(4)]
     ours, verify, checked, plain, read = (fmean(of_one) for of_one in zip(*rounds, strict=True))
     gain = ours / checked - 1
     parts = (1 / plain, 1 / checked - 1 / ours, max(0.0, 1 / read - 1 / plain), max(0.0, 1 / ours - 1 / read))

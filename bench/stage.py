@@ -30,7 +30,7 @@ def database() -> Iterator[dict[str, str]]:
 
 def on(uri: str) -> dict[str, str]:
     """Return the settings of a service on this database."""
-    fixed = {"APP_ENV": "testing", "SECRET_KEY": "bench" * 8, "PUBLIC_URL": ORIGIN, "LOG_LEVEL": "WARNING"}
+    fixed = {"APP_ENV": "testing", "SECRET_KEY": "bench" * 8, "PUBLIC_URL": ORIGIN}
     return {**fixed, "MONGODB_URI": uri, "RATE_LIMITS": "off", "BCRYPT_ROUNDS": "4", "WEB_CONCURRENCY": str(WORKERS)}
 
 
@@ -44,7 +44,7 @@ def deployment(**settings: object) -> Iterator[Service]:
 @contextmanager
 def serving(program: str, settings: dict[str, str]):
     """Serve another program under the same gunicorn settings; yield its port."""
-    service = Service(program=(program,), **settings, WEB_CONCURRENCY=WORKERS)
+    service = Service(program=(program,), **settings)
     service.start(ready=False)
     try:
         end = time.monotonic() + 20

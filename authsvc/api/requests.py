@@ -82,8 +82,7 @@ def _tell(response: Response) -> Response:
     taken = perf_counter() - g.begun
     route = request.url_rule.rule if request.url_rule is not None else "unmatched"
     method = request.method if request.method in _METHODS else "other"
-    metrics.REQUESTS.labels(method, route, response.status_code).inc()
-    metrics.REQUEST_SECONDS.labels(route).observe(taken)
+    metrics.answered(method, route, response.status_code, taken)
     caller = g.get("caller")
     _log.info(
         "request",
