@@ -4,11 +4,10 @@ from typing import Any
 
 from authsvc.api.cookies import device_cookie, refresh_cookie
 from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import bearer_token, public, requires_login
+from authsvc.api.guards import bearer_token, hashes_for_anyone, public, requires_login
 from authsvc.errors import (
     AccountDisabled,
     EmailTaken,
-    HashingBusy,
     InvalidCredentials,
     SessionEnded,
     TokenInvalid,
@@ -29,10 +28,10 @@ blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in,
 
 
 @blp.post("/auth/register")
-@public
+@hashes_for_anyone
 @blp.arguments(RegistrationSchema)
 @blp.response(201, TokenResponseSchema)
-@blp.problems(EmailTaken, HashingBusy, TooManyAttempts)
+@blp.problems(EmailTaken, TooManyAttempts)
 def register(registration: dict[str, Any]) -> dict[str, Any]:
     """Create an account and sign in."""
     transport = registration.pop("transport")
@@ -40,10 +39,10 @@ def register(registration: dict[str, Any]) -> dict[str, Any]:
 
 
 @blp.post("/auth/login")
-@public
+@hashes_for_anyone
 @blp.arguments(CredentialsSchema)
 @blp.response(200, TokenResponseSchema)
-@blp.problems(InvalidCredentials, AccountDisabled, HashingBusy, TooManyAttempts)
+@blp.problems(InvalidCredentials, AccountDisabled, TooManyAttempts)
 def login(credentials: dict[str, Any]) -> dict[str, Any]:
     """Sign in with a password."""
     transport = credentials.pop("transport")

@@ -13,6 +13,7 @@ from authsvc.api import parsing
 from authsvc.api.documenting import documented, has_query
 from authsvc.errors import (
     FreshLoginRequired,
+    HashingBusy,
     Problem,
     ScopeMissing,
     SessionEnded,
@@ -22,7 +23,7 @@ from authsvc.errors import (
 )
 from authsvc.extensions import jwt
 from authsvc.security.jwk import is_canonical_jws
-from authsvc.services import access_tokens, callers, sessions, signing_keys, tokens
+from authsvc.services import access_tokens, callers, passwords, sessions, signing_keys, tokens
 from authsvc.services.callers import Caller
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -41,6 +42,11 @@ current_user = cast(Caller, LocalProxy(lambda: g.caller))
 def public(view: View) -> View:
     """Let anyone call."""
     return _guarded(view, lambda: None)
+
+
+def hashes_for_anyone(view: View) -> View:
+    """Let anyone call, as long as there is room to hash a password: what would wait too long is not even read."""
+    return documented(_guarded(view, passwords.require_room), problems=(HashingBusy,))
 
 
 def requires_login(view: View) -> View:

@@ -18,7 +18,6 @@ _NO_ADDRESS = ""
 def register(name: str, email: str, password: str) -> TokenPair:
     """Create an account and sign in. Raises ValidationFailed, TooManyAttempts, EmailTaken, HashingBusy."""
     passwords.check(password, email, name)
-    passwords.require_room()
     throttles.count(throttles.by_network("register_address"))
     user = User.register(name, email, password)
     audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
@@ -31,7 +30,6 @@ def login(email: str, password: str) -> TokenPair:
     An unknown address, a wrong password and a disabled account's wrong password take the same work and give the same
     answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, HashingBusy.
     """
-    passwords.require_room()
     address = _canonical(email)
     found = User.find_by_email(address)
     guesses = _guesses(found, address or email.strip().casefold())
