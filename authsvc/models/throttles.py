@@ -4,7 +4,7 @@ from datetime import datetime
 
 from mongoengine import Document
 from mongoengine.errors import NotUniqueError
-from mongoengine.fields import IntField, StringField
+from mongoengine.fields import BooleanField, IntField, StringField
 
 from authsvc.models.base import bounded, utc_field
 
@@ -23,31 +23,41 @@ class Throttle(Document):
 
     digest: str = StringField(primary_key=True)
     count: int = IntField(required=True)
-    refused: int = IntField(default=0)
+    told: bool = BooleanField(default=False)
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
 
     @classmethod
     @bounded
-    def take(cls, digest: str, most: int, expires_at: datetime) -> int:
-        """Count one more, if there are fewer than `most`: 0 where it was counted, else how many were refused so far.
+    def take(cls, digest: str, most: int, expires_at: datetime) -> bool:
+        """Count one more and tell so, if there are fewer than `most`.
 
-        However many ask at once, on however many machines, no more than `most` are counted.
+        However many ask at once, on however many machines, no more than `most` are counted. Who is refused writes
+        nothing: all who flood would wait for one another at the one document.
         """
         for _ in range(_TURNS):
-            if cls.objects(digest=digest, count__lt=most).modify(inc__count=1) is not None:
-                return 0
-            full = cls.objects(digest=digest, count__gte=most).modify(inc__refused=1, new=True)
-            if full is not None:
-                return int(full.refused)
-            try:
-                cls(digest=digest, count=1, expires_at=expires_at).save(force_insert=True)
-            except NotUniqueError:
-                continue  # somebody else made it, or gave one back just now
-            return 0
-        return _TURNS
+            found = cls.objects(digest=digest).first()
+            if found is None:
+                try:
+                    cls(digest=digest, count=1, expires_at=expires_at).save(force_insert=True)
+                except NotUniqueError:
+                    continue  # somebody else made it
+                return True
+            if found.count >= most:
+                return False
+            if cls.objects(digest=digest, count__lt=most).update_one(inc__count=1):
+                return True
+        return False
+
+    @classmethod
+    @bounded
+    def tell(cls, digest: str) -> bool:
+        """Note that somebody was refused; tell whether this is the first of the window."""
+        found = cls.objects(digest=digest).only("told").first()
+        first = found is not None and not found.told
+        return first and bool(cls.objects(digest=digest, told__ne=True).update_one(set__told=True))
 
     @classmethod
     @bounded
     def give_back(cls, digest: str) -> None:
         """Count one less."""
-        cls.objects(digest=digest, count__gt=0).modify(dec__count=1)
+        cls.objects(digest=digest, count__gt=0).update_one(dec__count=1)

@@ -69,11 +69,10 @@ def _take(keys: tuple[Key, ...]) -> list[str]:
         window = math.floor(now.timestamp()) // seconds
         digest = hashlib.sha256(f"{key.limit}\0{key.whose}\0{seconds}\0{window}".encode()).hexdigest()
         end = datetime.fromtimestamp((window + 1) * seconds, UTC)
-        refused = Throttle.take(digest, most, end + _KEPT)
-        if refused:
+        if not Throttle.take(digest, most, end + _KEPT):
             _give_back(taken)
             metrics.THROTTLED.labels(key.limit).inc()
-            if refused == 1:  # once in a window: who floods does not fill the records
+            if Throttle.tell(digest):  # once in a window: who floods does not fill the records
                 audit.record(Action.ATTEMPTS_THROTTLED, target=key.user, limit=key.limit)
             raise TooManyAttempts(key.limit, most, seconds, math.ceil((end - now).total_seconds()))
         taken.append(digest)
