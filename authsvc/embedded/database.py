@@ -52,8 +52,8 @@ class Database:
 
     def start(self, port: int = 0) -> None:
         """Start the server on a free port, or on `port`, and wait until it takes connections. Raises CantStart."""
-        if self._process is not None:
-            self._process.poll()  # collects one that has died
+        if self._process is not None and self._process.poll() is None:
+            processes.end(self._process.pid, self._process)  # it takes no connection, but may not quite be gone
         home = self._home()
         log = home / "mongodb.log"
         config = home / "mongodb.toml"
