@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 INSTANCE = Path(__file__).parent / "instance"
 REFUSED = 4
@@ -22,6 +23,8 @@ _MIN_DISTINCT = 12
 _ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 _SECURE = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|$)", re.ASCII)
 _ADDRESS = re.compile(r"(?:[0-9.]+|[a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})", re.ASCII)
+_MAIL_URL = re.compile(r"console:|file:\S+|smtps?://(?:[^\s/@?#]+@)?[^\s/@:?#]+(?::[1-9][0-9]{0,4})?/?")
+_MAIL_FROM = re.compile(r"(?:[^<>\r\n@]+ )?<[^<>\s@]+@[^<>\s@]+>|[^<>\s@]+@[^<>\s@]+")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
 
@@ -33,9 +36,16 @@ LIMITS = {
     "register_address": (20, 60),
     "refresh_address": (600, 60),
     "refresh_session": (30, 60),
+    "forgot_account": (5, 60),
+    "verify_account": (5, 60),
+    "letter_address": (30, 60),
+    "link_address": (30, 60),
+    "reauthenticate_account": (5, 300),
 }
 """How many attempts may be made in how many seconds: failed sign-ins from a network, on an account, on an account from
-where its user is known; registrations from a network; refreshes from a network, of a session."""
+where its user is known; registrations from a network; refreshes from a network, of a session; letters to an account
+with a link to set a password, to verify an address (what is too much is left out in silence); requests for such letters
+from a network, links from there that were not valid; wrong passwords of somebody signed in."""
 
 
 class Config:
@@ -43,6 +53,7 @@ class Config:
 
     APP_ENV = "production"
     MIN_BCRYPT_ROUNDS = 10
+    DEFAULT_MAIL_URL = ""
     DEFAULT_METRICS = "off"
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -66,6 +77,11 @@ class Config:
         self.REQUEST_DEADLINE = self._int("REQUEST_DEADLINE", 8, 1, 60)
         self.MAX_BODY_BYTES = self._int("MAX_BODY_BYTES", 65_536, 1024, 10_485_760)
         self.PASSWORD_MIN_LENGTH = self._int("PASSWORD_MIN_LENGTH", 8, 8, 64)
+        self.EMAIL_VERIFICATION = self._str("EMAIL_VERIFICATION", "optional")
+        self.MAIL_URL = self._str("MAIL_URL", self.DEFAULT_MAIL_URL)
+        self.MAIL_FROM = self._str("MAIL_FROM", f"authsvc@{urlsplit(self.PUBLIC_URL).hostname or 'localhost'}")
+        self.MAIL_TEMPLATES = self._str("MAIL_TEMPLATES", "")
+        self.MAIL_LANGUAGE = self._str("MAIL_LANGUAGE", "en")
         self.TOKEN_ISSUER = self._str("TOKEN_ISSUER", self.PUBLIC_URL)
         self.TOKEN_AUDIENCE = self._str("TOKEN_AUDIENCE", self.PUBLIC_URL)
         self.METRICS = self._str("METRICS", self.DEFAULT_METRICS)
@@ -99,8 +115,19 @@ class Config:
         self._require("METRICS", held, "must be on, off, or an address with a port of its own: 127.0.0.1:9100")
         same = f"{self.TOKEN_ISSUER}/auth/refresh-token" != self.TOKEN_AUDIENCE
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
-        unserved = self._str("EMAIL_VERIFICATION", "off")
-        self._require("EMAIL_VERIFICATION", unserved == "off", "can only be off in this version")
+        modes = ("off", "optional", "required")
+        self._require("EMAIL_VERIFICATION", self.EMAIL_VERIFICATION in modes, "must be off, optional or required")
+        self._check_mail()
+
+    def _check_mail(self) -> None:
+        self._require("MAIL_URL", bool(self.MAIL_URL), "is missing")
+        known = re.fullmatch(_MAIL_URL, self.MAIL_URL) is not None
+        self._require("MAIL_URL", known, "must be smtp://…, smtps://…, file:/… or console:")
+        self._require("MAIL_FROM", re.fullmatch(_MAIL_FROM, self.MAIL_FROM) is not None, "must be an address")
+        folder = not self.MAIL_TEMPLATES or Path(self.MAIL_TEMPLATES).is_dir()
+        self._require("MAIL_TEMPLATES", folder, "must be a folder")
+        language = re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", self.MAIL_LANGUAGE) is not None
+        self._require("MAIL_LANGUAGE", language, "must be a language: en, pt-BR")
 
     def _require(self, name: str, held: bool, complaint: str) -> None:
         if not held and not any(told.startswith(f"{name} ") for told in self._complaints):
@@ -135,6 +162,7 @@ class Development(Config):
 
     APP_ENV = "development"
     MIN_BCRYPT_ROUNDS = 4
+    DEFAULT_MAIL_URL = "console:"
     DEFAULT_METRICS = "on"
 
     def default_secret(self) -> str:
@@ -166,6 +194,7 @@ class Production(Config):
             self._require(name, len(value.encode()) >= _MIN_SECRET_BYTES, f"needs at least {_MIN_SECRET_BYTES} bytes")
             self._require(name, not _is_weak(value), "is weak: use `openssl rand -base64 48`")
         self._require("PUBLIC_URL", re.match(_SECURE, self.PUBLIC_URL) is not None, "must be https")
+        self._require("MAIL_URL", self.MAIL_URL != "console:", "must not print links: smtp://…, smtps://… or file:/…")
         self._require("MONGODB_URI", _has_credentials(self.MONGODB_URI), "has no credentials")
         for name in ("FLASK_DEBUG", "DEBUG", "TESTING"):
             off = self._environ.get(name, "").lower() in ("", "0", "false", "no", "off")

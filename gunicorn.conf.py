@@ -199,10 +199,14 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Take no connection before the application can serve, or has had time enough to: then it answers 503."""
+    """Take no connection before the application can serve, or has had time enough to: then it answers 503.
+
+    Deliver letters from now on: workers do, commands and tests don't.
+    """
     wait = getattr(worker.wsgi, "extensions", {}).get("authsvc.wait_until_ready")
     if wait is not None:
         wait(_READY_SECONDS)
+        worker.wsgi.extensions["authsvc.deliver_mail"]()
 
 
 def pre_request(worker: Any, req: Any) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -18,7 +19,7 @@ from authsvc.models.base import STEP_SECONDS, deadline
 from authsvc.security import jwk, passwords
 from authsvc.security.hashing_pool import HashingPool
 from authsvc.security.passwords import Hasher
-from authsvc.services import ops, signing_keys, tokens
+from authsvc.services import mail, ops, signing_keys, tokens
 
 _RETRY_SECONDS = 0.5
 _log = logs.get(__name__)
@@ -117,6 +118,9 @@ def _configure_http(app: Flask) -> None:
     app.jinja_env.globals["style"] = pages.STYLE
     app.jinja_env.filters["with_code"] = pages.with_code
     openapi.init_app(app, api.BLUEPRINTS)
+    if app.config["APP_ENV"] == "development":
+        for blueprint in api.FOR_DEVELOPMENT:
+            app.register_blueprint(blueprint)
     problems.init_app(app)
 
 
@@ -150,4 +154,5 @@ def _keep_ready(app: Flask) -> None:
 
     app.extensions["authsvc.stop"] = stop
     app.extensions["authsvc.wait_until_ready"] = wait_until_ready
+    app.extensions["authsvc.deliver_mail"] = partial(mail.start_delivery, app)
     threading.Thread(target=work, name="authsvc-ready", daemon=True).start()

@@ -15,7 +15,7 @@ from authsvc import origin
 
 Event = MutableMapping[str, Any]
 
-_SIGNS = ("@", "$", "eyJ", "asv_", "mongodb")
+_SIGNS = ("@", "$", "eyJ", "asv_", "asl_", "mongodb")
 """What a text has that `_SECRET_TEXTS` finds something in."""
 
 _tersely: ContextVar[bool] = ContextVar("tersely", default=False)
@@ -23,7 +23,7 @@ _LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _SECRET_NAMES = re.compile(r"password|passwd|secret|token|cookie|authorization|email|otp", re.IGNORECASE)
 _SECRET_TEXTS = re.compile(
     r"eyJ[\w-]*\.[\w-]*\.?[\w-]*"  # a JWT
-    r"|asv_\w+"  # a personal access token
+    r"|as[vl]_\w+"  # a personal access token, the secret of a link
     r"|\$(?:2[aby]|argon2\w*|pbkdf2\w*|scrypt)\$[^\s\"']+"  # a password hash
     r"|mongodb(?:\+srv)?://\S+"  # a database address with its password
     r"|[^\s@<>\"'=,;:]+@[^\s@<>\"'=,;]+\.[^\s@<>\"'=,;]+",  # an e-mail address

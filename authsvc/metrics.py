@@ -27,6 +27,7 @@ SESSIONS_ENDED = Counter("authsvc_sessions_ended", "Sessions ended, by reason.",
 THROTTLED = Counter("authsvc_throttled", "Attempts refused as too many, by limit.", ["limit"], registry=REGISTRY)
 SECURITY_EVENTS = Counter("authsvc_security_events", "Events on record, by action.", ["action"], registry=REGISTRY)
 DATABASE_ERRORS = Counter("authsvc_database_errors", "Requests that the database failed.", registry=REGISTRY)
+LETTERS = Counter("authsvc_letters", "Letters, by outcome of an attempt.", ["outcome"], registry=REGISTRY)
 HASHING_QUEUE = Gauge(
     "authsvc_hashing_queue", "Passwords being hashed or waiting.", multiprocess_mode="livesum", registry=REGISTRY
 )

@@ -35,7 +35,7 @@ def mongodb_uri() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(mongodb_uri: str) -> dict[str, str]:
+def settings(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the environment that tests run the service in: cheap hashes, a database of their own."""
     return {
         "APP_ENV": "testing",
@@ -45,6 +45,7 @@ def settings(mongodb_uri: str) -> dict[str, str]:
         "CORS_ORIGINS": "https://app.example.com",
         "BCRYPT_ROUNDS": "4",
         "WEB_CONCURRENCY": "1",
+        "MAIL_URL": f"file:{tmp_path_factory.mktemp('mail')}",
         "RATE_LIMITS": "off",  # tests of throttles turn them on
     }
 
@@ -92,7 +93,7 @@ def mongo(settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
 @pytest.fixture
 def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     """Start without accounts, sessions and access tokens."""
-    for name in ("users", "sessions", "access_tokens", "devices", "throttles", "audit"):
+    for name in ("users", "sessions", "access_tokens", "devices", "throttles", "audit", "links", "letters"):
         mongo[name].delete_many({})
 
 

@@ -1,5 +1,16 @@
 """HTTP: the table of blueprints."""
 
-from authsvc.api import access_tokens, auth, openapi, ops, sessions, tokens, users
+from authsvc.api import access_tokens, auth, emails, openapi, ops, outbox, passwords, sessions, tokens, users
 
-BLUEPRINTS = (auth.blp, users.blp, sessions.blp, access_tokens.blp, tokens.blp, ops.blp, openapi.blp)
+BLUEPRINTS = (
+    auth.blp,
+    users.blp,
+    passwords.blp,
+    emails.blp,
+    sessions.blp,
+    access_tokens.blp,
+    tokens.blp,
+    ops.blp,
+    openapi.blp,
+)
+FOR_DEVELOPMENT = (outbox.blp,)

@@ -4,12 +4,13 @@ Services raise these, views never catch them, `api.problems` alone renders them 
 what `GET /problems/<code>` tells the client's developer.
 
     Problem
-    ├── BadRequest 400 ── MalformedJson
+    ├── BadRequest 400 ── MalformedJson, LinkInvalid
     ├── Unauthenticated 401
     │   ├── InvalidCredentials
     │   ├── TokenMissing
     │   └── TokenRefused ── TokenInvalid, TokenExpired, SessionEnded(reason)
-    ├── Forbidden 403 ── AccountDisabled, CrossOriginRefused, RoleMissing, ScopeMissing(scope), FreshLoginRequired
+    ├── Forbidden 403 ── AccountDisabled, EmailUnverified, PasswordIncorrect, CrossOriginRefused, RoleMissing,
+    │                    ScopeMissing(scope), FreshLoginRequired
     ├── NotFound 404 · MethodNotAllowed 405 · BodyTooLarge 413 · UnsupportedMediaType 415
     ├── Conflict 409 ── EmailTaken
     ├── ValidationFailed 422 (errors: one FieldError for each)
@@ -64,6 +65,15 @@ class MalformedJson(BadRequest):
     title = "The request body is not valid JSON"
 
 
+class LinkInvalid(BadRequest):
+    """The link is not one of ours, has expired, was used, or was overtaken: by a newer one, or by a change of what it
+    was made for. Ask for a new one.
+    """
+
+    code = "link_invalid"
+    title = "The link is not valid"
+
+
 class Forbidden(Problem):
     status = 403
 
@@ -73,6 +83,22 @@ class AccountDisabled(Forbidden):
 
     code = "account_disabled"
     title = "The account is disabled"
+
+
+class EmailUnverified(Forbidden):
+    """The password is right, but nobody has proved to own the address. Follow the link in the letter, or ask for
+    another with `POST /auth/email/resend`.
+    """
+
+    code = "email_unverified"
+    title = "The address is not verified"
+
+
+class PasswordIncorrect(Forbidden):
+    """The caller is known, the password given as proof is wrong."""
+
+    code = "password_incorrect"
+    title = "The password is wrong"
 
 
 class CrossOriginRefused(Forbidden):
@@ -106,7 +132,7 @@ class ScopeMissing(Forbidden):
 
 class FreshLoginRequired(Forbidden):
     """It takes a sign-in or re-authentication within the last 10 minutes; a refresh is none, and no personal access
-    token is good for it. Ask the user to sign in again.
+    token is good for it. Re-authenticate with `POST /auth/reauthenticate`.
     """
 
     code = "fresh_login_required"

@@ -71,6 +71,6 @@ class AccessToken(Document):
 
     @classmethod
     @bounded
-    def remove_all(cls, owner: str) -> None:
-        """Delete all tokens of a user."""
-        cls.objects(user=object_id(owner)).delete()
+    def remove_all(cls, owner: str) -> int:
+        """Delete all tokens of a user; return how many there were."""
+        return cast(int, cls.objects(user=object_id(owner)).delete())

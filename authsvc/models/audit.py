@@ -20,8 +20,19 @@ class Action(StrEnum):
 
     ACCOUNT_REGISTERED = "account.registered"
     ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_DELETED = "account.deleted"
+    ACCOUNT_EXPORTED = "account.exported"
     PROFILE_CHANGED = "profile.changed"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an action, no password
+    PASSWORD_INCORRECT = "password.incorrect"  # noqa: S105
+    PASSWORD_RESET_REQUESTED = "password.reset_requested"  # noqa: S105
+    PASSWORD_RESET = "password.reset"  # noqa: S105
+    EMAIL_VERIFIED = "email.verified"
+    EMAIL_CHANGE_REQUESTED = "email.change_requested"
+    EMAIL_CHANGED = "email.changed"
+    EMAIL_CHANGE_REVERTED = "email.change_reverted"
+    VERIFICATION_REQUESTED = "email.verification_requested"
+    REAUTHENTICATED = "session.reauthenticated"
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     ATTEMPTS_THROTTLED = "attempts.throttled"
@@ -39,7 +50,7 @@ class Action(StrEnum):
         return "failure" if self in _REFUSED else "success"
 
 
-_REFUSED = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED}
+_REFUSED = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED, Action.PASSWORD_INCORRECT}
 
 
 class AuditEvent(Document):

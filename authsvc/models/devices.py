@@ -20,6 +20,7 @@ class Device(Document):
         "strict": False,
         "auto_create_index": False,
         "indexes": [
+            {"fields": ["user"], "name": "user"},
             {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
         ],
     }
@@ -33,6 +34,18 @@ class Device(Document):
     def known(cls, digests: list[str], now: datetime) -> set[str]:
         """Return those of the digests that stand for a place of an earlier sign-in."""
         return set(cast(list[str], cls.objects(digest__in=digests, expires_at__gt=now).scalar("digest")))
+
+    @classmethod
+    @bounded
+    def any_of(cls, user: ObjectId, now: datetime) -> bool:
+        """Tell whether the user is known anywhere."""
+        return cls.objects(user=user, expires_at__gt=now).first() is not None
+
+    @classmethod
+    @bounded
+    def remove_all(cls, user: ObjectId) -> None:
+        """Forget where a user is known."""
+        cls.objects(user=user).delete()
 
     @classmethod
     @bounded

@@ -96,6 +96,25 @@ class Session(Document):
 
     @classmethod
     @bounded
+    def refresh_proof(cls, session_id: str, now: datetime) -> Self | None:
+        """Note on a live session that its user has just proved who they are."""
+        live = cls.objects(id=object_id(session_id), ended_at=None)
+        return cast(Self | None, live.modify(set__auth_time=now, new=True))
+
+    @classmethod
+    @bounded
+    def copy_email(cls, owner: str, email: str) -> None:
+        """Put a user's new address into the live sessions."""
+        cls.objects(user=object_id(owner), ended_at=None).update(set__email=email)
+
+    @classmethod
+    @bounded
+    def all_of(cls, owner: str, most: int) -> list[Self]:
+        """Return a user's newest sessions, ended ones too."""
+        return list(cls.objects(user=object_id(owner)).order_by("-id").limit(most))
+
+    @classmethod
+    @bounded
     def live(cls, owner: str, now: datetime, idle: timedelta, *, limit: int, before: str | None = None) -> list[Self]:
         """Return a user's live sessions, newest first, from after the one with the id `before`."""
         found = cls._live(owner, now, idle)

@@ -86,6 +86,11 @@ class User(Document):
         """Tell whether something else than authsvc wrote the password hash."""
         return self.password_changed_at is None
 
+    @property
+    def is_proved(self) -> bool:
+        """Tell whether somebody has proved to own the address."""
+        return self.email_verified_at is not None
+
     @classmethod
     def register(cls, name: str, email: str, password: str) -> Self:
         """Insert a new account; `email` is canonical, `password` plain: the hook hashes it. Raises EmailTaken."""
@@ -120,6 +125,47 @@ class User(Document):
         """Put `new` where `old` still stands; None where somebody else was first."""
         changes = {"set__password": new, "set__password_changed_at": clock.now()}
         return cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
+
+    @classmethod
+    @bounded
+    def reset_password(cls, found: Self, new: PasswordHash) -> Self | None:
+        """Put `new` where what was found still stands, for who has proved to own the address; None elsewhere."""
+        now = clock.now()
+        same = cls.objects(id=found.id, password=found.password, email=found.email, disabled_at=None)
+        proof = {} if found.is_proved else {"set__email_verified_at": now}
+        changes = {"set__password": new, "set__password_changed_at": now, **proof}
+        return cast(Self | None, same.modify(**changes, new=True))
+
+    @classmethod
+    @bounded
+    def prove_email(cls, user_id: ObjectId, email: str) -> Self | None:
+        """Note that the address is proved; None where it was, or is another now."""
+        unproved = cls.objects(id=user_id, email=email, email_verified_at=None, disabled_at=None)
+        return cast(Self | None, unproved.modify(set__email_verified_at=clock.now(), new=True))
+
+    @classmethod
+    @bounded
+    def change_email(cls, user_id: ObjectId, old: str, new: str) -> Self | None:
+        """Put a proved address where `old` still stands; None where somebody was first. Raises EmailTaken."""
+        same = cls.objects(id=user_id, email=old, disabled_at=None)
+        try:
+            changed = same.update_one(set__email=new, set__email_verified_at=clock.now())
+        except NotUniqueError as error:
+            raise EmailTaken from error
+        return cast(Self | None, cls.objects(id=user_id).first()) if changed else None
+
+    @classmethod
+    @bounded
+    def remove(cls, user_id: str) -> bool:
+        """Delete the account; tell whether it was there."""
+        return bool(cls.objects(id=object_id(user_id)).delete())
+
+    @classmethod
+    @bounded
+    def stored(cls, user_id: str) -> dict[str, Any] | None:
+        """Return everything that is stored of the account but its password, fields of other writers included."""
+        found = cls._get_collection().find_one({"_id": object_id(user_id)}, {"password": 0, "_cls": 0, "__v": 0})
+        return cast(dict[str, Any] | None, found)
 
     @classmethod
     @bounded

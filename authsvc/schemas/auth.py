@@ -26,6 +26,19 @@ class CredentialsSchema(_Transport):
     password = Text(required=True, validate=length(1, MAX_LENGTH))
 
 
+class ReauthenticationSchema(Schema):
+    """The proof that it is still the same person."""
+
+    password = Text(required=True, validate=length(1, MAX_LENGTH))
+
+
+class FreshTokenSchema(Schema):
+    """An access token of the session, which is fresh now."""
+
+    access_token = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+
+
 class RefreshTokenSchema(Schema):
     """A refresh token, where it does not come in the cookie."""
 

@@ -93,7 +93,9 @@ def revoke(who: Caller, token_id: str) -> None:
 
 def revoke_all(user_id: str) -> None:
     """Delete all tokens of a user."""
-    AccessToken.remove_all(user_id)
+    count = AccessToken.remove_all(user_id)
+    if count:
+        audit.record(Action.ACCESS_TOKEN_REVOKED, target=user_id, count=count)
 
 
 def _use_is_news(token: AccessToken) -> bool:

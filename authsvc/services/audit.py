@@ -13,6 +13,9 @@ from authsvc.services.paging import Page
 _MUST = {
     Action.LOGIN_SUCCEEDED,
     Action.PASSWORD_CHANGED,
+    Action.PASSWORD_RESET,
+    Action.EMAIL_CHANGED,
+    Action.EMAIL_CHANGE_REVERTED,
     Action.ACCESS_TOKEN_ISSUED,
     Action.SIGNING_KEY_ROTATED,
     Action.SIGNING_KEY_RETIRED,

@@ -3,24 +3,41 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flask import current_app
+
 from authsvc import metrics
-from authsvc.errors import AccountDisabled, InvalidCredentials, SessionEnded, TokenInvalid
+from authsvc.errors import (
+    AccountDisabled,
+    EmailTaken,
+    EmailUnverified,
+    InvalidCredentials,
+    SessionEnded,
+    TokenInvalid,
+)
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import addresses
-from authsvc.services import audit, devices, passwords, sessions, throttles, tokens
+from authsvc.services import audit, devices, emails, links, mail, passwords, sessions, throttles, tokens
+from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
 from authsvc.services.tokens import TokenPair
 
 _NO_ADDRESS = ""
 
 
-def register(name: str, email: str, password: str) -> TokenPair:
-    """Create an account and sign in. Raises ValidationFailed, TooManyAttempts, EmailTaken, HashingBusy."""
+def register(name: str, email: str, password: str) -> TokenPair | None:
+    """Create an account and sign in.
+
+    Where addresses must be verified nobody is signed in (None), and a known address gets the same answer for the same
+    work; its owner gets a letter. Raises ValidationFailed, TooManyAttempts, EmailTaken, HashingBusy.
+    """
     passwords.check(password, email, name)
     throttles.count(throttles.by_network("register_address"))
-    user = User.register(name, email, password)
-    audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
+    if current_app.config["EMAIL_VERIFICATION"] == "required":
+        _register_in_silence(name, email, password)
+        return None
+    user = _create(name, email, password)
+    emails.ask_for_proof(user)
     return _sign_in(user, ["pwd"])
 
 
@@ -28,18 +45,21 @@ def login(email: str, password: str) -> TokenPair:
     """Sign in by password.
 
     An unknown address, a wrong password and a disabled account's wrong password take the same work and give the same
-    answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, HashingBusy.
+    answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, EmailUnverified, HashingBusy.
     """
     address = _canonical(email)
     found = User.find_by_email(address)
-    guesses = _guesses(found, address or email.strip().casefold())
+    known = devices.recognise(found)
+    guesses = _guesses(found, known, address or email.strip().casefold())
     with throttles.counting(*guesses, failures=(InvalidCredentials,)), _on_record(found):
         user = passwords.verify(found, password)
         if user is None:
             raise InvalidCredentials
         if user.disabled_at is not None:
             raise AccountDisabled
-        return _sign_in(user, ["pwd"])
+        if current_app.config["EMAIL_VERIFICATION"] == "required" and not user.is_proved:
+            raise EmailUnverified
+        return _sign_in(user, ["pwd"], new_place=known is None)
 
 
 def refresh(refresh_token: str) -> TokenPair:
@@ -53,6 +73,18 @@ def refresh(refresh_token: str) -> TokenPair:
         sessions.end(str(session.id), reason)
         raise SessionEnded(reason)
     return tokens.mint(session, user)
+
+
+def reauthenticate(who: Caller, password: str) -> tuple[str, int]:
+    """Make the caller's session fresh by their password; return an access token that says so and its life in seconds.
+
+    Raises PasswordIncorrect, TooManyAttempts, HashingBusy, SessionEnded.
+    """
+    user = passwords.prove(who, password)
+    session = sessions.prove_again(who)
+    audit.record(Action.REAUTHENTICATED, actor=user.id, target=user.id, session=who.session_id)
+    pair = tokens.mint(session, user)
+    return pair.access_token, pair.expires_in
 
 
 def logout(*, access_token: str | None, refresh_token: str | None) -> None:
@@ -69,6 +101,19 @@ def logout(*, access_token: str | None, refresh_token: str | None) -> None:
     sessions.end(claims["sid"])
 
 
+def shown_session(*, access_token: str | None, refresh_token: str | None) -> str | None:
+    """Return the id of the session that a request shows, by its access token or else by its cookie; None without.
+
+    Raises TokenInvalid for an access token that is none.
+    """
+    if access_token is not None:
+        return str(tokens.read_access_even_expired(access_token)["sid"])
+    try:
+        return str(tokens.read_refresh(refresh_token or "")["sid"])
+    except (TokenInvalid, SessionEnded):
+        return None
+
+
 def replace_session(refresh_token: str) -> None:
     """End the session of a refresh token that a new sign-in replaces; one that is no good is nobody's."""
     try:
@@ -78,8 +123,35 @@ def replace_session(refresh_token: str) -> None:
     sessions.end(claims["sid"], "replaced")
 
 
-def _sign_in(user: User, methods: list[str]) -> TokenPair:
+def _create(name: str, email: str, password: str) -> User:
+    """Insert an account; an address that was changed away from lately is still taken. Raises EmailTaken."""
+    if links.is_reserved(email):
+        passwords.hash_in_vain(password)
+        raise EmailTaken
+    user = User.register(name, email, password)
+    audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
+    return user
+
+
+def _register_in_silence(name: str, email: str, password: str) -> None:
+    """Create an account, or tell the owner of the one there is: as many hashes and as many database commands."""
+    try:
+        user = _create(name, email, password)
+    except EmailTaken:
+        found = User.find_by_email(email)
+        kind, purpose = ("known", "reset") if found is None or found.is_proved else ("verify", "verify")
+        if found is None or found.disabled_at is not None:
+            mail.post_in_vain(kind, link=links.issue_in_vain(purpose))
+        else:
+            mail.post(kind, found.id, to=found.email, link=links.issue(purpose, found, found.email))
+    else:
+        emails.ask_for_proof(user)
+
+
+def _sign_in(user: User, methods: list[str], *, new_place: bool = False) -> TokenPair:
     session = sessions.open_session(user, methods)
+    if new_place and devices.is_elsewhere(user):
+        mail.post("new_sign_in", user.id, to=user.email, **mail.place())
     devices.remember_network(user)
     return tokens.mint(session, user)
 
@@ -89,15 +161,14 @@ def _on_record(user: User | None) -> Iterator[None]:
     """Put a sign-in that fails on record, for an unknown account too."""
     try:
         yield
-    except (InvalidCredentials, AccountDisabled) as refusal:
+    except (InvalidCredentials, AccountDisabled, EmailUnverified) as refusal:
         metrics.LOGINS.labels(refusal.code).inc()
         audit.record(Action.LOGIN_FAILED, target=user.id if user is not None else None, reason=refusal.code)
         raise
 
 
-def _guesses(user: User | None, address: str) -> tuple[Key, ...]:
+def _guesses(user: User | None, place: tuple[str, bool] | None, address: str) -> tuple[Key, ...]:
     """Return what a wrong password counts against: where a user is known, not what strangers count against."""
-    place = devices.recognise(user)
     if place is None:
         return throttles.by_network("login_address"), Key("login_account", address, user.id if user else None)
     digest, by_cookie = place

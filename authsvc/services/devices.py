@@ -40,6 +40,16 @@ def remember_network(user: User) -> None:
     Device.remember(_digest("network", user.id, network), user.id, clock.now() + _NETWORK_KNOWN_FOR)
 
 
+def is_elsewhere(user: User) -> bool:
+    """Tell whether a user who is not known here is known somewhere."""
+    return Device.any_of(user.id, clock.now())
+
+
+def forget(user_id: ObjectId) -> None:
+    """Forget where a user is known."""
+    Device.remove_all(user_id)
+
+
 def introduce(user: User) -> str:
     """Note that a user signed in with the device that asks; return its secret, a new one of 256 bits if it had none."""
     shown = origin.current().device

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from authsvc import clock
+from authsvc.clients import mailer
 from authsvc.models import deployment, readiness
+from authsvc.models.letters import Letter
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
 from authsvc.security.passwords import hasher
@@ -124,6 +126,27 @@ def _workers(config: Config) -> Iterator[Finding]:
         )
 
 
+def _mail(config: Config) -> Iterator[Finding]:
+    if config["MAIL_URL"] == "console:" or config["MAIL_URL"].startswith("file:"):
+        if config["APP_ENV"] == "production":
+            yield Finding(
+                "MAIL_URL", "letters are written to files and sent to nobody", "set it to smtp://… or smtps://…"
+            )
+        return
+    try:
+        mailer.from_url(config["MAIL_URL"]).check()
+    except mailer.NotDelivered as error:
+        yield Finding("MAIL_URL", f"the mail server takes nothing ({error})", "check address, credentials and network")
+
+
+def _outbox(_config: Config) -> Iterator[Finding]:
+    dead = Letter.counts()[1]
+    if dead:
+        yield Finding(
+            "letters", f"{dead} could not be delivered", "see `error` in the collection `letters`, and the log"
+        )
+
+
 def _server(_config: Config) -> Iterator[Finding]:
     if "setName" not in deployment.server_says():
         yield Finding(
@@ -170,8 +193,8 @@ def _keys(config: Config) -> Iterator[Finding]:
 
 
 _Check = Callable[[Config], Iterator[Finding]]
-_OF_SETTINGS: tuple[_Check, ...] = (_environment, _cookies, _proxies, _origins, _hashing, _workers)
-_OF_THE_DATABASE: tuple[_Check, ...] = (_server, _write_concern, _indexes, _keys)
+_OF_SETTINGS: tuple[_Check, ...] = (_environment, _cookies, _proxies, _origins, _hashing, _workers, _mail)
+_OF_THE_DATABASE: tuple[_Check, ...] = (_server, _write_concern, _indexes, _keys, _outbox)
 
 
 def _site(host: str | None) -> str:

@@ -2,12 +2,14 @@
 
 from flask import current_app
 
-from authsvc.errors import FieldError, ValidationFailed
+from authsvc.errors import FieldError, LinkInvalid, PasswordIncorrect, ValidationFailed
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
 from authsvc.security.passwords import hasher
-from authsvc.services import audit, sessions
+from authsvc.services import access_tokens, audit, devices, links, mail, sessions, throttles
+from authsvc.services.callers import Caller
+from authsvc.services.throttles import Key
 
 
 def check(password: str, *words: str, pointer: str = "/password") -> None:
@@ -49,13 +51,87 @@ def verify(user: User | None, password: str) -> User | None:
     return now if now is not None and hasher().verify(password, now.password, foreign=False).right else None
 
 
-def replace(user: User, password: str) -> bool:
-    """Give the account a new password and end all its sessions; False where it was changed meanwhile."""
-    changed = User.replace_password(user.id, user.password, hasher().hash(password))
-    if changed is not None:
-        audit.record(Action.PASSWORD_CHANGED, actor=user.id, target=user.id)
-        sessions.end_all(str(user.id), "password_changed")
-    return changed is not None
+def prove(who: Caller, password: str) -> User:
+    """Take the caller's password as proof of who they are. Raises PasswordIncorrect, TooManyAttempts, HashingBusy."""
+    found = User.find(who.user_id)
+    with throttles.counting(Key("reauthenticate_account", who.user_id, who.user_id), failures=(PasswordIncorrect,)):
+        user = verify(found, password)
+        if user is None:
+            audit.record(Action.PASSWORD_INCORRECT, actor=who.user_id, target=who.user_id)
+            raise PasswordIncorrect
+        return user
+
+
+def change(who: Caller, current_password: str, new_password: str) -> None:
+    """Give the caller a new password, and end all other sessions.
+
+    Access tokens stay: they were made by who knew the password. Raises ValidationFailed, PasswordIncorrect (also where
+    it was changed meanwhile), TooManyAttempts, HashingBusy.
+    """
+    account = User.find(who.user_id)
+    names = () if account is None else (account.email, account.name or "")
+    check(new_password, *names, pointer="/newPassword")
+    if not replace(prove(who, current_password), new_password, but=who.session_id):
+        raise PasswordIncorrect
+
+
+def hash_in_vain(password: str) -> None:
+    """Take the time that a new password takes. Raises HashingBusy."""
+    hasher().hash(password)
+
+
+def replace(user: User, password: str, *, but: str | None = None) -> bool:
+    """Give an account a new password and end its sessions but one; False where it was changed meanwhile."""
+    new = hasher().hash(password)
+    try:
+        with mail.announcing("password_changed", user.id, to=user.email, **mail.place()):
+            if User.replace_password(user.id, user.password, new) is None:
+                raise _ChangedMeanwhile
+    except _ChangedMeanwhile:
+        return False
+    audit.record(Action.PASSWORD_CHANGED, actor=user.id, target=user.id)
+    sessions.end_all(str(user.id), "password_changed", but=but)
+    return True
+
+
+def forget(email: str) -> None:
+    """Send the owner of an account a link to set a new password; the work is the same where there is no account.
+
+    It changes nothing. Raises TooManyAttempts, by network; too many for one account are left out in silence.
+    """
+    user = User.find_by_email(email)
+    throttles.count(throttles.by_network("letter_address"))
+    wanted = throttles.has_room(Key("forgot_account", email, user.id if user else None))
+    to_whom = user if wanted and user is not None and user.disabled_at is None else None
+    audit.record(Action.PASSWORD_RESET_REQUESTED, target=user.id if user is not None else None)
+    if to_whom is None:
+        mail.post_in_vain("reset", link=links.issue_in_vain("reset"))
+    else:
+        mail.post("reset", to_whom.id, to=to_whom.email, link=links.issue("reset", to_whom, to_whom.email))
+
+
+def reset(token: str, new_password: str) -> None:
+    """Set a new password by a link, and end everything that was open to whoever knew the old one.
+
+    It proves the address, and signs nobody in. Raises LinkInvalid, ValidationFailed, TooManyAttempts, HashingBusy.
+    """
+    with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
+        found = links.find(token, "reset")
+        user = found.user
+        check(new_password, user.email, user.name or "", pointer="/newPassword")
+        new = hasher().hash(new_password)
+        with mail.announcing("password_changed", user.id, to=user.email, **mail.place()):
+            if User.reset_password(user, new) is None:
+                raise LinkInvalid
+        links.spend(found)
+    audit.record(Action.PASSWORD_RESET, actor=user.id, target=user.id)
+    sessions.end_all(str(user.id), "password_reset")
+    access_tokens.revoke_all(str(user.id))
+    devices.forget(user.id)
+
+
+class _ChangedMeanwhile(Exception):
+    pass
 
 
 def _refuse(code: str, detail: str, pointer: str) -> None:

@@ -12,7 +12,7 @@ from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInva
 from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import audit
+from authsvc.services import audit, mail
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -74,6 +74,7 @@ def rotate(session_id: str, generation: int) -> Session:
     if session.generation == generation + 1 and _within_grace(session.rotated_at, now):
         return session
     if Session.end(session_id, "token_reuse", now):
+        mail.post("session_stolen", session.user, to=session.email, **mail.place())
         metrics.SESSIONS_ENDED.labels("token_reuse").inc()
         audit.record(Action.REFRESH_TOKEN_REUSED, target=session.user, session=session_id, reason="token_reuse")
     raise SessionEnded("token_reuse")
@@ -120,9 +121,17 @@ def end_others(who: Caller) -> None:
     _end_many(who.user_id, "logout_others", but=who.session_id)
 
 
-def end_all(user_id: str, reason: str) -> None:
-    """End all sessions of a user."""
-    _end_many(user_id, reason)
+def end_all(user_id: str, reason: str, *, but: str | None = None) -> None:
+    """End all sessions of a user, but one where that is named."""
+    _end_many(user_id, reason, but=but)
+
+
+def prove_again(who: Caller) -> Session:
+    """Make the caller's session fresh: its user has just proved who they are. Raises SessionEnded."""
+    session = Session.refresh_proof(who.session_id or "", clock.now())
+    if session is None:
+        raise SessionEnded("logout")
+    return session
 
 
 def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
@@ -130,6 +139,12 @@ def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
     now, idle = clock.now(), _idle()
     found = Session.live(who.user_id, now, idle, limit=limit + 1, before=cursor)
     return Page.of(found, limit, lambda session: _described(session, who, idle))
+
+
+def exported(session: Session) -> dict[str, Any]:
+    """Return everything that is stored of a session and means something to its user."""
+    names = ("created_at", "last_used_at", "expires_at", "ip", "user_agent", "methods", "ended_at", "end_reason")
+    return {"id": str(session.id), **{name: getattr(session, name) for name in names}}
 
 
 def _end_many(user_id: str, reason: str, but: str | None = None) -> None:

@@ -42,6 +42,15 @@ def count(*keys: Key) -> None:
     _take(keys)
 
 
+def has_room(*keys: Key) -> bool:
+    """Count an attempt under each key, and tell whether there was room: for what is left out in silence."""
+    try:
+        _take(keys)
+    except TooManyAttempts:
+        return False
+    return True
+
+
 @contextmanager
 def counting(*keys: Key, failures: tuple[type[Problem], ...]) -> Iterator[None]:
     """Count an attempt before it is made, and give it back unless it ends in one of `failures`.

@@ -1,10 +1,22 @@
-"""Accounts: the caller's own profile, and switching one off."""
+"""Accounts: the caller's own profile, its export and its end, and switching one off."""
 
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from authsvc import clock
 from authsvc.errors import SessionEnded
-from authsvc.models.audit import Action
+from authsvc.models.access_tokens import AccessToken
+from authsvc.models.audit import KEPT_FOR, Action, AuditEvent
+from authsvc.models.letters import Letter
+from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import access_tokens, audit, sessions
+from authsvc.services import access_tokens, audit, devices, links, mail, sessions
 from authsvc.services.callers import Caller
+
+_MOST = 10_000
+"""Entries of a kind that an export holds."""
 
 
 def profile(who: Caller) -> User:
@@ -19,12 +31,57 @@ def rename(who: Caller, name: str) -> User:
     return user
 
 
+def remove(who: Caller) -> None:
+    """Delete the caller's account, and with it sessions, access tokens, links and known devices, in this order.
+
+    Who deleted it and when stays on record. Raises SessionEnded where the account is gone.
+    """
+    user = profile(who)
+    with mail.announcing("account_deleted", user.id, to=user.email, **mail.place()):
+        if not User.remove(who.user_id):
+            raise SessionEnded("account_deleted")
+    audit.record(Action.ACCOUNT_DELETED, actor=user.id, target=user.id)
+    _end_everything(who.user_id, "account_deleted")
+
+
 def disable(user_id: str) -> None:
-    """Disable an account, end all its sessions and delete its access tokens, in this order."""
+    """Disable an account, and end its sessions, access tokens and links, in this order."""
     if User.disable(user_id) is not None:
         audit.record(Action.ACCOUNT_DISABLED, target=user_id)
-    sessions.end_all(user_id, "account_disabled")
+    _end_everything(user_id, "account_disabled")
+
+
+def export(who: Caller) -> dict[str, Any]:
+    """Return everything that is stored about the caller, without secrets, newest first. Raises SessionEnded."""
+    user = profile(who)
+    stored = User.stored(who.user_id) or {}
+    audit.record(Action.ACCOUNT_EXPORTED, actor=who.user_id, target=who.user_id)
+    return {
+        "account": user,
+        "stored": {name: _plain(value) for name, value in stored.items() if name != "_id"},
+        "sessions": [sessions.exported(one) for one in Session.all_of(who.user_id, _MOST)],
+        "access_tokens": AccessToken.live(who.user_id, clock.now(), limit=_MOST),
+        "letters": [mail.shown(letter) for letter in Letter.latest(_MOST, who.user_id)],
+        "activity": AuditEvent.about(who.user_id, clock.now() - KEPT_FOR, limit=_MOST),
+    }
+
+
+def _end_everything(user_id: str, reason: str) -> None:
+    sessions.end_all(user_id, reason)
     access_tokens.revoke_all(user_id)
+    links.cancel(user_id)
+    devices.forget(ObjectId(user_id))
+
+
+def _plain(value: Any) -> Any:
+    """Return a stored value as JSON can hold it: times in RFC 3339, what else has no form there as its text."""
+    if isinstance(value, dict):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _there(user: User | None) -> User:

@@ -1,0 +1,60 @@
+"""The export: everything that is stored about somebody, as they get it."""
+
+from marshmallow import fields
+
+from authsvc.schemas.access_tokens import AccessTokenSchema
+from authsvc.schemas.audit import ActivitySchema
+from authsvc.schemas.base import Schema, UtcDateTime
+from authsvc.schemas.users import UserSchema
+
+
+class ExportedSessionSchema(Schema):
+    """A session, ended or not."""
+
+    id = fields.String(required=True)
+    created_at = UtcDateTime(required=True)
+    last_used_at = UtcDateTime(required=True)
+    expires_at = UtcDateTime(required=True)
+    ended_at = UtcDateTime(required=True, allow_none=True)
+    end_reason = fields.String(required=True, allow_none=True)
+    ip = fields.String(required=True, allow_none=True)
+    user_agent = fields.String(required=True, allow_none=True)
+    methods = fields.List(fields.String(), required=True)
+
+
+class LetterSchema(Schema):
+    """A letter, without what it says."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    to = fields.String(required=True)
+    created_at = UtcDateTime(required=True)
+    delivered_at = UtcDateTime(required=True, allow_none=True)
+    failed_at = UtcDateTime(required=True, allow_none=True)
+    attempts = fields.Integer(required=True)
+    error = fields.String(required=True, allow_none=True)
+
+
+class ExportSchema(Schema):
+    """Everything; `stored` is the account as it stands in the database, with what other programs put there."""
+
+    account = fields.Nested(UserSchema, required=True)
+    stored = fields.Dict(keys=fields.String(), required=True)
+    sessions = fields.List(fields.Nested(ExportedSessionSchema), required=True)
+    access_tokens = fields.List(fields.Nested(AccessTokenSchema), required=True)
+    letters = fields.List(fields.Nested(LetterSchema), required=True)
+    activity = fields.List(fields.Nested(ActivitySchema), required=True)
+
+
+class SentLetterSchema(LetterSchema):
+    """A letter with what it says: in development alone."""
+
+    subject = fields.String(required=True)
+    text = fields.String(required=True)
+    html = fields.String(required=True)
+
+
+class OutboxSchema(Schema):
+    """The last letters."""
+
+    items = fields.List(fields.Nested(SentLetterSchema), required=True)

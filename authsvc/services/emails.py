@@ -1,0 +1,112 @@
+"""Addresses: proving one, changing it, and taking a change back."""
+
+from flask import current_app
+
+from authsvc.errors import EmailTaken, LinkInvalid
+from authsvc.models.audit import Action
+from authsvc.models.sessions import Session
+from authsvc.models.users import User
+from authsvc.services import access_tokens, audit, links, mail, sessions, throttles
+from authsvc.services.callers import Caller
+from authsvc.services.links import Found
+from authsvc.services.throttles import Key
+
+_ENDED = "logout_others"
+
+
+def ask_for_proof(user: User) -> None:
+    """Send the owner of an account's address the link that proves it, unless that is off or done."""
+    if current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved:
+        mail.post("verify", user.id, to=user.email, link=links.issue("verify", user, user.email))
+
+
+def resend(email: str) -> None:
+    """Send the link once more, where there is something to prove; the work is the same where there is not.
+
+    Raises TooManyAttempts, by network; too many for one account are left out in silence.
+    """
+    user = User.find_by_email(email)
+    throttles.count(throttles.by_network("letter_address"))
+    wanted = throttles.has_room(Key("verify_account", email, user.id if user else None))
+    to_whom = user if wanted and user is not None and user.disabled_at is None and not user.is_proved else None
+    audit.record(Action.VERIFICATION_REQUESTED, target=user.id if user is not None else None)
+    if to_whom is None:
+        mail.post_in_vain("verify", link=links.issue_in_vain("verify"))
+    else:
+        mail.post("verify", to_whom.id, to=to_whom.email, link=links.issue("verify", to_whom, to_whom.email))
+
+
+def verify(token: str, session_id: str | None) -> User:
+    """Take a link as proof of an address: the account's own, or the one it is to change to.
+
+    Whoever proves an address owns the account: what was set up before, by whoever that was, is gone, but not the
+    session (`session_id`) that shows the link. Raises LinkInvalid, EmailTaken, TooManyAttempts.
+    """
+    with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
+        found = links.find(token, "verify", "change")
+        proved = _change(found) if found.link.purpose == "change" else _prove(found)
+        links.spend(found)
+    sessions.end_all(str(proved.id), _ENDED, but=session_id)
+    access_tokens.revoke_all(str(proved.id))
+    return proved
+
+
+def request_change(who: Caller, email: str) -> None:
+    """Send a new address the link that makes it the account's. It says nothing of whether another account has it."""
+    user = User.find(who.user_id)
+    if user is None or user.email == email:
+        return
+    throttles.count(Key("verify_account", str(user.id), user.id))
+    audit.record(Action.EMAIL_CHANGE_REQUESTED, actor=user.id, target=user.id)
+    holder = User.find_by_email(email)
+    if holder is None or holder.id == user.id:
+        mail.post("change", user.id, to=email, link=links.issue("change", user, email))
+    else:
+        mail.post("taken", holder.id, to=holder.email)
+
+
+def revert(token: str) -> User:
+    """Give an account the address back that it had, sign everybody out, and send that address a way in.
+
+    Raises LinkInvalid, EmailTaken, TooManyAttempts.
+    """
+    with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
+        found = links.find(token, "revert")
+        old, kept = found.user.email, found.link.email
+        user = User.change_email(found.user.id, old, kept) if old != kept else None
+        if user is None:
+            raise LinkInvalid
+        links.spend(found)
+    audit.record(Action.EMAIL_CHANGE_REVERTED, actor=user.id, target=user.id)
+    Session.copy_email(str(user.id), user.email)
+    sessions.end_all(str(user.id), _ENDED)
+    access_tokens.revoke_all(str(user.id))
+    mail.post("email_restored", user.id, to=user.email, link=links.issue("reset", user, user.email))
+    return user
+
+
+def _prove(found: Found) -> User:
+    user = User.prove_email(found.user.id, found.link.email)
+    if user is None:
+        raise LinkInvalid
+    audit.record(Action.EMAIL_VERIFIED, actor=user.id, target=user.id)
+    return user
+
+
+def _change(found: Found) -> User:
+    """Put the proved address in place of the old one, whose owner is told and can take it back."""
+    user, old, new = found.user, found.user.email, found.link.email
+    if links.is_reserved(new, str(user.id)):
+        raise EmailTaken
+    undo = links.issue("revert", user, old.lower())
+    try:
+        with mail.announcing("email_changed", user.id, to=old, link=undo, **mail.place()):
+            changed = User.change_email(user.id, old, new)
+            if changed is None:
+                raise LinkInvalid
+    except (LinkInvalid, EmailTaken):
+        links.withdraw(undo)
+        raise
+    audit.record(Action.EMAIL_CHANGED, actor=user.id, target=user.id)
+    Session.copy_email(str(user.id), new)
+    return changed

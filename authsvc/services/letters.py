@@ -1,0 +1,49 @@
+"""What letters say: subject, text and HTML, from templates that an operator can replace.
+
+A template is a text, `<language>/<kind>.txt`: the subject, an empty line, XX
+`MAIL_TEMPLATES`, or not in `MAIL_LANGUAGE`, is taken from the English ones here.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
+
+_OWN = Path(__file__).parents[1] / "letters"
+_FALLBACK = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A letter as it goes out."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def word(kind: str, facts: dict[str, str], *, templates: str, language: str) -> Wording:
+    """Return the letter of a kind, with the facts put in. Raises jinja2.TemplateError."""
+    library = _library(templates, language)
+    subject, _, body = library.get_template(f"{kind}.txt").render(facts).strip().partition("\n")
+    text = body.strip() + "\n"
+    paragraphs = [" ".join(part.split("\n")) for part in text.strip().split("\n\n")]
+    given = {**facts, "subject": subject, "paragraphs": paragraphs, "language": language}
+    try:
+        page = library.get_template(f"{kind}.html")
+    except TemplateNotFound:
+        page = library.get_template("letter.html")
+    return Wording(" ".join(subject.split()), text, page.render(given))
+
+
+@lru_cache(maxsize=8)
+def _library(templates: str, language: str) -> Environment:
+    roots = [Path(templates)] if templates else []
+    folders = [root / spoken for spoken in (language, _FALLBACK) for root in (*roots, _OWN)]
+    return Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
