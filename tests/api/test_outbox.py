@@ -1,0 +1,28 @@
+"""The outbox as developers see it."""
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from tests.accounts import EMAIL, register
+
+
+class TestOutbox:
+    def test_in_development_it_shows_the_letters(self, make_app: Callable[..., Flask], clean: None):
+        client = make_app(APP_ENV="development").test_client()
+        assert client.get("/dev/outbox").get_json() == {"items": []}
+        register(client, email=EMAIL)
+        found = client.get("/dev/outbox")
+        (letter,) = found.get_json()["items"]
+        assert (letter["kind"], letter["to"], found.headers["Cache-Control"]) == ("verify", EMAIL, "no-store")
+        page = client.get("/dev/outbox", headers={"Accept": "text/html"}).text
+        assert '<a href="http://localhost:8000/account/verify-email#token=asl_' in page
+
+    def test_letters_to_nobody_are_not_there(self, make_app: Callable[..., Flask], clean: None):
+        client = make_app(APP_ENV="development").test_client()
+        client.post("/auth/password/forgot", json={"email": "nobody.there@example.com"})
+        assert client.get("/dev/outbox").get_json() == {"items": []}
+
+    def test_elsewhere_there_is_none(self, app: Flask):
+        assert app.test_client().get("/dev/outbox").status_code == 404
+        assert "/dev/outbox" not in app.test_client().get("/openapi.json").text
