@@ -8,25 +8,15 @@ import os
 import re
 import secrets
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from authsvc import settings
 
 INSTANCE = Path(__file__).parent / "instance"
 REFUSED = 4
 """The exit code on refusal: starting again would not mend it."""
-
-_MIN_SECRET_BYTES = 32
-_MIN_DISTINCT = 12
-_ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
-_SECURE = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|$)", re.ASCII)
-_ADDRESS = re.compile(r"(?:[0-9.]+|[a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})", re.ASCII)
-_MAIL_URL = re.compile(r"console:|file:\S+|smtps?://(?:[^\s/@?#]+@)?[^\s/@:?#]+(?::[1-9][0-9]{0,4})?/?")
-_MAIL_FROM = re.compile(r"(?:[^<>\r\n@]+ )?<[^<>\s@]+@[^<>\s@]+>|[^<>\s@]+@[^<>\s@]+")
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
-_WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
 
 
 LIMITS = {
@@ -79,7 +69,7 @@ class Config:
         self.PASSWORD_MIN_LENGTH = self._int("PASSWORD_MIN_LENGTH", 8, 8, 64)
         self.EMAIL_VERIFICATION = self._str("EMAIL_VERIFICATION", "optional")
         self.MAIL_URL = self._str("MAIL_URL", self.DEFAULT_MAIL_URL)
-        self.MAIL_FROM = self._str("MAIL_FROM", f"authsvc@{urlsplit(self.PUBLIC_URL).hostname or 'localhost'}")
+        self.MAIL_FROM = self._str("MAIL_FROM", f"authsvc@{settings.host_of(self.PUBLIC_URL)}")
         self.MAIL_TEMPLATES = self._str("MAIL_TEMPLATES", "")
         self.MAIL_LANGUAGE = self._str("MAIL_LANGUAGE", "en")
         self.TOKEN_ISSUER = self._str("TOKEN_ISSUER", self.PUBLIC_URL)
@@ -108,26 +98,24 @@ class Config:
         self._require("MONGODB_URI", self.MONGODB_URI.startswith(("mongodb://", "mongodb+srv://")), "is missing")
         for name in ("PUBLIC_URL", *(() if not self.CORS_ORIGINS else ("CORS_ORIGINS",))):
             values = self.CORS_ORIGINS if name == "CORS_ORIGINS" else [self.PUBLIC_URL]
-            self._require(name, all(map(_is_origin, values)), "must be an origin: scheme, host, port, no path, no *")
+            self._require(
+                name, all(map(settings.is_origin, values)), "must be an origin: scheme, host, port, no path, no *"
+            )
         self._require("LOG_LEVEL", self.LOG_LEVEL in ("DEBUG", "INFO", "WARNING", "ERROR"), "must be a level")
-        own = re.fullmatch(_ADDRESS, self.METRICS)
+        own = re.fullmatch(settings.ADDRESS, self.METRICS)
         held = self.METRICS in ("on", "off") or (own is not None and own[1] not in ("0", str(self.PORT)))
         self._require("METRICS", held, "must be on, off, or an address with a port of its own: 127.0.0.1:9100")
         same = f"{self.TOKEN_ISSUER}/auth/refresh-token" != self.TOKEN_AUDIENCE
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
-        modes = ("off", "optional", "required")
-        self._require("EMAIL_VERIFICATION", self.EMAIL_VERIFICATION in modes, "must be off, optional or required")
         self._check_mail()
 
     def _check_mail(self) -> None:
         self._require("MAIL_URL", bool(self.MAIL_URL), "is missing")
-        known = re.fullmatch(_MAIL_URL, self.MAIL_URL) is not None
-        self._require("MAIL_URL", known, "must be smtp://…, smtps://…, file:/… or console:")
-        self._require("MAIL_FROM", re.fullmatch(_MAIL_FROM, self.MAIL_FROM) is not None, "must be an address")
-        folder = not self.MAIL_TEMPLATES or Path(self.MAIL_TEMPLATES).is_dir()
-        self._require("MAIL_TEMPLATES", folder, "must be a folder")
-        language = re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", self.MAIL_LANGUAGE) is not None
-        self._require("MAIL_LANGUAGE", language, "must be a language: en, pt-BR")
+        self._require(
+            "MAIL_TEMPLATES", not self.MAIL_TEMPLATES or Path(self.MAIL_TEMPLATES).is_dir(), "must be a folder"
+        )
+        for name, (shape, advice) in settings.MAIL.items():
+            self._require(name, re.fullmatch(shape, getattr(self, name)) is not None, f"must be {advice}")
 
     def _require(self, name: str, held: bool, complaint: str) -> None:
         if not held and not any(told.startswith(f"{name} ") for told in self._complaints):
@@ -191,11 +179,15 @@ class Production(Config):
             *(("SECRET_KEY_FALLBACKS", old) for old in self.SECRET_KEY_FALLBACKS),
         ]:
             self._require(name, bool(value), "is missing")
-            self._require(name, len(value.encode()) >= _MIN_SECRET_BYTES, f"needs at least {_MIN_SECRET_BYTES} bytes")
-            self._require(name, not _is_weak(value), "is weak: use `openssl rand -base64 48`")
-        self._require("PUBLIC_URL", re.match(_SECURE, self.PUBLIC_URL) is not None, "must be https")
+            self._require(
+                name,
+                len(value.encode()) >= settings.MIN_SECRET_BYTES,
+                f"needs at least {settings.MIN_SECRET_BYTES} bytes",
+            )
+            self._require(name, not settings.is_weak(value), "is weak: use `openssl rand -base64 48`")
+        self._require("PUBLIC_URL", re.match(settings.SECURE, self.PUBLIC_URL) is not None, "must be https")
         self._require("MAIL_URL", self.MAIL_URL != "console:", "must not print links: smtp://…, smtps://… or file:/…")
-        self._require("MONGODB_URI", _has_credentials(self.MONGODB_URI), "has no credentials")
+        self._require("MONGODB_URI", settings.has_credentials(self.MONGODB_URI), "has no credentials")
         for name in ("FLASK_DEBUG", "DEBUG", "TESTING"):
             off = self._environ.get(name, "").lower() in ("", "0", "false", "no", "off")
             self._require(name, off, "must be off")
@@ -213,32 +205,6 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _is_origin(text: str) -> bool:
-    """Tell whether the text is an origin as browsers write it: lower case, no default port (RFC 6454 section 6.2)."""
-    match = _ORIGIN.fullmatch(text)
-    return match is not None and match[3] != _DEFAULT_PORTS[match[1]] and int(match[3] or 0) < 65536
-
-
-def _is_weak(secret: str) -> bool:
-    """Tell whether a secret is a well-known one, or has too little variety to be random."""
-    folded = secret.casefold()
-    repeated = Counter(secret).most_common(1)
-    return (
-        len(set(secret)) < _MIN_DISTINCT
-        or (bool(repeated) and repeated[0][1] > len(secret) // 2)
-        or secret in (secret + secret)[1:-1]
-        or any(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", folded) for word in _WELL_KNOWN)
-    )
-
-
-def _has_credentials(uri: str) -> bool:
-    """Tell whether a database URI signs in, or stays on this machine."""
-    place = uri.partition("://")[2].partition("/")[0]
-    hosts = place.rpartition("@")[2].split(",")
-    local = all(re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", host) for host in hosts)
-    return re.match(r"[^:@]+:[^@]+@", place) is not None or "authMechanism=MONGODB-X509" in uri or local
 
 
 def _kept_secret(path: Path) -> str:

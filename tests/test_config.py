@@ -20,6 +20,7 @@ GOOD = {
     "SECRET_KEY": "Zk7wq3mXb9R2tYhV5nLc8sJf4gKp6xQa1uEo0iWz",
     "MONGODB_URI": "mongodb://authsvc:pw@db.internal:27017/authsvc",
     "PUBLIC_URL": "https://auth.corp.internal",
+    "MAIL_URL": "smtp://authsvc:pw@mail.corp.internal",
 }
 CANARY = "cANARYvALUE"
 
@@ -86,7 +87,23 @@ REFUSED: list[tuple[str, str | None]] = [
     ("BCRYPT_ROUNDS", "9"),
     ("BCRYPT_ROUNDS", "4"),
     ("BCRYPT_ROUNDS", "31"),
-    ("EMAIL_VERIFICATION", "required"),
+    ("EMAIL_VERIFICATION", "sometimes"),
+    *(
+        ("MAIL_URL", value)
+        for value in (
+            None,
+            "console:",
+            "file:",
+            CANARY,
+            "http://mail",
+            "smtp://",
+            f"smtp://u:{CANARY}@host/x",
+            "smtp://h:x",
+        )
+    ),
+    *(("MAIL_FROM", value) for value in (CANARY, "a@b\r\nBcc: c@d.io", "<a@b", "a b@c")),
+    ("MAIL_TEMPLATES", f"/nowhere/{CANARY}"),
+    *(("MAIL_LANGUAGE", value) for value in (CANARY, "../en", "e", "en/us")),
     ("LOG_LEVEL", CANARY),
     *(("RATE_LIMITS", value) for value in ("false", "0", "ON", CANARY)),
     *(
@@ -180,7 +197,17 @@ class TestProduction:
             ("TESTING", ""),
             ("LOG_LEVEL", "debug"),
             ("REFRESH_REUSE_GRACE", "0"),
-            ("EMAIL_VERIFICATION", "off"),
+            *(("EMAIL_VERIFICATION", mode) for mode in ("off", "optional", "required")),
+            *(
+                ("MAIL_URL", value)
+                for value in (
+                    "smtps://mail.corp.internal",
+                    "smtp://u%40x:p@mail.corp.internal:2525/",
+                    "file:/var/mail/out",
+                )
+            ),
+            ("MAIL_FROM", "Corp sign-in <auth@corp.internal>"),
+            ("MAIL_LANGUAGE", "pt-BR"),
         ],
     )
     def test_what_is_fine_is_taken(self, name: str, value: str):
@@ -251,6 +278,8 @@ class TestDefaults:
             "TOKEN_ISSUER": GOOD["PUBLIC_URL"],
             "TOKEN_AUDIENCE": GOOD["PUBLIC_URL"],
             "LOG_LEVEL": "INFO",
+            "EMAIL_VERIFICATION": "optional",
+            "MAIL_FROM": "authsvc@auth.corp.internal",
             "SECRET_KEY_FALLBACKS": [],
         }
         assert {name: getattr(found, name) for name in expected} == expected

@@ -94,7 +94,22 @@ def not_ready(person: Person) -> Any:
         return person.client.get("/readyz")
 
 
+def unproved(person: Person) -> Any:
+    """Return the answer to a sign-in where nobody has proved to own the address, but must."""
+    config = person.client.application.config
+    config["EMAIL_VERIFICATION"] = "required"
+    try:
+        return login(person)
+    finally:
+        config["EMAIL_VERIFICATION"] = "optional"
+
+
 PROVOKED: dict[str, Provoke] = {
+    "link_invalid": lambda alice: alice.client.post("/auth/email/verify", json={"token": "x"}),
+    "email_unverified": unproved,
+    "password_incorrect": lambda alice: alice.client.post(
+        "/auth/reauthenticate", json={"password": "wrong"}, headers=alice.headers
+    ),
     "malformed_json": lambda alice: alice.client.post("/auth/login", data=b"{", content_type="application/json"),
     "invalid_credentials": lambda alice: login(alice, password="wrong"),
     "token_missing": lambda alice: alice.client.get("/"),

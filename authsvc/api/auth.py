@@ -38,7 +38,7 @@ blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in,
 @hashes_for_anyone
 @blp.arguments(RegistrationSchema)
 @blp.response(201, TokenResponseSchema)
-@blp.alt_response(202, description="`{}`, where addresses must be verified first: a letter is on its way")
+@blp.alt_response(202, description="`{}`, where addresses must be verified first; a letter is on its way")
 @blp.problems(EmailTaken, TooManyAttempts)
 def register(registration: dict[str, Any]) -> dict[str, Any] | Response:
     """Create an account and sign in; where addresses must be verified first the answer is 202 `{}`, taken or not."""

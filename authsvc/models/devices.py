@@ -9,7 +9,7 @@ from mongoengine import Document
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import ObjectIdField, StringField
 
-from authsvc.models.base import bounded, utc_field
+from authsvc.models.base import bounded, object_id, utc_field
 
 
 class Device(Document):
@@ -43,9 +43,9 @@ class Device(Document):
 
     @classmethod
     @bounded
-    def remove_all(cls, user: ObjectId) -> None:
+    def remove_all(cls, user_id: str) -> None:
         """Forget where a user is known."""
-        cls.objects(user=user).delete()
+        cls.objects(user=object_id(user_id)).delete()
 
     @classmethod
     @bounded

@@ -45,7 +45,7 @@ def is_elsewhere(user: User) -> bool:
     return Device.any_of(user.id, clock.now())
 
 
-def forget(user_id: ObjectId) -> None:
+def forget(user_id: str) -> None:
     """Forget where a user is known."""
     Device.remove_all(user_id)
 

@@ -127,7 +127,7 @@ def reset(token: str, new_password: str) -> None:
     audit.record(Action.PASSWORD_RESET, actor=user.id, target=user.id)
     sessions.end_all(str(user.id), "password_reset")
     access_tokens.revoke_all(str(user.id))
-    devices.forget(user.id)
+    devices.forget(str(user.id))
 
 
 class _ChangedMeanwhile(Exception):

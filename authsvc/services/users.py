@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
-
 from authsvc import clock
 from authsvc.errors import SessionEnded
 from authsvc.models.access_tokens import AccessToken
@@ -70,7 +68,7 @@ def _end_everything(user_id: str, reason: str) -> None:
     sessions.end_all(user_id, reason)
     access_tokens.revoke_all(user_id)
     links.cancel(user_id)
-    devices.forget(ObjectId(user_id))
+    devices.forget(user_id)
 
 
 def _plain(value: Any) -> Any:

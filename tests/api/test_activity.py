@@ -12,6 +12,7 @@ from authsvc.services import passwords, users
 from tests.accounts import Database, login, throttled
 from tests.api.forging import now
 from tests.conftest import PASSWORD, Person, problem
+from tests.letters import newest
 
 WRONG = "not the right phrase"
 NO_ADDRESS = "nobody@example.com"
@@ -27,6 +28,21 @@ def activity(person: Person, query: str = "") -> dict[str, Any]:
 def actions(person: Person) -> list[str]:
     """Return what happened to somebody's account, newest first."""
     return [item["action"] for item in activity(person)["items"]]
+
+
+OF_THE_ACCOUNT = {
+    Action.ACCOUNT_DELETED,
+    Action.ACCOUNT_EXPORTED,
+    Action.PASSWORD_INCORRECT,
+    Action.PASSWORD_RESET,
+    Action.PASSWORD_RESET_REQUESTED,
+    Action.EMAIL_VERIFIED,
+    Action.EMAIL_CHANGED,
+    Action.EMAIL_CHANGE_REQUESTED,
+    Action.EMAIL_CHANGE_REVERTED,
+    Action.VERIFICATION_REQUESTED,
+    Action.REAUTHENTICATED,
+}
 
 
 class TestRecord:
@@ -96,7 +112,7 @@ class TestRecord:
             assert passwords.replace(user, "another good password")
             users.disable(alice.id)
         found = {event["action"]: event for event in mongo.audit.find()}
-        elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED}
+        elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED, *OF_THE_ACCOUNT}
         assert set(found) == {action.value for action in Action} - elsewhere
         assert {event["outcome"] for event in found.values()} == {"success"}
         assert found["signing_key.rotated"]["userAgent"].endswith("keys rotate")
@@ -104,6 +120,32 @@ class TestRecord:
         assert found["account.disabled"].get("actor") is None
         assert PASSWORD not in repr(found)
         assert token["token"] not in repr(found)
+
+    def test_the_life_of_an_account(self, alice: Person, app: Flask, mongo: Database):
+        """R96: every action of it, by who did it."""
+        client, headers = alice.client, alice.headers
+
+        def post(path: str, **body: str) -> None:
+            assert client.post(path, json=body, headers=headers).status_code < 500
+
+        post("/auth/reauthenticate", password="not the right phrase")
+        post("/auth/reauthenticate", password=PASSWORD)
+        post("/auth/email/resend", email=alice.email)
+        post("/auth/email/verify", token=newest(app, "verify"))
+        post("/auth/me/email", email="new@example.com")
+        post("/auth/email/verify", token=newest(app, "change"))
+        post("/auth/email/revert", token=newest(app, "email_changed"))
+        post("/auth/password/forgot", email=alice.email)
+        secret = newest(app, "reset")
+        post("/auth/password/reset", token=secret, newPassword="another good password")
+        again = Person(client, alice.email, "another good password").login()
+        client.get("/auth/me/export", headers=again.headers)
+        client.delete("/auth/me", headers=again.headers)
+        found = {event["action"]: event for event in mongo.audit.find()}
+        assert {action.value for action in OF_THE_ACCOUNT} <= set(found)
+        assert {str(found[action.value]["target"]) for action in OF_THE_ACCOUNT} == {alice.id}
+        assert found["password.incorrect"]["outcome"] == "failure"
+        assert secret not in repr(found)
 
     @pytest.mark.parametrize("reason", ["logout", "logout_others", "replaced"])
     def test_the_end_of_a_session_says_why(self, alice: Person, mongo: Database, reason: str):

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from pymongo.database import Database
 from authsvc.services import ops
 from tests.accounts import hashing
 from tests.api.forging import now
+from tests.support.mail_server import MailServer
 from tests.support.service import ROOT
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -46,6 +48,8 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ({"CORS_ORIGINS": "http://app.corp.example"}, "CORS_ORIGINS", "rewritten"),
     ({"CORS_ORIGINS": "https://app.other.example"}, "CORS_ORIGINS", "another site"),
     ({"WEB_CONCURRENCY": 8 * CORES}, "WEB_CONCURRENCY", "workers on"),
+    ({"MAIL_URL": "smtp://127.0.0.1:1"}, "MAIL_URL", "takes nothing (ConnectionRefusedError)"),
+    ({"MAIL_URL": "file:/tmp"}, "MAIL_URL", "sent to nobody"),
     ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key needs it"),
 ]
 
@@ -53,12 +57,19 @@ Examine = Callable[..., list[dict[str, str]]]
 
 
 @pytest.fixture
-def examine(make_app: Callable[..., Flask], app: Flask, clean: None) -> Examine:
+def mail_server() -> Iterator[MailServer]:
+    """Return a mail server that listens."""
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def examine(make_app: Callable[..., Flask], app: Flask, clean: None, mail_server: MailServer) -> Examine:
     """Return a way to examine a good deployment but for the settings given; it costs as little as a hash of 10."""
 
     def run(rounds: int = 10, **planted: Any) -> list[dict[str, str]]:
         with hashing():  # making an application sets the cost of its hashes, for all of this process
-            flawed = make_app(**{**GOOD, **planted})
+            flawed = make_app(**{**GOOD, "MAIL_URL": mail_server.url, **planted})
         with hashing(rounds):
             answer = flawed.test_cli_runner().invoke(args=["doctor", "--json"])
         found = json.loads(answer.stdout)
@@ -119,6 +130,11 @@ class TestDatabase:
             with app.app_context():
                 assert ops.prepare()
 
+    def test_letters_that_could_not_be_delivered(self, examine: Examine, mongo: Database[dict[str, Any]]) -> None:
+        mongo.letters.insert_one({"_id": ObjectId(), "failedAt": datetime.now(UTC)})
+        (found,) = examine()
+        assert (found["about"], "could not be delivered" in found["what"]) == ("letters", True)
+
     def test_keys_that_still_need_a_former_secret(
         self, examine: Examine, settings: dict[str, str], own_ring: None
     ) -> None:
@@ -140,8 +156,11 @@ def flask_doctor(**environ: str) -> subprocess.CompletedProcess[str]:
 
 
 class TestCommand:
-    def test_a_good_deployment_is_passed_in_silence(self, settings: dict[str, str], app: Flask, clean: None) -> None:
-        environ = {**settings, **{name: str(value) for name, value in GOOD.items()}, "BCRYPT_ROUNDS": "11"}
+    def test_a_good_deployment_is_passed_in_silence(
+        self, settings: dict[str, str], app: Flask, clean: None, mail_server: MailServer
+    ) -> None:
+        good = {name: str(value) for name, value in GOOD.items()}
+        environ = {**settings, **good, "BCRYPT_ROUNDS": "11", "MAIL_URL": mail_server.url}
         done = flask_doctor(**environ)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
 

@@ -20,7 +20,21 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "user": {"key": [("user", 1), ("_id", -1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
-    "devices": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
+    "links": {
+        "digest": {"key": [("digest", 1)], "unique": True},
+        "user": {"key": [("user", 1)]},
+        "email": {"key": [("email", 1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
+    "letters": {
+        "due": {"key": [("dueAt", 1)]},
+        "user": {"key": [("user", 1), ("_id", -1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
+    "devices": {
+        "user": {"key": [("user", 1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
     "throttles": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
     "audit": {
         "target": {"key": [("target", 1), ("_id", -1)]},

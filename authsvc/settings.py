@@ -1,0 +1,55 @@
+"""What settings may look like; standard library only, since gunicorn reads it before it forks."""
+
+import re
+from collections import Counter
+
+MIN_SECRET_BYTES = 32
+_MIN_DISTINCT = 12
+_ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
+SECURE = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|$)", re.ASCII)
+ADDRESS = re.compile(r"(?:[0-9.]+|[a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})", re.ASCII)
+MAIL = {
+    "EMAIL_VERIFICATION": (r"off|optional|required", "off, optional or required"),
+    "MAIL_URL": (
+        r"console:|file:\S+|smtps?://([^\s/@?#]+@)?[^\s/@:?#]+(:[1-9][0-9]{0,4})?/?",
+        "smtp://…, smtps://…, file:/… or console:",
+    ),
+    "MAIL_FROM": (r"([^<>\r\n@]+ )?<[^<>\s@]+@[^<>\s@]+>|[^<>\s@]+@[^<>\s@]+", "an address"),
+    "MAIL_LANGUAGE": (r"[a-z]{2,3}(-[A-Za-z]{2,4})?", "a language: en, pt-BR"),
+}
+"""What a setting must match, and how to say so."""
+
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
+
+
+def host_of(origin: str) -> str:
+    """Return the host of an origin, `localhost` where it is none."""
+    match = _ORIGIN.fullmatch(origin)
+    return match[2] if match is not None else "localhost"
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether the text is an origin as browsers write it: lower case, no default port (RFC 6454 section 6.2)."""
+    match = _ORIGIN.fullmatch(text)
+    return match is not None and match[3] != _DEFAULT_PORTS[match[1]] and int(match[3] or 0) < 65536
+
+
+def is_weak(secret: str) -> bool:
+    """Tell whether a secret is a well-known one, or has too little variety to be random."""
+    folded = secret.casefold()
+    repeated = Counter(secret).most_common(1)
+    return (
+        len(set(secret)) < _MIN_DISTINCT
+        or (bool(repeated) and repeated[0][1] > len(secret) // 2)
+        or secret in (secret + secret)[1:-1]
+        or any(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", folded) for word in _WELL_KNOWN)
+    )
+
+
+def has_credentials(uri: str) -> bool:
+    """Tell whether a database URI signs in, or stays on this machine."""
+    place = uri.partition("://")[2].partition("/")[0]
+    hosts = place.rpartition("@")[2].split(",")
+    local = all(re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", host) for host in hosts)
+    return re.match(r"[^:@]+:[^@]+@", place) is not None or "authMechanism=MONGODB-X509" in uri or local
