@@ -93,10 +93,10 @@ REFUSED: list[tuple[str, str | None]] = [
         for value in (
             None,
             "console:",
-            "file:",
+            "file: x",
             CANARY,
             "http://mail",
-            "smtp://",
+            "smtp:///",
             f"smtp://u:{CANARY}@host/x",
             "smtp://h:x",
         )

@@ -35,6 +35,20 @@ def refreshes(visitor: Visitor) -> Tries:
     return lambda _: visitor.refresh(token)
 
 
+def proofs(visitor: Visitor) -> Tries:
+    """Return wrong passwords of somebody signed in."""
+    token = visitor.register(EMAIL).json()["accessToken"]
+    headers = {"Authorization": f"Bearer {token}"}
+    wrong = {"password": "not the right phrase"}
+    return lambda _: visitor.request("POST", "/auth/reauthenticate", json=wrong, headers=headers)
+
+
+def letters(visitor: Visitor, path: str) -> Tries:
+    """Return requests for a letter to one account."""
+    visitor.register(EMAIL)
+    return lambda _: visitor.request("POST", path, json={"email": EMAIL})
+
+
 ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]], Tries]]] = {
     "login_address": (401, lambda visitor, _: lambda n: visitor.login(f"{n}@example.com", "not the right phrase")),
     "login_account": (401, lambda visitor, served: wrong_passwords(visitor, False, served)),
@@ -42,7 +56,23 @@ ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]]
     "register_address": (201, lambda visitor, _: lambda n: visitor.register(f"{n}@example.com")),
     "refresh_address": (200, lambda visitor, _: refreshes(visitor)),
     "refresh_session": (200, lambda visitor, _: refreshes(visitor)),
+    "forgot_account": (202, lambda visitor, _: letters(visitor, "/auth/password/forgot")),
+    "verify_account": (202, lambda visitor, _: letters(visitor, "/auth/email/resend")),
+    "letter_address": (
+        202,
+        lambda visitor, _: (
+            lambda n: visitor.request("POST", "/auth/password/forgot", json={"email": f"{n}@example.com"})
+        ),
+    ),
+    "link_address": (
+        400,
+        lambda visitor, _: lambda n: visitor.request("POST", "/auth/email/verify", json={"token": str(n)}),
+    ),
+    "reauthenticate_account": (403, lambda visitor, _: proofs(visitor)),
 }
+
+IN_SILENCE = {"forgot_account": "reset", "verify_account": "verify"}
+"""Limits whose refusals look like the rest: counted by their letters."""
 
 
 @pytest.fixture
@@ -68,11 +98,16 @@ class TestLimit:
         """R22, R26: counted before any hash, over all workers."""
         passing, attempts = ATTEMPTS[name]
         for _ in range(max(1, ROUNDS // 5)):
-            for collection in ("users", "sessions", "devices", "throttles"):
+            for collection in ("users", "sessions", "devices", "throttles", "letters"):
                 served[collection].delete_many({})
             attempt = attempts(Visitor(limited.url), served)
-            served.throttles.delete_many({})
+            for collection in ("throttles", "letters"):
+                served[collection].delete_many({})
             answers = race(*(partial(attempt, number) for number in range(MANY)))
             counted = Counter(answer.status_code for answer in answers)
-            assert counted == {passing: MOST, 429: MANY - MOST}, limited.log()
+            if name in IN_SILENCE:
+                assert counted == {passing: MANY}, limited.log()
+                assert served.letters.count_documents({"kind": IN_SILENCE[name], "to": EMAIL}) == MOST
+            else:
+                assert counted == {passing: MOST, 429: MANY - MOST}, limited.log()
             assert MOST in served.throttles.distinct("count")
