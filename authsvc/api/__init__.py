@@ -1,6 +1,6 @@
 """HTTP: the table of blueprints."""
 
-from authsvc.api import access_tokens, auth, emails, openapi, ops, outbox, passwords, sessions, tokens, users
+from authsvc.api import access_tokens, auth, emails, landing, openapi, ops, outbox, passwords, sessions, tokens, users
 
 BLUEPRINTS = (
     auth.blp,
@@ -10,6 +10,7 @@ BLUEPRINTS = (
     sessions.blp,
     access_tokens.blp,
     tokens.blp,
+    landing.blp,
     ops.blp,
     openapi.blp,
 )

@@ -1,4 +1,4 @@
-"""Pages rendered on the server: no script, one inline style sheet that the policy names by its hash."""
+"""Pages rendered on the server: one inline style sheet, and a script where it must be, which the policy names by hash."""
 
 import base64
 import hashlib
@@ -9,8 +9,6 @@ from flask import Response
 from markupsafe import Markup, escape
 
 STYLE = (Path(__file__).parent / "templates" / "style.css").read_text()
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
 def with_code(text: str) -> Markup:
@@ -18,7 +16,15 @@ def with_code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
-def respond(html: str) -> Response:
-    """Return a page that may be cached for a few minutes and runs nothing."""
-    headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "public, max-age=300"}
+def respond(html: str, *, script: str = "") -> Response:
+    """Return a page that may be cached for a few minutes and runs nothing but `script`, which may talk to us alone."""
+    own = f"script-src {_hash(script)}; connect-src 'self'; " if script else ""
+    rest = "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; {own}style-src {_hash(STYLE)}; {rest}"
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "public, max-age=300"}
     return Response(html, headers=headers, mimetype="text/html")
+
+
+def _hash(text: str) -> str:
+    """Return what names a text in a policy (CSP level 3, section 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
