@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from authsvc.embedded import Database
 from bench import load
@@ -16,6 +16,7 @@ ROUNDS = 12
 WORKERS = 2
 PASSWORD = "correct horse battery"
 ORIGIN = "http://localhost:8000"
+MAIL = f"file:{gettempdir()}/authsvc-bench-mail"
 
 Row = tuple[str, str, bool | None]
 """What was measured, the figure, and whether the goal is met where there is one."""
@@ -30,7 +31,7 @@ def database() -> Iterator[dict[str, str]]:
 
 def on(uri: str) -> dict[str, str]:
     """Return the settings of a service on this database."""
-    fixed = {"APP_ENV": "testing", "SECRET_KEY": "bench" * 8, "PUBLIC_URL": ORIGIN}
+    fixed = {"APP_ENV": "testing", "SECRET_KEY": "bench" * 8, "PUBLIC_URL": ORIGIN, "MAIL_URL": MAIL}
     return {**fixed, "MONGODB_URI": uri, "RATE_LIMITS": "off", "BCRYPT_ROUNDS": "4", "WEB_CONCURRENCY": str(WORKERS)}
 
 

@@ -226,7 +226,7 @@ class TestDocumentation:
         readme = (ROOT / "README.md").read_text()
         assert len(self.SETTINGS) > 15
         missing = [name for name in (*self.SETTINGS, "APP_ENV") if not re.search(rf"`{name}`", readme)]
-        assert set(missing) <= {"EMAIL_VERIFICATION"}  # it can only be off, until there are letters
+        assert missing == []
 
     def test_every_setting_of_the_readme_is_one(self):
         table = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]

@@ -16,7 +16,7 @@ class TestTour:
         (tour,) = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
         expected = re.findall(r"^# → (.*)$", tour, re.MULTILINE)
         assert len(expected) >= 9
-        with Service(**settings) as service:
+        with Service(**{**settings, "APP_ENV": "development"}) as service:
             shown = subprocess.run(
                 ["bash", "-euo", "pipefail"],
                 input=f"authsvc={service.url}\n{tour}",

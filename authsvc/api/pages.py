@@ -1,4 +1,4 @@
-"""Pages rendered on the server: one inline style sheet, and a script where it must be, which the policy names by hash."""
+"""Pages rendered on the server: one inline style sheet, and a script where it must be, each named by the policy."""
 
 import base64
 import hashlib
