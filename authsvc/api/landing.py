@@ -1,4 +1,4 @@
-"""The pages that the links in letters lead to: each asks once more, then sends what stands behind `#token=`.
+"""The pages that letters lead to: each asks once more, then sends what stands behind `#token=`.
 
 Opening a link changes nothing, so a mail scanner that follows it uses nothing up; and what stands behind `#` is sent to
 no server and written to no log.
@@ -27,7 +27,8 @@ class _Page:
     button: str
     post: str
     done: str
-    asks_password: bool = False
+    asks: str = ""
+    takes_link: bool = True
 
 
 _PAGES = {
@@ -51,7 +52,16 @@ _PAGES = {
         "Set the password",
         "/auth/password/reset",
         "Your password is set. You can sign in with it now.",
-        asks_password=True,
+        asks="password",
+    ),
+    "forgot-password": _Page(
+        "Forgotten your password?",
+        "Where there is an account with this address, it gets a letter with a link to set a new one.",
+        "Send the letter",
+        "/auth/password/forgot",
+        "If there is such an account, a letter is on its way. Look into your mail.",
+        asks="email",
+        takes_link=False,
     ),
 }
 

@@ -92,14 +92,21 @@ class User(Document):
         return self.email_verified_at is not None
 
     @classmethod
-    def register(cls, name: str, email: str, password: str) -> Self:
-        """Insert a new account; `email` is canonical, `password` plain: the hook hashes it. Raises EmailTaken."""
-        user = cls(name=name, email=email, password=password)
-        _hash_password(cls, user)  # the hook's work, ahead of `save`: waiting for a hash is no database step
+    def register(cls, name: str, email: str, password: PasswordHash) -> Self:
+        """Insert a new account; `email` is canonical. Raises EmailTaken."""
+        user = cls(name=name, email=email, password=password, password_changed_at=clock.now())
         try:
             return cast(Self, _insert(user))
         except NotUniqueError as error:
             raise EmailTaken from error
+
+    @classmethod
+    @bounded
+    def register_again(cls, found: Self | None, name: str, password: PasswordHash) -> Self | None:
+        """Put a new registration in the place of one whose address nobody has proved; None where somebody has."""
+        unproved = cls.objects(id=found.id if found else ObjectId(), email_verified_at=None, disabled_at=None)
+        changes = {"set__name": name, "set__password": password, "set__password_changed_at": clock.now()}
+        return cast(Self | None, unproved.modify(**changes, new=True))
 
     @classmethod
     @bounded

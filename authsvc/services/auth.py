@@ -17,6 +17,7 @@ from authsvc.errors import (
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import addresses
+from authsvc.security.passwords import PasswordHash
 from authsvc.services import audit, devices, emails, links, mail, passwords, sessions, throttles, tokens
 from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
@@ -36,7 +37,7 @@ def register(name: str, email: str, password: str) -> TokenPair | None:
     if current_app.config["EMAIL_VERIFICATION"] == "required":
         _register_in_silence(name, email, password)
         return None
-    user = _create(name, email, password)
+    user = _create(name, email, passwords.hashed(password))
     emails.ask_for_proof(user)
     return _sign_in(user, ["pwd"])
 
@@ -123,10 +124,9 @@ def replace_session(refresh_token: str) -> None:
     sessions.end(claims["sid"], "replaced")
 
 
-def _create(name: str, email: str, password: str) -> User:
+def _create(name: str, email: str, password: PasswordHash) -> User:
     """Insert an account; an address that was changed away from lately is still taken. Raises EmailTaken."""
     if links.is_reserved(email):
-        passwords.hash_in_vain(password)
         raise EmailTaken
     user = User.register(name, email, password)
     audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
@@ -134,16 +134,22 @@ def _create(name: str, email: str, password: str) -> User:
 
 
 def _register_in_silence(name: str, email: str, password: str) -> None:
-    """Create an account, or tell the owner of the one there is: as many hashes and as many database commands."""
+    """Create an account, or tell the owner of the one there is: as many hashes and as many database commands.
+
+    As long as nobody has proved the address the last registration counts, and its letter alone: who proves the address
+    gets the password that they registered with, not that of somebody who was there before them.
+    """
+    new = passwords.hashed(password)
     try:
-        user = _create(name, email, password)
+        user: User | None = _create(name, email, new)
+        User.register_again(None, name, new)
     except EmailTaken:
-        found = User.find_by_email(email)
-        kind, purpose = ("known", "reset") if found is None or found.is_proved else ("verify", "verify")
-        if found is None or found.disabled_at is not None:
-            mail.post_in_vain(kind, link=links.issue_in_vain(purpose))
-        else:
-            mail.post(kind, found.id, to=found.email, link=links.issue(purpose, found, found.email))
+        user = User.find_by_email(email)
+        user = User.register_again(user, name, new) or user
+    if user is None or user.disabled_at is not None:
+        mail.post_in_vain("known", link=links.issue_in_vain("reset"))
+    elif user.is_proved:
+        mail.post("known", user.id, to=user.email, link=links.issue("reset", user, user.email))
     else:
         emails.ask_for_proof(user)
 

@@ -104,7 +104,7 @@ def _state(purpose: str, user: User) -> str:
     The link that takes a change of address back asks for nothing: whatever was changed since, it undoes.
     """
     watched = {
-        "verify": (user.email, user.email_verified_at is None),
+        "verify": (user.email, user.email_verified_at is None, user.password),
         "change": (user.email,),
         "reset": (user.email, user.password),
         "revert": (),

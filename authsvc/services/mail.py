@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from bson import ObjectId
 from flask import Flask, current_app
-from jinja2 import TemplateError
 
 from authsvc import clock, logs, metrics, origin
 from authsvc.clients import mailer
@@ -32,7 +31,6 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _POLL_SECONDS = 2.0
 _PURPOSE = "letter"
-_NOT_SENT = (NotDelivered, TemplateError, envelope.SealBroken, ValueError)
 
 _log = logs.get(__name__)
 _news = threading.Event()
@@ -55,13 +53,15 @@ def post_in_vain(kind: str, **facts: str) -> None:
 def announcing(kind: str, owner: ObjectId, *, to: str, **facts: str) -> Iterator[None]:
     """Announce to a user what is done inside: the letter is stored first and goes out once it is done.
 
-    Where the process dies in between it goes out after a minute: better told of nothing than not told. Where what is
-    inside raises, the letter is dropped.
+    Where the process dies in between, or the database does not say what became of it, it goes out after a minute:
+    better told of nothing than not told. Where what is inside is refused, the letter is dropped.
     """
     letter = _written(kind, owner, to, facts, due_at=clock.now() + _HELD)
     letter.insert()
     try:
         yield
+    except DATABASE_ERRORS:
+        raise
     except Exception:
         Letter.drop(letter.id)
         raise
@@ -119,7 +119,7 @@ def deliver(transport: Mailer) -> bool:
         return False
     try:
         transport.send(_message(letter))
-    except _NOT_SENT as error:
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one letter must not hold up the others
         _put_off(letter, error)
     else:
         now = clock.now()

@@ -6,7 +6,7 @@ from authsvc.errors import FieldError, LinkInvalid, PasswordIncorrect, Validatio
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
-from authsvc.security.passwords import hasher
+from authsvc.security.passwords import PasswordHash, hasher
 from authsvc.services import access_tokens, audit, devices, links, mail, sessions, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
@@ -75,9 +75,9 @@ def change(who: Caller, current_password: str, new_password: str) -> None:
         raise PasswordIncorrect
 
 
-def hash_in_vain(password: str) -> None:
-    """Take the time that a new password takes. Raises HashingBusy."""
-    hasher().hash(password)
+def hashed(password: str) -> PasswordHash:
+    """Return the hash of a new password. Raises HashingBusy."""
+    return hasher().hash(password)
 
 
 def replace(user: User, password: str, *, but: str | None = None) -> bool:
@@ -120,11 +120,16 @@ def reset(token: str, new_password: str) -> None:
         user = found.user
         check(new_password, user.email, user.name or "", pointer="/newPassword")
         new = hasher().hash(new_password)
+        _end_what_was_open(user)  # before too: where the process dies in between nobody stays signed in
         with mail.announcing("password_changed", user.id, to=user.email, **mail.place()):
             if User.reset_password(user, new) is None:
                 raise LinkInvalid
         links.spend(found)
     audit.record(Action.PASSWORD_RESET, actor=user.id, target=user.id)
+    _end_what_was_open(user)
+
+
+def _end_what_was_open(user: User) -> None:
     sessions.end_all(str(user.id), "password_reset")
     access_tokens.revoke_all(str(user.id))
     devices.forget(str(user.id))

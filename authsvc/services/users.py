@@ -1,5 +1,6 @@
 """Accounts: the caller's own profile, its export and its end, and switching one off."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from authsvc.models.users import User
 from authsvc.services import access_tokens, audit, devices, links, mail, sessions
 from authsvc.services.callers import Caller
 
+_SECRET = re.compile(r"password$|hash|secret|token|otp", re.IGNORECASE)
 _MOST = 10_000
 """Entries of a kind that an export holds."""
 
@@ -56,7 +58,7 @@ def export(who: Caller) -> dict[str, Any]:
     audit.record(Action.ACCOUNT_EXPORTED, actor=who.user_id, target=who.user_id)
     return {
         "account": user,
-        "stored": {name: _plain(value) for name, value in stored.items() if name != "_id"},
+        "stored": _plain({name: value for name, value in stored.items() if name != "_id"}),
         "sessions": [sessions.exported(one) for one in Session.all_of(who.user_id, _MOST)],
         "access_tokens": AccessToken.live(who.user_id, clock.now(), limit=_MOST),
         "letters": [mail.shown(letter) for letter in Letter.latest(_MOST, who.user_id)],
@@ -74,7 +76,7 @@ def _end_everything(user_id: str, reason: str) -> None:
 def _plain(value: Any) -> Any:
     """Return a stored value as JSON can hold it: times in RFC 3339, what else has no form there as its text."""
     if isinstance(value, dict):
-        return {str(name): _plain(inner) for name, inner in value.items()}
+        return {str(name): _plain(inner) for name, inner in value.items() if not _SECRET.search(str(name))}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     if isinstance(value, datetime):

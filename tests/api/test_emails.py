@@ -229,7 +229,9 @@ class TestRequired:
         yield
         app.config["EMAIL_VERIFICATION"] = "optional"
 
-    def test_registering_tells_nobody_who_is_there(self, strict: None, client: FlaskClient, app: Flask):
+    def test_registering_tells_nobody_who_is_there(
+        self, strict: None, client: FlaskClient, app: Flask, mongo: Database
+    ):
         with counted_work() as new:
             first = register(client, email=EMAIL)
         token = newest(app, "verify", EMAIL)
@@ -239,10 +241,13 @@ class TestRequired:
         assert login(client, EMAIL).status_code == 200
         with counted_work() as known:
             second = register(client, email=EMAIL)
+        mongo.users.update_one({"email": EMAIL}, {"$set": {"disabledAt": clock.now()}})
+        with counted_work() as disabled:
+            register(client, email=EMAIL)
         assert (first.status_code, first.data) == (second.status_code, second.data) == (202, b"{}\n")
         assert set(first.headers.keys()) == set(second.headers.keys())
-        assert new.rounds == known.rounds
-        assert len(new.commands) == len(known.commands)
+        assert new.rounds == known.rounds == disabled.rounds
+        assert len(new.commands) == len(known.commands) == len(disabled.commands)
         (letter,) = sent(app, "known")
         assert letter["to"] == EMAIL
 
@@ -251,8 +256,20 @@ class TestRequired:
         register(client, email=EMAIL, password="another good password")
         assert len(sent(app, "verify", EMAIL)) == 2
         assert verify(client, newest(app, "verify", EMAIL)).status_code == 200
+        assert login(client, EMAIL).status_code == 401
+        assert login(client, EMAIL, "another good password").status_code == 200
+
+    def test_a_letter_proves_the_registration_it_was_sent_for(self, strict: None, client: FlaskClient, app: Flask):
+        """R82: somebody else registered the address first, or again."""
+        register(client, email=EMAIL, password="the thief's passphrase")
+        of_thief = newest(app, "verify", EMAIL)
+        register(client, email=EMAIL)
+        of_alice = newest(app, "verify", EMAIL)
+        assert verify(client, of_thief).status_code == 400
+        assert verify(client, of_alice).status_code == 200
+        register(client, email=EMAIL, password="the thief's passphrase")
+        assert login(client, EMAIL, "the thief's passphrase").status_code == 401
         assert login(client, EMAIL).status_code == 200
-        assert login(client, EMAIL, "another good password").status_code == 401
 
     def test_a_reset_proves_it(self, strict: None, client: FlaskClient, app: Flask):
         register(client, email=EMAIL)

@@ -64,6 +64,15 @@ class TestReset:
         expect(window.get_by_role("button")).to_have_count(0)
 
 
+class TestForgot:
+    def test_a_letter_is_on_its_way(self, app: Flask, service: Service, window: Page, account: dict[str, str]) -> None:
+        window.goto(f"http://localhost:{service.port}/account/forgot-password")
+        window.get_by_label("Your address").fill(account["email"])
+        window.get_by_role("button").click()
+        expect(window.get_by_role("status")).to_contain_text("a letter is on its way")
+        assert newest(app, "reset", account["email"])
+
+
 class TestVerify:
     def test_opening_it_changes_nothing_and_confirming_does(
         self,
