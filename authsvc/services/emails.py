@@ -6,7 +6,7 @@ from authsvc.errors import EmailTaken, LinkInvalid
 from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import access_tokens, audit, links, mail, sessions, throttles
+from authsvc.services import access_tokens, audit, links, mail, requested_links, sessions, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.links import Found
 from authsvc.services.throttles import Key
@@ -21,19 +21,14 @@ def ask_for_proof(user: User) -> None:
 
 
 def resend(email: str) -> None:
-    """Send the link once more, where there is something to prove; the work is the same where there is not.
-
-    Raises TooManyAttempts, by network; too many for one account are left out in silence.
-    """
-    user = User.find_by_email(email)
-    throttles.count(throttles.by_network("letter_address"))
-    wanted = throttles.has_room(Key("verify_account", email, user.id if user else None))
-    to_whom = user if wanted and user is not None and user.disabled_at is None and not user.is_proved else None
-    audit.record(Action.VERIFICATION_REQUESTED, target=user.id if user is not None else None)
-    if to_whom is None:
-        mail.post_in_vain("verify", link=links.issue_in_vain("verify"))
-    else:
-        mail.post("verify", to_whom.id, to=to_whom.email, link=links.issue("verify", to_whom, to_whom.email))
+    """Send the link once more, where there is something to prove. Raises TooManyAttempts, by network."""
+    requested_links.send(
+        "verify",
+        email,
+        limit="verify_account",
+        action=Action.VERIFICATION_REQUESTED,
+        wanted=lambda user: not user.is_proved,
+    )
 
 
 def verify(token: str, session_id: str | None) -> User:

@@ -7,7 +7,7 @@ from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
 from authsvc.security.passwords import PasswordHash, hasher
-from authsvc.services import access_tokens, audit, devices, links, mail, sessions, throttles
+from authsvc.services import access_tokens, audit, devices, links, mail, requested_links, sessions, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
 
@@ -95,19 +95,10 @@ def replace(user: User, password: str, *, but: str | None = None) -> bool:
 
 
 def forget(email: str) -> None:
-    """Send the owner of an account a link to set a new password; the work is the same where there is no account.
-
-    It changes nothing. Raises TooManyAttempts, by network; too many for one account are left out in silence.
-    """
-    user = User.find_by_email(email)
-    throttles.count(throttles.by_network("letter_address"))
-    wanted = throttles.has_room(Key("forgot_account", email, user.id if user else None))
-    to_whom = user if wanted and user is not None and user.disabled_at is None else None
-    audit.record(Action.PASSWORD_RESET_REQUESTED, target=user.id if user is not None else None)
-    if to_whom is None:
-        mail.post_in_vain("reset", link=links.issue_in_vain("reset"))
-    else:
-        mail.post("reset", to_whom.id, to=to_whom.email, link=links.issue("reset", to_whom, to_whom.email))
+    """Send the owner of an account a link to set a new password. Raises TooManyAttempts, by network."""
+    requested_links.send(
+        "reset", email, limit="forgot_account", action=Action.PASSWORD_RESET_REQUESTED, wanted=lambda _: True
+    )
 
 
 def reset(token: str, new_password: str) -> None:

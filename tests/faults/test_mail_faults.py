@@ -191,3 +191,4 @@ class TestMailServerAway:
         own_database.letters.update_one({"to": email}, {"$currentDate": {"dueAt": True}})
         with showing(own_database):
             eventually(lambda: len(server.to(email)) >= 1)
+        assert own_database.letters.find_one({"to": email})["attempts"] >= 2

@@ -1,0 +1,65 @@
+"""A reset that is interrupted: never used without effect, and nobody stays signed in (F3, F4, R78)."""
+
+import secrets
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+from pymongo.database import Database as MongoDatabase
+
+from tests.faults.test_database_faults import kill_while
+from tests.letters import newest
+from tests.support.fault_proxy import FaultProxy
+from tests.support.races import ROUNDS
+from tests.support.service import Service, Visitor
+
+NEW = "a brand new passphrase"
+
+
+def prepare(app: Flask, visitor: Visitor) -> tuple[str, dict[str, Any], str]:
+    """Return somebody's address, tokens, and the secret of a link that resets their password."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    tokens = visitor.register(email).json()
+    visitor.request("POST", "/auth/password/forgot", json={"email": email})
+    return email, tokens, newest(app, "reset", email)
+
+
+def reset(visitor: Visitor, token: str) -> Any:
+    return visitor.request("POST", "/auth/password/reset", json={"token": token, "newPassword": NEW})
+
+
+def check_all_or_nothing(visitor: Visitor, email: str, tokens: dict[str, Any], token: str) -> None:
+    """Assert that the link has worked or still works, and that afterwards the session is over."""
+    if visitor.login(email).status_code == 200:
+        assert reset(visitor, token).status_code == 204
+    assert visitor.login(email, NEW).status_code == 200
+    assert visitor.login(email).status_code == 401
+    assert visitor.home(tokens["accessToken"]).json()["reason"] == "password_reset"
+    assert reset(visitor, token).status_code == 400
+
+
+class TestReset:
+    def test_whose_answer_was_lost(
+        self, app: Flask, behind_proxy: Service, proxy: FaultProxy, served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """F3: the database did it, and nobody heard."""
+        visitor = Visitor(behind_proxy.url)
+        for _ in range(max(2, ROUNDS // 3)):
+            email, tokens, token = prepare(app, visitor)
+            proxy.swallow_reply_to("findAndModify")
+            assert reset(visitor, token).status_code in (204, 400, 503)
+            assert proxy.swallowed
+            check_all_or_nothing(visitor, email, tokens, token)
+
+    @pytest.mark.race
+    def test_whose_worker_was_killed(
+        self, app: Flask, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """F4: at any moment of it."""
+        with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as service:
+            visitor = Visitor(service.url)
+            for turn in range(max(6, ROUNDS // 2)):
+                email, tokens, token = prepare(app, visitor)
+                kill_while(service, partial(reset, visitor, token), 0.006 * (turn % 12))
+                check_all_or_nothing(visitor, email, tokens, token)
