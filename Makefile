@@ -7,7 +7,7 @@ ROUNDS ?= 200
 JOBS ?= 2
 BIN := .venv/bin
 READY := .venv/.ready
-SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIN := $(BIN)/python -m uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 -q \
     --generate-hashes --no-strip-extras --custom-compile-command "make lock"
 

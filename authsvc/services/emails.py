@@ -16,7 +16,7 @@ _ENDED = "logout_others"
 
 def ask_for_proof(user: User) -> None:
     """Send the owner of an account's address the link that proves it, unless that is off or done."""
-    if current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved:
+    if _is_open(user):
         mail.post("verify", user.id, to=user.email, link=links.issue("verify", user, user.email))
 
 
@@ -27,7 +27,7 @@ def resend(email: str) -> None:
         email,
         limit="verify_account",
         action=Action.VERIFICATION_REQUESTED,
-        wanted=lambda user: not user.is_proved,
+        wanted=_is_open,
     )
 
 
@@ -78,6 +78,11 @@ def revert(token: str) -> User:
     access_tokens.revoke_all(str(user.id))
     mail.post("email_restored", user.id, to=user.email, link=links.issue("reset", user, user.email))
     return user
+
+
+def _is_open(user: User) -> bool:
+    """Tell whether the address is to be proved and nobody has."""
+    return current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved
 
 
 def _prove(found: Found) -> User:

@@ -284,6 +284,7 @@ class TestOff:
         app.config["EMAIL_VERIFICATION"] = "off"
         try:
             assert register(client, email=EMAIL).status_code == 201
+            assert resend(client).status_code == 202
         finally:
             app.config["EMAIL_VERIFICATION"] = "optional"
         assert sent(app) == []

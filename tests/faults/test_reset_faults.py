@@ -59,7 +59,7 @@ class TestReset:
         """F4: at any moment of it."""
         with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as service:
             visitor = Visitor(service.url)
-            for turn in range(max(6, ROUNDS // 2)):
+            for turn in range(max(4, ROUNDS // 3)):
                 email, tokens, token = prepare(app, visitor)
                 kill_while(service, partial(reset, visitor, token), 0.006 * (turn % 12))
                 check_all_or_nothing(visitor, email, tokens, token)
