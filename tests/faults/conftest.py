@@ -20,14 +20,14 @@ def served(clean: None, mongo: MongoDatabase[dict[str, Any]]) -> MongoDatabase[d
     return mongo
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and no longer: its workers deliver letters that other tests put into the outbox
 def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
     """Return a running service with a grace time."""
     with Service(**{**settings, "WEB_CONCURRENCY": 2}) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def strict_service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
     """Return a running service without a grace time."""
     with Service(**{**settings, "WEB_CONCURRENCY": 2, "REFRESH_REUSE_GRACE": 0}) as running:
