@@ -4,15 +4,16 @@ Services raise these, views never catch them, `api.problems` alone renders them 
 what `GET /problems/<code>` tells the client's developer.
 
     Problem
-    ├── BadRequest 400 ── MalformedJson, LinkInvalid
+    ├── BadRequest 400 ── MalformedJson, LinkInvalid, ChallengeInvalid
     ├── Unauthenticated 401
-    │   ├── InvalidCredentials
+    │   ├── InvalidCredentials, MfaTokenInvalid, PasskeyInvalid
     │   ├── TokenMissing
     │   └── TokenRefused ── TokenInvalid, TokenExpired, SessionEnded(reason)
-    ├── Forbidden 403 ── AccountDisabled, EmailUnverified, PasswordIncorrect, CrossOriginRefused, RoleMissing,
-    │                    ScopeMissing(scope), FreshLoginRequired
+    ├── Forbidden 403 ── AccountDisabled, EmailUnverified, PasswordIncorrect, MfaCodeInvalid,
+    │                    SecondFactorRequired(methods), CrossOriginRefused, RoleMissing, ScopeMissing(scope),
+    │                    FreshLoginRequired
     ├── NotFound 404 · MethodNotAllowed 405 · BodyTooLarge 413 · UnsupportedMediaType 415
-    ├── Conflict 409 ── EmailTaken
+    ├── Conflict 409 ── EmailTaken, PasskeyKnown, LastLoginMethod, MfaAlreadyEnabled, MfaNotEnabled
     ├── ValidationFailed 422 (errors: one FieldError for each)
     ├── TooManyAttempts 429 (limit, most, seconds, retry_after)
     ├── InternalError 500
@@ -21,9 +22,31 @@ what `GET /problems/<code>` tells the client's developer.
 
 from collections.abc import Sequence
 
+from authsvc.errors.conflict import (
+    Conflict,
+    EmailTaken,
+    LastLoginMethod,
+    MfaAlreadyEnabled,
+    MfaNotEnabled,
+    PasskeyKnown,
+)
+from authsvc.errors.forbidden import (
+    AccountDisabled,
+    CrossOriginRefused,
+    EmailUnverified,
+    Forbidden,
+    FreshLoginRequired,
+    MfaCodeInvalid,
+    PasswordIncorrect,
+    RoleMissing,
+    ScopeMissing,
+    SecondFactorRequired,
+)
 from authsvc.errors.problem import FieldError, Problem, all_problems
 from authsvc.errors.unauthenticated import (
     InvalidCredentials,
+    MfaTokenInvalid,
+    PasskeyInvalid,
     SessionEnded,
     TokenExpired,
     TokenInvalid,
@@ -34,13 +57,31 @@ from authsvc.errors.unauthenticated import (
 from authsvc.errors.unavailable import DatabaseUnavailable, HashingBusy, InternalError, NotReady, Unavailable
 
 __all__ = [
+    "AccountDisabled",
+    "Conflict",
+    "CrossOriginRefused",
     "DatabaseUnavailable",
+    "EmailTaken",
+    "EmailUnverified",
     "FieldError",
+    "Forbidden",
+    "FreshLoginRequired",
     "HashingBusy",
     "InternalError",
     "InvalidCredentials",
+    "LastLoginMethod",
+    "MfaAlreadyEnabled",
+    "MfaCodeInvalid",
+    "MfaNotEnabled",
+    "MfaTokenInvalid",
     "NotReady",
+    "PasskeyInvalid",
+    "PasskeyKnown",
+    "PasswordIncorrect",
     "Problem",
+    "RoleMissing",
+    "ScopeMissing",
+    "SecondFactorRequired",
     "SessionEnded",
     "TokenExpired",
     "TokenInvalid",
@@ -74,69 +115,13 @@ class LinkInvalid(BadRequest):
     title = "The link is not valid"
 
 
-class Forbidden(Problem):
-    status = 403
-
-
-class AccountDisabled(Forbidden):
-    """The password is right, but the account has been disabled. Only an administrator can enable it."""
-
-    code = "account_disabled"
-    title = "The account is disabled"
-
-
-class EmailUnverified(Forbidden):
-    """The password is right, but nobody has proved to own the address. Follow the link in the letter, or ask for
-    another with `POST /auth/email/resend`.
+class ChallengeInvalid(BadRequest):
+    """The challenge is not one of ours for this use, has expired (after five minutes), or was answered already: each is
+    good for one answer, right or wrong. Ask for new options.
     """
 
-    code = "email_unverified"
-    title = "The address is not verified"
-
-
-class PasswordIncorrect(Forbidden):
-    """The caller is known, the password given as proof is wrong."""
-
-    code = "password_incorrect"
-    title = "The password is wrong"
-
-
-class CrossOriginRefused(Forbidden):
-    """A page of another origin tried to change something. Requests that change state are taken from the service's own
-    origin, from those in `CORS_ORIGINS`, and from clients that are not browsers.
-    """
-
-    code = "cross_origin_refused"
-    title = "Cross-origin request refused"
-
-
-class RoleMissing(Forbidden):
-    """The caller is known and may not do this: it takes another role. The role is the one that the account has now."""
-
-    code = "forbidden"
-    title = "This takes another role"
-
-
-class ScopeMissing(Forbidden):
-    """A personal access token does only what its scopes name, on routes that have a scope. Make one with the scope that
-    the route's description names; where it names none, sign in.
-    """
-
-    code = "scope_missing"
-    title = "The access token lacks the scope"
-
-    def __init__(self, scope: str | None) -> None:
-        wanted = "" if scope is None else f', scope="{scope}"'
-        super().__init__(headers={"WWW-Authenticate": f'Bearer error="insufficient_scope"{wanted}'})
-
-
-class FreshLoginRequired(Forbidden):
-    """It takes a sign-in or re-authentication within the last 10 minutes; a refresh is none, and no personal access
-    token is good for it. Re-authenticate with `POST /auth/reauthenticate`.
-    """
-
-    code = "fresh_login_required"
-    title = "A fresh sign-in is required"
+    code = "challenge_invalid"
+    title = "The challenge is not valid"
 
 
 class NotFound(Problem):
@@ -153,17 +138,6 @@ class MethodNotAllowed(Problem):
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
-
-
-class Conflict(Problem):
-    status = 409
-
-
-class EmailTaken(Conflict):
-    """An account with this address exists, in this or another spelling. Sign in instead."""
-
-    code = "email_taken"
-    title = "This email is already registered"
 
 
 class BodyTooLarge(Problem):

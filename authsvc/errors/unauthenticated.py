@@ -26,6 +26,22 @@ class InvalidCredentials(Unauthenticated):
     title = "Email or password is wrong"
 
 
+class MfaTokenInvalid(Unauthenticated):
+    """The `mfaToken` is not one that a sign-in gave, is older than five minutes, or was used, or the password was
+    changed since. Sign in again.
+    """
+
+    code = "mfa_token_invalid"
+    title = "The sign-in can't be completed"
+
+
+class PasskeyInvalid(Unauthenticated):
+    """The passkey is not known here, was removed, or did not prove what was asked. Sign in another way."""
+
+    code = "passkey_invalid"
+    title = "The passkey is not valid"
+
+
 class TokenMissing(Unauthenticated):
     """The route needs a token and the request shows none. Send `Authorization: Bearer <access token>`; for a refresh,
     `refreshToken` in the body or the refresh cookie. A token in the URL does not count.

@@ -40,6 +40,17 @@ class Action(StrEnum):
     REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105
     ACCESS_TOKEN_ISSUED = "access_token.issued"  # noqa: S105
     ACCESS_TOKEN_REVOKED = "access_token.revoked"  # noqa: S105
+    SECOND_FACTOR_ASKED = "login.second_factor_asked"
+    SECOND_FACTOR_FAILED = "second_factor.failed"
+    TOTP_ENABLED = "totp.enabled"
+    TOTP_DISABLED = "totp.disabled"
+    RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
+    RECOVERY_CODE_USED = "recovery_code.used"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_RENAMED = "passkey.renamed"
+    PASSKEY_REMOVED = "passkey.removed"
+    PASSKEY_COPIED = "passkey.copied"
+    SECOND_FACTORS_RESET = "second_factors.reset"
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_RETIRED = "signing_key.retired"
     SIGNING_KEYS_RESEALED = "signing_keys.resealed"
@@ -50,7 +61,14 @@ class Action(StrEnum):
         return "failure" if self in _REFUSED else "success"
 
 
-_REFUSED = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED, Action.PASSWORD_INCORRECT}
+_REFUSED = {
+    Action.LOGIN_FAILED,
+    Action.ATTEMPTS_THROTTLED,
+    Action.REFRESH_TOKEN_REUSED,
+    Action.PASSWORD_INCORRECT,
+    Action.SECOND_FACTOR_FAILED,
+    Action.PASSKEY_COPIED,
+}
 
 
 class AuditEvent(Document):

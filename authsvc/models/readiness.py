@@ -7,15 +7,30 @@ from pymongo.errors import DuplicateKeyError
 from authsvc.models.access_tokens import AccessToken
 from authsvc.models.audit import AuditEvent
 from authsvc.models.base import deadline
+from authsvc.models.challenges import Challenge
 from authsvc.models.devices import Device
 from authsvc.models.letters import Letter
 from authsvc.models.links import Link
+from authsvc.models.mfa import MfaTicket
+from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
 from authsvc.models.throttles import Throttle
 from authsvc.models.users import User
 
 _CHECK_SECONDS = 2.0
-_INDEXED: tuple[type[Document], ...] = (User, Session, AccessToken, Device, Throttle, Link, Letter, AuditEvent)
+_INDEXED: tuple[type[Document], ...] = (
+    User,
+    Session,
+    AccessToken,
+    Device,
+    Throttle,
+    Link,
+    Letter,
+    MfaTicket,
+    Passkey,
+    Challenge,
+    AuditEvent,
+)
 
 
 class IndexBlocked(Exception):

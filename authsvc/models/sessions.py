@@ -96,10 +96,23 @@ class Session(Document):
 
     @classmethod
     @bounded
-    def refresh_proof(cls, session_id: str, now: datetime) -> Self | None:
-        """Note on a live session that its user has just proved who they are."""
+    def refresh_proof(cls, session_id: str, methods: list[str], now: datetime) -> Self | None:
+        """Note on a live session that its user has just proved who they are, and how (RFC 8176 values)."""
         live = cls.objects(id=object_id(session_id), ended_at=None)
-        return cast(Self | None, live.modify(set__auth_time=now, new=True))
+        return cast(Self | None, live.modify(set__auth_time=now, add_to_set__methods=methods, new=True))
+
+    @classmethod
+    @bounded
+    def add_methods(cls, session_id: str, methods: list[str]) -> None:
+        """Note by what else a session's user has proved who they are."""
+        cls.objects(id=object_id(session_id)).update_one(add_to_set__methods=methods)
+
+    @classmethod
+    @bounded
+    def outdate_proof(cls, owner: str, before: datetime, *, but: str | None = None) -> None:
+        """Let a user's live sessions, but one where that is named, have been proved at `before` at the latest."""
+        live = cls.objects(user=object_id(owner), ended_at=None, auth_time__gt=before)
+        (live if but is None else live.filter(id__ne=object_id(but))).update(set__auth_time=before)
 
     @classmethod
     @bounded

@@ -45,3 +45,12 @@ def unseal(sealed: str, secrets: Iterable[str], purpose: str, context: str) -> b
         except InvalidTag:
             continue
     raise SealBroken(purpose)
+
+
+def opens(sealed: str, secret: str, purpose: str, context: str) -> bool:
+    """Tell whether this very secret opens the envelope."""
+    try:
+        unseal(sealed, [secret], purpose, context)
+    except SealBroken:
+        return False
+    return True

@@ -1,25 +1,31 @@
 """The journeys: register, login, refresh, logout, each told with the nouns beside it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from typing import Any
 
 from flask import current_app
 
-from authsvc import metrics
-from authsvc.errors import (
-    AccountDisabled,
-    EmailTaken,
-    EmailUnverified,
-    InvalidCredentials,
-    SessionEnded,
-    TokenInvalid,
-)
+from authsvc.errors import EmailTaken, InvalidCredentials, SessionEnded, TokenInvalid
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import addresses
 from authsvc.security.passwords import PasswordHash
-from authsvc.services import audit, devices, emails, links, mail, passwords, sessions, throttles, tokens
+from authsvc.services import (
+    audit,
+    devices,
+    emails,
+    factors,
+    links,
+    mail,
+    mfa,
+    passwords,
+    sessions,
+    sign_in,
+    throttles,
+    tokens,
+)
 from authsvc.services.callers import Caller
+from authsvc.services.mfa import Pending
 from authsvc.services.throttles import Key
 from authsvc.services.tokens import TokenPair
 
@@ -39,11 +45,11 @@ def register(name: str, email: str, password: str) -> TokenPair | None:
         return None
     user = _create(name, email, passwords.hashed(password))
     emails.ask_for_proof(user)
-    return _sign_in(user, ["pwd"])
+    return sign_in.open_for(user, ["pwd"], new_place=False)
 
 
-def login(email: str, password: str) -> TokenPair:
-    """Sign in by password.
+def login(email: str, password: str) -> TokenPair | Pending:
+    """Sign in by password, or begin to where that is not enough.
 
     An unknown address, a wrong password and a disabled account's wrong password take the same work and give the same
     answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, EmailUnverified, HashingBusy.
@@ -52,15 +58,12 @@ def login(email: str, password: str) -> TokenPair:
     found = User.find_by_email(address)
     known = devices.recognise(found)
     guesses = _guesses(found, known, address or email.strip().casefold())
-    with throttles.counting(*guesses, failures=(InvalidCredentials,)), _on_record(found):
+    with throttles.counting(*guesses, failures=(InvalidCredentials,)), sign_in.on_record(found):
         user = passwords.verify(found, password)
         if user is None:
             raise InvalidCredentials
-        if user.disabled_at is not None:
-            raise AccountDisabled
-        if current_app.config["EMAIL_VERIFICATION"] == "required" and not user.is_proved:
-            raise EmailUnverified
-        return _sign_in(user, ["pwd"], new_place=known is None)
+        sign_in.require_allowed(user)
+        return mfa.ask(user) if user.mfa_enabled else sign_in.open_for(user, ["pwd"], new_place=known is None)
 
 
 def refresh(refresh_token: str) -> TokenPair:
@@ -76,14 +79,24 @@ def refresh(refresh_token: str) -> TokenPair:
     return tokens.mint(session, user)
 
 
-def reauthenticate(who: Caller, password: str) -> tuple[str, int]:
-    """Make the caller's session fresh by their password; return an access token that says so and its life in seconds.
+def reauthenticate(who: Caller, proof: Mapping[str, Any]) -> tuple[str, int]:
+    """Make the caller's session fresh by a proof of theirs; return an access token that says so, and its life in seconds.
 
-    Raises PasswordIncorrect, TooManyAttempts, HashingBusy, SessionEnded.
+    A password will do where there is no second factor, and a second factor where there is one. Raises
+    PasswordIncorrect, SecondFactorRequired, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, HashingBusy, SessionEnded.
     """
-    user = passwords.prove(who, password)
-    session = sessions.prove_again(who)
-    audit.record(Action.REAUTHENTICATED, actor=user.id, target=user.id, session=who.session_id)
+    user = factors.owner(who)
+    if "password" in proof:
+        mfa.require_password_to_do(user)
+        user, methods = passwords.prove(who, proof["password"]), ["pwd"]
+    else:
+        methods = mfa.prove(user, proof, "reauthenticate", bound_to=who.session_id or "", alone=True)
+    session = sessions.prove_again(who, methods)
+    now_stored = factors.owner(who)
+    if now_stored.mfa_enabled and "mfa" not in methods:  # enabled while the password was being hashed
+        sessions.outdate_proofs(who.user_id)
+        mfa.require_password_to_do(now_stored)
+    audit.record(Action.REAUTHENTICATED, actor=user.id, target=user.id, session=who.session_id, methods=methods)
     pair = tokens.mint(session, user)
     return pair.access_token, pair.expires_in
 
@@ -152,25 +165,6 @@ def _register_in_silence(name: str, email: str, password: str) -> None:
         mail.post("known", user.id, to=user.email, link=links.issue("reset", user, user.email))
     else:
         emails.ask_for_proof(user)
-
-
-def _sign_in(user: User, methods: list[str], *, new_place: bool = False) -> TokenPair:
-    session = sessions.open_session(user, methods)
-    if new_place and devices.is_elsewhere(user):
-        mail.post("new_sign_in", user.id, to=user.email, **mail.place())
-    devices.remember_network(user)
-    return tokens.mint(session, user)
-
-
-@contextmanager
-def _on_record(user: User | None) -> Iterator[None]:
-    """Put a sign-in that fails on record, for an unknown account too."""
-    try:
-        yield
-    except (InvalidCredentials, AccountDisabled, EmailUnverified) as refusal:
-        metrics.LOGINS.labels(refusal.code).inc()
-        audit.record(Action.LOGIN_FAILED, target=user.id if user is not None else None, reason=refusal.code)
-        raise
 
 
 def _guesses(user: User | None, place: tuple[str, bool] | None, address: str) -> tuple[Key, ...]:

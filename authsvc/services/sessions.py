@@ -13,18 +13,19 @@ from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.services import audit, mail
-from authsvc.services.callers import Caller
+from authsvc.services.callers import FRESH, Caller
 from authsvc.services.paging import Page
 
 MAX_LIVE = 100
 _BY_THEMSELVES = ("logout", "logout_others", "replaced")
 
 
-def open_session(user: User, methods: list[str]) -> Session:
+def open_session(user: User, methods: list[str], *, passkey: ObjectId | None = None) -> Session:
     """Sign a user in by `methods` (RFC 8176 values): at most 100 live sessions, the oldest ends.
 
     The user is read again once the session stands: whoever changes an account writes the user first and ends the
-    sessions second, so a sign-in in flight can't outlive the change. Raises InvalidCredentials.
+    sessions second, so a sign-in in flight can't outlive the change, nor the passkey that it was by, and one by
+    password alone not the moment from which that is not enough. Raises InvalidCredentials.
     """
     now = clock.now()
     asked = origin.current()
@@ -43,7 +44,8 @@ def open_session(user: User, methods: list[str]) -> Session:
     )
     audit.record(Action.LOGIN_SUCCEEDED, actor=user.id, target=user.id, session=str(session.id), methods=methods)
     session.insert()
-    reason = _changed(user, User.find(str(user.id)))
+    now_stored = User.find(str(user.id))
+    reason = _changed(user, now_stored) or _not_enough(methods, passkey, now_stored)
     if reason is not None:
         end(str(session.id), reason)
         raise InvalidCredentials
@@ -126,12 +128,22 @@ def end_all(user_id: str, reason: str, *, but: str | None = None) -> None:
     _end_many(user_id, reason, but=but)
 
 
-def prove_again(who: Caller) -> Session:
-    """Make the caller's session fresh: its user has just proved who they are. Raises SessionEnded."""
-    session = Session.refresh_proof(who.session_id or "", clock.now())
+def prove_again(who: Caller, methods: list[str]) -> Session:
+    """Make the caller's session fresh: its user has just proved who they are, by `methods`. Raises SessionEnded."""
+    session = Session.refresh_proof(who.session_id or "", methods, clock.now())
     if session is None:
         raise SessionEnded("logout")
     return session
+
+
+def strengthen(who: Caller, methods: list[str]) -> None:
+    """Note that the caller's session was proved by `methods` too; that makes it no fresher."""
+    Session.add_methods(who.session_id or "", methods)
+
+
+def outdate_proofs(user_id: str, *, but: str | None = None) -> None:
+    """Let no session of a user be fresh any more, but one where that is named."""
+    Session.outdate_proof(user_id, clock.now() - FRESH, but=but)
 
 
 def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
@@ -190,6 +202,12 @@ def _changed(verified: User, now: User | None) -> str | None:
     if now.disabled_at is not None:
         return "account_disabled"
     return None if now.password == verified.password else "password_changed"
+
+
+def _not_enough(methods: list[str], passkey: ObjectId | None, now: User | None) -> str | None:
+    if now is None or (passkey is not None and passkey not in (now.passkeys or [])):
+        return "replaced"
+    return "replaced" if now.mfa_enabled and "mfa" not in methods else None
 
 
 def _is_over(expires_at: datetime, last_used_at: datetime, now: datetime) -> bool:

@@ -1,17 +1,18 @@
-"""The `users` collection: accounts, as the Express service wrote them and as authsvc goes on writing them."""
+"""An account: its own data, and the atomic transitions that change it."""
 
 from datetime import datetime
 from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine import Document, signals
-from mongoengine.errors import InvalidQueryError, NotUniqueError
+from mongoengine.errors import NotUniqueError
 from mongoengine.fields import StringField
-from mongoengine.queryset import QuerySet
 
 from authsvc import clock
 from authsvc.errors import EmailTaken
 from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.users.factors import WITHOUT_FACTORS, Factors
+from authsvc.models.users.passwords import Accounts, PasswordField
 from authsvc.security import passwords
 from authsvc.security.passwords import PasswordHash
 
@@ -19,44 +20,7 @@ _ANY_CASE = {"locale": "en", "strength": 2}
 """Addresses that Express stored in capitals are found, and taken, in any case: the index decides, the data stays."""
 
 
-class PasswordField(StringField):
-    """Holds a `PasswordHash`; every way of writing any other string is refused (ASVS 11.4.2)."""
-
-    def validate(self, value: Any, clean: bool = True) -> None:
-        """Refuse what is not a hash, without quoting it."""
-        if not isinstance(value, PasswordHash):
-            self.error("a password is stored as a hash")
-
-    def to_mongo(self, value: Any) -> str:
-        """Return the text to store."""
-        self.validate(value)
-        return str(value)
-
-    def prepare_query_value(self, op: str | None, value: Any) -> str | None:
-        """Return the text to filter by or to set: `modify`, `update` and upsert come through here."""
-        return None if value is None else self.to_mongo(value)
-
-
-class Accounts(QuerySet):
-    """Refuses the ways of writing a password that MongoEngine passes on without asking the field."""
-
-    def update(self, *args: Any, **changes: Any) -> Any:
-        """Update, `update_one` and `upsert_one` included. Raises InvalidQueryError."""
-        return super().update(*args, **_seen(changes))
-
-    def modify(self, *args: Any, **changes: Any) -> Any:
-        """Update one and return it. Raises InvalidQueryError."""
-        return super().modify(*args, **_seen(changes))
-
-
-def _seen(changes: dict[str, Any]) -> dict[str, Any]:
-    unasked = {"__raw__", "max__password", "min__password"} & changes.keys()
-    if unasked:
-        raise InvalidQueryError("a password is changed by `set` alone")
-    return changes
-
-
-class User(Document):
+class User(Factors, Document):
     """An account. Changed by the atomic transitions below, never by `save()`, which is for inserts."""
 
     meta = {
@@ -75,11 +39,6 @@ class User(Document):
     password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
     email_verified_at: datetime | None = utc_field(db_field="emailVerifiedAt")
     disabled_at: datetime | None = utc_field(db_field="disabledAt")
-
-    @property
-    def mfa_enabled(self) -> bool:
-        """Tell whether a password alone is not enough: never yet, since no second factor can be enrolled."""
-        return False
 
     @property
     def has_foreign_hash(self) -> bool:
@@ -136,19 +95,26 @@ class User(Document):
     @classmethod
     @bounded
     def reset_password(cls, found: Self, new: PasswordHash) -> Self | None:
-        """Put `new` where what was found still stands, for who has proved to own the address; None elsewhere."""
+        """Put `new` where what was found still stands, for who has proved to own the address; None elsewhere.
+
+        Where nobody had proved it before, second factors are those of somebody else: they go with it.
+        """
         now = clock.now()
         same = cls.objects(id=found.id, password=found.password, email=found.email, disabled_at=None)
-        proof = {} if found.is_proved else {"set__email_verified_at": now}
+        proof = {} if found.is_proved else {"set__email_verified_at": now, **WITHOUT_FACTORS}
         changes = {"set__password": new, "set__password_changed_at": now, **proof}
         return cast(Self | None, same.modify(**changes, new=True))
 
     @classmethod
     @bounded
-    def prove_email(cls, user_id: ObjectId, email: str) -> Self | None:
-        """Note that the address is proved; None where it was, or is another now."""
+    def prove_email(cls, user_id: ObjectId, email: str, *, keep_factors: bool) -> Self | None:
+        """Note that the address is proved; None where it was, or is another now.
+
+        Second factors that were set up before may be those of somebody else, and go unless they are to be kept.
+        """
         unproved = cls.objects(id=user_id, email=email, email_verified_at=None, disabled_at=None)
-        return cast(Self | None, unproved.modify(set__email_verified_at=clock.now(), new=True))
+        changes = {"set__email_verified_at": clock.now(), **({} if keep_factors else WITHOUT_FACTORS)}
+        return cast(Self | None, unproved.modify(**changes, new=True))
 
     @classmethod
     @bounded

@@ -1,0 +1,42 @@
+"""409: it can be asked for, but not as things stand."""
+
+from authsvc.errors.problem import Problem
+
+
+class Conflict(Problem):
+    status = 409
+
+
+class EmailTaken(Conflict):
+    """An account with this address exists, in this or another spelling. Sign in instead."""
+
+    code = "email_taken"
+    title = "This email is already registered"
+
+
+class PasskeyKnown(Conflict):
+    """This passkey is registered already, here or with another account. Use another authenticator."""
+
+    code = "passkey_known"
+    title = "This passkey is already registered"
+
+
+class LastLoginMethod(Conflict):
+    """Without it the account could not be signed in to. Set a password, or register another passkey first."""
+
+    code = "last_login_method"
+    title = "This is the last way to sign in"
+
+
+class MfaAlreadyEnabled(Conflict):
+    """The account has an authenticator app. Remove it before you enrol another."""
+
+    code = "mfa_already_enabled"
+    title = "The second factor is already enabled"
+
+
+class MfaNotEnabled(Conflict):
+    """The account has no such factor, or no enrolment is under way: it lapses after an hour."""
+
+    code = "mfa_not_enabled"
+    title = "The second factor is not enabled"

@@ -1,0 +1,90 @@
+"""The `passkeys` collection: WebAuthn credentials. Which of them are good is for the account to say."""
+
+from datetime import datetime
+from typing import Self, cast
+
+from bson import ObjectId
+from mongoengine import Document, Q
+from mongoengine.errors import NotUniqueError
+from mongoengine.fields import BinaryField, BooleanField, IntField, ListField, ObjectIdField, StringField
+
+from authsvc.errors import PasskeyKnown
+from authsvc.models.base import bounded, object_id, utc_field
+
+
+class Passkey(Document):
+    """A public key (COSE) whose private half an authenticator keeps; `credential` is its id there, in base64url.
+
+    `sign_count` is the highest counter seen; authenticators without one stay at 0.
+    """
+
+    meta = {
+        "collection": "passkeys",
+        "strict": False,
+        "auto_create_index": False,
+        "indexes": [
+            {"fields": ["credential"], "name": "credential", "unique": True},
+            {"fields": ["user", "-id"], "name": "user"},
+        ],
+    }
+
+    user: ObjectId = ObjectIdField(required=True)
+    credential: str = StringField(required=True)
+    public_key: bytes = BinaryField(db_field="publicKey", required=True)
+    sign_count: int = IntField(db_field="signCount", required=True)
+    transports: list[str] = ListField(StringField())
+    backed_up: bool = BooleanField(db_field="backedUp", required=True)
+    name: str = StringField(required=True)
+    created_at: datetime = utc_field(db_field="createdAt", required=True)
+    last_used_at: datetime | None = utc_field(db_field="lastUsedAt")
+
+    @bounded
+    def insert(self) -> None:
+        """Store a new passkey. Raises PasskeyKnown."""
+        try:
+            self.save(force_insert=True)
+        except NotUniqueError as error:
+            raise PasskeyKnown from error
+
+    @classmethod
+    @bounded
+    def find_by_credential(cls, credential: str) -> Self | None:
+        """Return the passkey with this credential id."""
+        return cast(Self | None, cls.objects(credential=credential).first())
+
+    @classmethod
+    @bounded
+    def among(
+        cls, ids: list[ObjectId], *, limit: int = 0, before: str | None = None
+    ) -> list[Self]:
+        """Return the passkeys with these ids, newest first, from after the one with the id `before`; 0 is no limit."""
+        found = cls.objects(id__in=ids)
+        later = found if before is None else found.filter(id__lt=object_id(before))
+        return list(later.order_by("-id").limit(limit))
+
+    @classmethod
+    @bounded
+    def rename(cls, passkey_id: str, owner: str, name: str) -> Self | None:
+        """Set the name of a passkey of `owner`; None for any other."""
+        own = cls.objects(id=object_id(passkey_id), user=object_id(owner))
+        return cast(Self | None, own.modify(set__name=name, new=True))
+
+    @classmethod
+    @bounded
+    def advance(cls, passkey_id: ObjectId, sign_count: int, *, backed_up: bool, now: datetime) -> bool:
+        """Note a use; tell False where the counter did not grow, which a copy of the key would show (WebAuthn 6.1.1)."""
+        grown = Q(sign_count__lt=sign_count) if sign_count else Q(sign_count=0)
+        changes = {"set__sign_count": sign_count, "set__backed_up": backed_up, "set__last_used_at": now}
+        return bool(cls.objects(grown, id=passkey_id).update_one(**changes))
+
+    @classmethod
+    @bounded
+    def remove(cls, passkey_id: ObjectId) -> None:
+        """Delete a passkey."""
+        cls.objects(id=passkey_id).delete()
+
+    @classmethod
+    @bounded
+    def remove_all(cls, owner: str) -> None:
+        """Delete a user's passkeys."""
+        cls.objects(user=object_id(owner)).delete()
