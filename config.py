@@ -31,11 +31,14 @@ LIMITS = {
     "letter_address": (30, 60),
     "link_address": (30, 60),
     "reauthenticate_account": (5, 300),
+    "mfa_account": (10, 900),
+    "challenge_address": (60, 60),
 }
 """How many attempts may be made in how many seconds: failed sign-ins from a network, on an account, on an account from
 where its user is known; registrations from a network; refreshes from a network, of a session; letters to an account
 with a link to set a password, to verify an address (what is too much is left out in silence); requests for such letters
-from a network, links from there that were not valid; wrong passwords of somebody signed in."""
+from a network, links from there that were not valid; wrong passwords of somebody signed in; wrong second factors of
+an account, whatever the factor; challenges for sign-ins by passkey to a network."""
 
 
 class Config:
@@ -74,6 +77,8 @@ class Config:
         self.MAIL_LANGUAGE = self._str("MAIL_LANGUAGE", "en")
         self.TOKEN_ISSUER = self._str("TOKEN_ISSUER", self.PUBLIC_URL)
         self.TOKEN_AUDIENCE = self._str("TOKEN_AUDIENCE", self.PUBLIC_URL)
+        self.WEBAUTHN_RP_ID = self._str("WEBAUTHN_RP_ID", settings.host_of(self.PUBLIC_URL))
+        self.WEBAUTHN_ORIGINS = self._list("WEBAUTHN_ORIGINS") or [self.PUBLIC_URL]
         self.METRICS = self._str("METRICS", self.DEFAULT_METRICS)
         self.RATE_LIMITS = self._switch("RATE_LIMITS", "on") == "on"
         self.LIMITS = {name: self._limit(f"LIMIT_{name.upper()}", value) for name, value in LIMITS.items()}
@@ -107,7 +112,16 @@ class Config:
         self._require("METRICS", held, "must be on, off, or an address with a port of its own: 127.0.0.1:9100")
         same = f"{self.TOKEN_ISSUER}/auth/refresh-token" != self.TOKEN_AUDIENCE
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
+        self._check_webauthn()
         self._check_mail()
+
+    def _check_webauthn(self) -> None:
+        party, origins = self.WEBAUTHN_RP_ID, self.WEBAUTHN_ORIGINS
+        self._require(
+            "WEBAUTHN_ORIGINS", all(map(settings.is_origin, origins)), "must be origins, as browsers write them"
+        )
+        held = all(settings.belongs_to(settings.host_of(origin), party) for origin in origins)
+        self._require("WEBAUTHN_RP_ID", held, "must be the host of each of WEBAUTHN_ORIGINS, or a domain above it")
 
     def _check_mail(self) -> None:
         self._require("MAIL_URL", bool(self.MAIL_URL), "is missing")

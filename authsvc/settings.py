@@ -29,6 +29,11 @@ def host_of(origin: str) -> str:
     return match[2] if match is not None else "localhost"
 
 
+def belongs_to(host: str, domain: str) -> bool:
+    """Tell whether a host is a domain, or below it (WebAuthn section 5.1.2: the effective domain)."""
+    return host == domain or ("." in domain and host.endswith(f".{domain}"))
+
+
 def is_origin(text: str) -> bool:
     """Tell whether the text is an origin as browsers write it: lower case, no default port (RFC 6454 section 6.2)."""
     match = _ORIGIN.fullmatch(text)

@@ -20,6 +20,19 @@ from authsvc.embedded import Database
 from authsvc.services import signing_keys
 
 PASSWORD = "correct horse battery"
+COLLECTIONS = (
+    "users",
+    "sessions",
+    "access_tokens",
+    "devices",
+    "throttles",
+    "audit",
+    "links",
+    "letters",
+    "passkeys",
+    "challenges",
+    "mfa_tickets",
+)
 MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
 
 
@@ -93,7 +106,7 @@ def mongo(settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
 @pytest.fixture
 def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     """Start without accounts, sessions and access tokens."""
-    for name in ("users", "sessions", "access_tokens", "devices", "throttles", "audit", "links", "letters"):
+    for name in COLLECTIONS:
         mongo[name].delete_many({})
 
 

@@ -4,16 +4,21 @@ from typing import Any
 
 from flask import Response
 
-from authsvc.api.cookies import device_cookie, refresh_cookie
+from authsvc.api.cookies import refresh_cookie
 from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import bearer_token, current_user, hashes_for_anyone, public, requires_login
+from authsvc.api.signed_in import answer, signed_in
 from authsvc.errors import (
     AccountDisabled,
+    ChallengeInvalid,
     EmailTaken,
     EmailUnverified,
     HashingBusy,
     InvalidCredentials,
+    MfaCodeInvalid,
+    MfaNotEnabled,
     PasswordIncorrect,
+    SecondFactorRequired,
     SessionEnded,
     TokenInvalid,
     TokenMissing,
@@ -23,13 +28,14 @@ from authsvc.schemas.auth import (
     CredentialsSchema,
     FreshTokenSchema,
     GreetingSchema,
-    ReauthenticationSchema,
     RefreshTokenSchema,
     RegistrationSchema,
     TokenResponseSchema,
 )
-from authsvc.services import auth, devices
-from authsvc.services.tokens import TokenPair
+from authsvc.schemas.mfa import MfaRequiredSchema, ReauthenticationSchema
+from authsvc.schemas.passkeys import PasskeyOptionsSchema
+from authsvc.services import auth
+from authsvc.services.passkeys import Options
 
 blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in, sign out.")
 
@@ -44,18 +50,19 @@ def register(registration: dict[str, Any]) -> dict[str, Any] | Response:
     """Create an account and sign in; where addresses must be verified first the answer is 202 `{}`, taken or not."""
     transport = registration.pop("transport")
     pair = auth.register(**registration)
-    return _signed_in(pair, transport) if pair is not None else Response("{}\n", 202, content_type="application/json")
+    return signed_in(pair, transport) if pair is not None else Response("{}\n", 202, content_type="application/json")
 
 
 @blp.post("/auth/login")
 @hashes_for_anyone
 @blp.arguments(CredentialsSchema)
 @blp.response(200, TokenResponseSchema)
+@blp.alt_response(202, schema=MfaRequiredSchema, description="The password was right; a second factor is to come")
 @blp.problems(InvalidCredentials, AccountDisabled, EmailUnverified, TooManyAttempts)
-def login(credentials: dict[str, Any]) -> dict[str, Any]:
-    """Sign in with a password."""
+def login(credentials: dict[str, Any]) -> dict[str, Any] | Response:
+    """Sign in with a password; the answer is 202, with a ticket, where a second factor is to come too."""
     transport = credentials.pop("transport")
-    return _signed_in(auth.login(**credentials), transport)
+    return signed_in(auth.login(**credentials), transport)
 
 
 @blp.post("/auth/refresh-token")
@@ -68,19 +75,28 @@ def refresh_token(body: dict[str, Any]) -> dict[str, Any]:
     """Exchange a refresh token for a new pair; the answer goes the way the token came."""
     shown = body.get("refresh_token")
     if shown is not None:
-        return _answer(auth.refresh(shown), "body")
-    return _answer(auth.refresh(_cookie()), "cookie")
+        return answer(auth.refresh(shown), "body")
+    return answer(auth.refresh(_cookie()), "cookie")
 
 
 @blp.post("/auth/reauthenticate")
 @requires_login
 @blp.arguments(ReauthenticationSchema)
 @blp.response(200, FreshTokenSchema)
-@blp.problems(PasswordIncorrect, HashingBusy, TooManyAttempts)
+@blp.problems(PasswordIncorrect, SecondFactorRequired, MfaCodeInvalid, ChallengeInvalid, HashingBusy, TooManyAttempts)
 def reauthenticate(proof: dict[str, Any]) -> dict[str, Any]:
-    """Prove once more who is signed in: the session is fresh for ten minutes."""
-    access_token, expires_in = auth.reauthenticate(current_user, **proof)
+    """Prove once more who is signed in, by a second factor where there is one: the session is fresh for ten minutes."""
+    access_token, expires_in = auth.reauthenticate(current_user, proof)
     return {"access_token": access_token, "expires_in": expires_in}
+
+
+@blp.post("/auth/reauthenticate/options")
+@requires_login
+@blp.response(200, PasskeyOptionsSchema)
+@blp.problems(MfaNotEnabled)
+def reauthentication_options() -> Options:
+    """Show what a browser needs to prove by passkey who is signed in."""
+    return auth.reauthentication_options(current_user)
 
 
 @blp.route("/auth/logout", methods=["POST", "DELETE"])
@@ -110,26 +126,3 @@ def _cookie() -> str:
     if token is None:
         raise TokenMissing
     return token
-
-
-def _signed_in(pair: TokenPair, transport: str) -> dict[str, Any]:
-    """Answer a sign-in; one by cookie ends the session whose cookie it replaces, and makes the browser known."""
-    if transport == "cookie":
-        replaced = refresh_cookie.read()
-        if replaced is not None:
-            auth.replace_session(replaced)
-        device_cookie.store(devices.introduce(pair.user))
-    return _answer(pair, transport)
-
-
-def _answer(pair: TokenPair, transport: str) -> dict[str, Any]:
-    answer = {
-        "access_token": pair.access_token,
-        "token_type": "Bearer",
-        "expires_in": pair.expires_in,
-        "user": pair.user,
-    }
-    if transport == "body":
-        return {**answer, "refresh_token": pair.refresh_token}
-    refresh_cookie.store(pair.refresh_token)
-    return answer

@@ -15,6 +15,7 @@ from authsvc.errors import (
     FreshLoginRequired,
     HashingBusy,
     Problem,
+    RoleMissing,
     ScopeMissing,
     SessionEnded,
     TokenExpired,
@@ -64,6 +65,16 @@ def requires_scope(scope: str) -> Callable[[View], View]:
 def requires_fresh_login(view: View) -> View:
     """Let who signed in or re-authenticated within the last ten minutes call; no personal access token."""
     return _for_callers(view, callers.require_fresh, FreshLoginRequired)
+
+
+def requires_role(role: str, scope: str) -> Callable[[View], View]:
+    """Let who has a role at this moment call, signed in or by a personal access token of theirs with this scope."""
+
+    def check(who: Caller) -> None:
+        callers.require_scope(who, scope)
+        callers.require_role(who, role)
+
+    return lambda view: documented(_for_callers(view, check, ScopeMissing, RoleMissing), scope=scope)
 
 
 def accepts_any_token(view: View) -> View:

@@ -4,6 +4,8 @@ from authsvc.errors.problem import Problem
 
 
 class Conflict(Problem):
+    """What was asked for does not go with what there is."""
+
     status = 409
 
 
@@ -15,7 +17,7 @@ class EmailTaken(Conflict):
 
 
 class PasskeyKnown(Conflict):
-    """This passkey is registered already, here or with another account. Use another authenticator."""
+    """The passkey is registered already, with this or another account. Use another authenticator."""
 
     code = "passkey_known"
     title = "This passkey is already registered"

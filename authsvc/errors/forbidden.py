@@ -6,6 +6,8 @@ from authsvc.errors.problem import Problem
 
 
 class Forbidden(Problem):
+    """Who calls is known, and is refused."""
+
     status = 403
 
 

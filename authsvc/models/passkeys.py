@@ -54,9 +54,7 @@ class Passkey(Document):
 
     @classmethod
     @bounded
-    def among(
-        cls, ids: list[ObjectId], *, limit: int = 0, before: str | None = None
-    ) -> list[Self]:
+    def among(cls, ids: list[ObjectId], *, limit: int = 0, before: str | None = None) -> list[Self]:
         """Return the passkeys with these ids, newest first, from after the one with the id `before`; 0 is no limit."""
         found = cls.objects(id__in=ids)
         later = found if before is None else found.filter(id__lt=object_id(before))
@@ -72,7 +70,7 @@ class Passkey(Document):
     @classmethod
     @bounded
     def advance(cls, passkey_id: ObjectId, sign_count: int, *, backed_up: bool, now: datetime) -> bool:
-        """Note a use; tell False where the counter did not grow, which a copy of the key would show (WebAuthn 6.1.1)."""
+        """Note a use; tell False where the counter did not grow, as a copy of the key would show (WebAuthn 6.1.1)."""
         grown = Q(sign_count__lt=sign_count) if sign_count else Q(sign_count=0)
         changes = {"set__sign_count": sign_count, "set__backed_up": backed_up, "set__last_used_at": now}
         return bool(cls.objects(grown, id=passkey_id).update_one(**changes))

@@ -7,11 +7,13 @@ from authsvc.schemas.users import EmailAddress, Name, UserSchema
 from authsvc.security.passwords import MAX_LENGTH
 
 
-class _Transport(Schema):
+class TransportSchema(Schema):
+    """How the refresh token is to come back."""
+
     transport = Text(load_default="body", validate=one_of("body", "cookie"))
 
 
-class RegistrationSchema(_Transport):
+class RegistrationSchema(TransportSchema):
     """A new account."""
 
     name = Name(required=True)
@@ -19,16 +21,10 @@ class RegistrationSchema(_Transport):
     password = Text(required=True, validate=length(1, MAX_LENGTH))
 
 
-class CredentialsSchema(_Transport):
+class CredentialsSchema(TransportSchema):
     """A sign-in: no rule about addresses or passwords is told here."""
 
     email = Text(required=True)
-    password = Text(required=True, validate=length(1, MAX_LENGTH))
-
-
-class ReauthenticationSchema(Schema):
-    """The proof that it is still the same person."""
-
     password = Text(required=True, validate=length(1, MAX_LENGTH))
 
 

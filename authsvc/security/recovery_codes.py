@@ -1,7 +1,8 @@
 """Recovery codes: ten secrets to keep on paper, each good once in place of a second factor.
 
-120 random bits each, so that a plain hash keeps them (ASVS 6.5.2 asks for 112), in Crockford's base32: no letter is easily
-taken for a digit. What people type is read in any case, with or without dashes and spaces, `o` as `0`, `i` and `l` as `1`.
+120 random bits each, so that a plain hash keeps them (ASVS 6.5.2 asks for 112), in Crockford's base32: no letter is
+easily taken for a digit. What people type is read in any case, with or without dashes and spaces, `o` as `0`, `i` and
+`l` as `1`.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Time-based one-time passwords (RFC 6238): six digits, SHA-1, steps of 30 seconds, as every authenticator app has them."""
+"""Time-based one-time passwords (RFC 6238): six digits, SHA-1, steps of 30 seconds, as authenticator apps have them."""
 
 from datetime import datetime
 

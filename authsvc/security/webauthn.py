@@ -86,9 +86,12 @@ def new_challenge() -> bytes:
 
 
 def creation_options(
-    party: RelyingParty, challenge: bytes, handle: bytes, account: str, name: str, known: Sequence[Credential]
+    party: RelyingParty, challenge: bytes, known: Sequence[Credential], *, handle: bytes, account: str, name: str
 ) -> dict[str, Any]:
-    """Return what `navigator.credentials.create` needs, as JSON: a discoverable passkey, none of those `known`."""
+    """Return what `navigator.credentials.create` needs, as JSON: a discoverable passkey, none of those `known`.
+
+    `handle` stands for the account; `account` and `name` are shown by the authenticator.
+    """
     options = generate_registration_options(
         rp_id=party.id,
         rp_name=party.name,
@@ -155,7 +158,7 @@ def check_assertion(
 ) -> Assertion:
     """Return what a passkey has proved about this challenge. Raises NotGenuine.
 
-    Its counter is for the caller to compare, once the signature is known to be good: the library would compare it first.
+    Its counter is for the caller to compare, now that the signature is known to be good: the library compares first.
     """
     try:
         parsed = parse_authentication_credential_json(answer)

@@ -18,6 +18,7 @@ from authsvc.services import (
     links,
     mail,
     mfa,
+    passkeys,
     passwords,
     sessions,
     sign_in,
@@ -26,6 +27,7 @@ from authsvc.services import (
 )
 from authsvc.services.callers import Caller
 from authsvc.services.mfa import Pending
+from authsvc.services.passkeys import Options
 from authsvc.services.throttles import Key
 from authsvc.services.tokens import TokenPair
 
@@ -80,10 +82,10 @@ def refresh(refresh_token: str) -> TokenPair:
 
 
 def reauthenticate(who: Caller, proof: Mapping[str, Any]) -> tuple[str, int]:
-    """Make the caller's session fresh by a proof of theirs; return an access token that says so, and its life in seconds.
+    """Make the caller's session fresh by a proof of theirs; return an access token that says so and its life (s).
 
-    A password will do where there is no second factor, and a second factor where there is one. Raises
-    PasswordIncorrect, SecondFactorRequired, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, HashingBusy, SessionEnded.
+    A password will do where there is no second factor, and a second factor where there is one. Raises SessionEnded,
+    PasswordIncorrect, SecondFactorRequired, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, HashingBusy.
     """
     user = factors.owner(who)
     if "password" in proof:
@@ -99,6 +101,11 @@ def reauthenticate(who: Caller, proof: Mapping[str, Any]) -> tuple[str, int]:
     audit.record(Action.REAUTHENTICATED, actor=user.id, target=user.id, session=who.session_id, methods=methods)
     pair = tokens.mint(session, user)
     return pair.access_token, pair.expires_in
+
+
+def reauthentication_options(who: Caller) -> Options:
+    """Return what a browser needs for the caller to prove themselves by passkey. Raises MfaNotEnabled, SessionEnded."""
+    return passkeys.request_options("passkey.reauthenticate", who.session_id or "", user=factors.owner(who))
 
 
 def logout(*, access_token: str | None, refresh_token: str | None) -> None:

@@ -39,7 +39,7 @@ def verify(token: str, session_id: str | None) -> User:
     """
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
         found = links.find(token, "verify", "change")
-        proved = _change(found) if found.link.purpose == "change" else _prove(found)
+        proved = _change(found) if found.link.purpose == "change" else _prove(found, session_id)
         links.spend(found)
     sessions.end_all(str(proved.id), _ENDED, but=session_id)
     access_tokens.revoke_all(str(proved.id))
@@ -85,8 +85,9 @@ def _is_open(user: User) -> bool:
     return current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved
 
 
-def _prove(found: Found) -> User:
-    user = User.prove_email(found.user.id, found.link.email)
+def _prove(found: Found, session_id: str | None) -> User:
+    own = session_id is not None and sessions.is_of(session_id, found.user.id)
+    user = User.prove_email(found.user.id, found.link.email, keep_factors=own)
     if user is None:
         raise LinkInvalid
     audit.record(Action.EMAIL_VERIFIED, actor=user.id, target=user.id)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from authsvc import clock, metrics
-from authsvc.errors import MfaCodeInvalid, MfaTokenInvalid, PasskeyInvalid, SecondFactorRequired
+from authsvc.errors import MfaCodeInvalid, MfaTokenInvalid, NotFound, PasskeyInvalid, SecondFactorRequired
 from authsvc.models.audit import Action
 from authsvc.models.mfa import MfaTicket
 from authsvc.models.passkeys import Passkey
@@ -94,12 +94,26 @@ def complete(mfa_token: str, proof: Mapping[str, Any]) -> TokenPair:
     return sign_in.open_for(user, ["pwd", *shown], new_place=devices.recognise(user) is None)
 
 
+def login_by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair:
+    """Sign in by a passkey that names its account and verifies its user: two factors in one.
+
+    Raises ChallengeInvalid, PasskeyInvalid, AccountDisabled, EmailUnverified, TooManyAttempts, InvalidCredentials.
+    """
+    with throttles.counting(throttles.by_network("login_address"), failures=(PasskeyInvalid,)):
+        with sign_in.on_record(None):
+            shown = passkeys.prove(challenge_id, "passkey.login", credential, verify_user=True)
+        with sign_in.on_record(shown.user):
+            sign_in.require_allowed(shown.user)
+            new_place = devices.recognise(shown.user) is None
+            return sign_in.open_for(shown.user, shown.methods, new_place=new_place, passkey=shown.passkey.id)
+
+
 def prove(user: User, proof: Mapping[str, Any], purpose: str, *, bound_to: str, alone: bool = False) -> list[str]:
     """Take a second factor of a user's as proof, and spend it; return by what it proves who they are (RFC 8176).
 
-    `proof` holds `code`, or `recovery_code`, or `challenge_id` and `credential`. Wrong ones count together, whatever the
-    factor and wherever they are shown. `alone` is for where no password is shown with it: a passkey has to verify its
-    user then. Raises MfaCodeInvalid, ChallengeInvalid, TooManyAttempts.
+    `proof` holds `code`, or `recovery_code`, or `challenge_id` and `credential`. Wrong ones count together, whatever
+    the factor and wherever they are shown. `alone` is for where no password is shown with it: a passkey has to verify
+    its user then. Raises MfaCodeInvalid, ChallengeInvalid, TooManyAttempts.
     """
     with throttles.counting(Key("mfa_account", str(user.id), user.id), failures=(MfaCodeInvalid,)):
         if "credential" in proof:
@@ -116,16 +130,15 @@ def forget(user_id: str) -> None:
     MfaTicket.remove_all(user_id)
 
 
-def reset(user_id: str, *, actor: str | None) -> bool:
-    """Remove all second factors of an account, for somebody who has lost them; False where there is no such account."""
+def reset(user_id: str, by: Caller) -> None:
+    """Remove all second factors of somebody who has lost them, and whose it is is known otherwise. Raises NotFound."""
     user = User.find(user_id)
     if user is None:
-        return False
-    with factors.changing(user, "factors_reset", Action.SECOND_FACTORS_RESET, actor=actor):
+        raise NotFound
+    with factors.changing(user, "factors_reset", Action.SECOND_FACTORS_RESET, actor=by.user_id):
         User.clear_factors(user_id)
     Passkey.remove_all(user_id)
     forget(user_id)
-    return True
 
 
 def _by_passkey(user: User, proof: Mapping[str, Any], purpose: str, bound_to: str, alone: bool) -> list[str]:

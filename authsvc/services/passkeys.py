@@ -52,7 +52,9 @@ def creation_options(who: Caller) -> Options:
     factors.may_be_added(user)
     challenge = challenges.issue("passkey.register", who.session_id or "")
     known = _credentials(user)
-    asked = webauthn.creation_options(_party(), challenge.challenge, user.id.binary, user.email, user.name or "", known)
+    asked = webauthn.creation_options(
+        _party(), challenge.challenge, known, handle=user.id.binary, account=user.email, name=user.name or ""
+    )
     return Options(str(challenge.id), asked)
 
 
@@ -129,7 +131,13 @@ def request_options(purpose: str, bound_to: str = "", *, user: User | None = Non
 
 
 def prove(
-    challenge_id: str, purpose: str, credential: Answer, bound_to: str = "", *, owner: User | None = None, verify_user: bool
+    challenge_id: str,
+    purpose: str,
+    credential: Answer,
+    bound_to: str = "",
+    *,
+    owner: User | None = None,
+    verify_user: bool,
 ) -> Proof:
     """Return whose passkey has answered a challenge: `owner`'s where one is given, and else whose the passkey says.
 

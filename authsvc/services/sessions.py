@@ -136,6 +136,12 @@ def prove_again(who: Caller, methods: list[str]) -> Session:
     return session
 
 
+def is_of(session_id: str, user_id: ObjectId) -> bool:
+    """Tell whether a session is a live one of this user."""
+    session = Session.find(session_id)
+    return session is not None and session.user == user_id and session.ended_at is None
+
+
 def strengthen(who: Caller, methods: list[str]) -> None:
     """Note that the caller's session was proved by `methods` too; that makes it no fresher."""
     Session.add_methods(who.session_id or "", methods)

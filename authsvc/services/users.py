@@ -9,9 +9,10 @@ from authsvc.errors import SessionEnded
 from authsvc.models.access_tokens import AccessToken
 from authsvc.models.audit import KEPT_FOR, Action, AuditEvent
 from authsvc.models.letters import Letter
+from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import access_tokens, audit, devices, links, mail, sessions
+from authsvc.services import access_tokens, audit, devices, links, mail, mfa, sessions
 from authsvc.services.callers import Caller
 
 _SECRET = re.compile(r"password$|hash|secret|token|otp", re.IGNORECASE)
@@ -42,6 +43,7 @@ def remove(who: Caller) -> None:
             raise SessionEnded("account_deleted")
     audit.record(Action.ACCOUNT_DELETED, actor=user.id, target=user.id)
     _end_everything(who.user_id, "account_deleted")
+    Passkey.remove_all(who.user_id)
 
 
 def disable(user_id: str) -> None:
@@ -61,6 +63,7 @@ def export(who: Caller) -> dict[str, Any]:
         "stored": _plain({name: value for name, value in stored.items() if name != "_id"}),
         "sessions": [sessions.exported(one) for one in Session.all_of(who.user_id, _MOST)],
         "access_tokens": AccessToken.live(who.user_id, clock.now(), limit=_MOST),
+        "passkeys": Passkey.among(user.passkeys or []),
         "letters": [mail.shown(letter) for letter in Letter.latest(_MOST, who.user_id)],
         "activity": AuditEvent.about(who.user_id, clock.now() - KEPT_FOR, limit=_MOST),
     }
@@ -70,6 +73,7 @@ def _end_everything(user_id: str, reason: str) -> None:
     sessions.end_all(user_id, reason)
     access_tokens.revoke_all(user_id)
     links.cancel(user_id)
+    mfa.forget(user_id)
     devices.forget(user_id)
 
 

@@ -35,6 +35,15 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "user": {"key": [("user", 1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
+    "passkeys": {
+        "credential": {"key": [("credential", 1)], "unique": True},
+        "user": {"key": [("user", 1), ("_id", -1)]},
+    },
+    "challenges": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
+    "mfa_tickets": {
+        "user": {"key": [("user", 1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
     "throttles": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
     "audit": {
         "target": {"key": [("target", 1), ("_id", -1)]},
