@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pymongo.database import Database as MongoDatabase
 
 import config
@@ -49,6 +50,15 @@ def letters(visitor: Visitor, path: str) -> Tries:
     return lambda _: visitor.request("POST", path, json={"email": EMAIL})
 
 
+def codes(visitor: Visitor, served: MongoDatabase[dict[str, Any]]) -> Tries:
+    """Return wrong codes for one account."""
+    visitor.register(EMAIL)
+    served.users.update_one({}, {"$set": {"passkeys": [ObjectId()]}})
+    ticket = visitor.login(EMAIL).json()["mfaToken"]
+    wrong = {"mfaToken": ticket, "code": "000000"}
+    return lambda _: visitor.request("POST", "/auth/login/mfa", json=wrong)
+
+
 ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]], Tries]]] = {
     "login_address": (401, lambda visitor, _: lambda n: visitor.login(f"{n}@example.com", "not the right phrase")),
     "login_account": (401, lambda visitor, served: wrong_passwords(visitor, False, served)),
@@ -69,6 +79,11 @@ ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]]
         lambda visitor, _: lambda n: visitor.request("POST", "/auth/email/verify", json={"token": str(n)}),
     ),
     "reauthenticate_account": (403, lambda visitor, _: proofs(visitor)),
+    "mfa_account": (403, codes),
+    "challenge_address": (
+        200,
+        lambda visitor, _: lambda _n: visitor.request("POST", "/auth/login/passkey/options", json={}),
+    ),
 }
 
 IN_SILENCE = {"forgot_account": "reset", "verify_account": "verify"}
