@@ -12,15 +12,23 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import PASSWORD
-from tests.support.service import Service, Visitor, free_port
+from tests.support.service import ROOT, Service, Visitor, free_port
+
+EXAMPLE = ROOT / "examples" / "passkeys"
 
 
-class _BlankPage(BaseHTTPRequestHandler):
+class _Pages(BaseHTTPRequestHandler):
+    """A blank page, and the example page for passkeys, which is told where authsvc is."""
+
+    authsvc = ""
+
     def do_GET(self) -> None:
+        name = {"/passkeys/": "index.html", "/passkeys/passkeys.js": "passkeys.js"}.get(self.path)
+        text = (EXAMPLE / name).read_text() if name else "<!doctype html><title>A page</title>"
         self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Type", "text/javascript" if name == "passkeys.js" else "text/html")
         self.end_headers()
-        self.wfile.write(b"<!doctype html><title>A page</title>")
+        self.wfile.write(text.replace("http://localhost:8000", self.authsvc).encode())
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -29,7 +37,7 @@ class _BlankPage(BaseHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def pages() -> Iterator[dict[str, int]]:
     """Return the ports of two web servers: the pages of one are listed, those of the other are not."""
-    servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), _BlankPage) for name in ("listed", "strange")}
+    servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), _Pages) for name in ("listed", "strange")}
     for server in servers.values():
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield {name: server.server_port for name, server in servers.items()}
@@ -43,9 +51,15 @@ def service(app: Flask, settings: dict[str, str], pages: dict[str, int]) -> Iter
     """Return a running service that lists one origin, on localhost and on 127.0.0.1."""
     origins = f"http://localhost:{pages['listed']},http://127.0.0.1:{pages['listed']}"
     port = free_port()
-    running = Service(
-        **{**settings, "PUBLIC_URL": f"http://localhost:{port}", "CORS_ORIGINS": origins, "WEB_CONCURRENCY": 1}
-    )
+    _Pages.authsvc = f"http://localhost:{port}"
+    own = {
+        "PUBLIC_URL": _Pages.authsvc,
+        "CORS_ORIGINS": origins,
+        "WEBAUTHN_ORIGINS": f"http://localhost:{pages['listed']},{_Pages.authsvc}",
+        "WEB_CONCURRENCY": 1,
+        "PORT": port,
+    }
+    running = Service(**{**settings, **own})
     with running:
         yield running
 

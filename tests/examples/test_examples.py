@@ -53,10 +53,8 @@ class Echo(http.server.BaseHTTPRequestHandler):
 def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
     """Return authsvc, under the address that the examples take for its issuer."""
     port = free_port()
-    url = f"http://localhost:{port}"
-    service = Service(**{**settings, "WEB_CONCURRENCY": 1, "PUBLIC_URL": url})
-    service.port, service.url, service._settings["PORT"] = port, f"http://127.0.0.1:{port}", port
-    with service as running:
+    own = {"WEB_CONCURRENCY": 1, "PUBLIC_URL": f"http://localhost:{port}", "PORT": port}
+    with Service(**{**settings, **own}) as running:
         yield running
 
 

@@ -40,8 +40,8 @@ class Service:
     def __init__(
         self, *, program: tuple[str, ...] = (), cwd: Path = ROOT, log_to: str | None = None, **settings: object
     ) -> None:
-        """`log_to` is another place for what it writes."""
-        self.port = free_port()
+        """`log_to` is another place for what it writes; without a `PORT` it takes a free one."""
+        self.port = int(str(settings.get("PORT") or free_port()))
         self.url = f"http://127.0.0.1:{self.port}"
         self._program = program
         self._cwd = cwd
