@@ -64,8 +64,8 @@ def settings(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 @pytest.fixture(scope="session")
-def make_app(settings: dict[str, str]) -> Iterator[Callable[..., Flask]]:
-    """Return a maker of ready applications; keyword arguments are settings."""
+def make_lasting_app(settings: dict[str, str]) -> Iterator[Callable[..., Flask]]:
+    """Return a maker of ready applications that work to the end of the suite; keyword arguments are settings."""
     made: list[Flask] = []
 
     def make(*, ready: bool = True, **overrides: object) -> Flask:
@@ -90,10 +90,27 @@ def wait_until_ready(app: Flask, seconds: float = 15) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture
+def make_app(make_lasting_app: Callable[..., Flask]) -> Iterator[Callable[..., Flask]]:
+    """Return a maker of ready applications; after the test they do nothing more in the background.
+
+    One with other lifetimes than those of the rest would go on deleting their keys.
+    """
+    made: list[Flask] = []
+
+    def make(**overrides: Any) -> Flask:
+        made.append(make_lasting_app(**overrides))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["authsvc.stop"].set()
+
+
 @pytest.fixture(scope="session")
-def app(make_app: Callable[..., Flask]) -> Flask:
+def app(make_lasting_app: Callable[..., Flask]) -> Flask:
     """Return the application, ready."""
-    return make_app()
+    return make_lasting_app()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,9 @@ from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.services import users
 from tests.accounts import hashing, occupied, throttled
 from tests.api.forging import now
+from tests.authenticator import Authenticator
 from tests.conftest import PASSWORD, Person, problem, wait_until_ready
+from tests.factors import complete, post, sign_in_by, ticket, verified, with_passkey, with_totp
 from tests.wire import EVIL
 
 Provoke = Callable[[Person], Any]
@@ -104,7 +106,64 @@ def unproved(person: Person) -> Any:
         config["EMAIL_VERIFICATION"] = "optional"
 
 
+def without_a_second_factor(person: Person) -> Any:
+    """Return the answer to a password where that is not enough."""
+    with_totp(person, get_db())
+    return post(person, "/auth/reauthenticate", password=PASSWORD)
+
+
+def with_a_wrong_code(person: Person) -> Any:
+    """Return the answer to a code that is none."""
+    with_totp(person, get_db())
+    return complete(person.client, ticket(person.client, person), code="000000")
+
+
+def with_two_apps(person: Person) -> Any:
+    """Return the answer to who enrols a second authenticator app."""
+    with_totp(person, get_db())
+    return post(person, "/auth/mfa/totp")
+
+
+def with_a_known_passkey(person: Person) -> Any:
+    """Return the answer to a passkey whose id is taken."""
+    database = get_db()
+    options = post(verified(database, person), "/auth/passkeys/options").get_json()
+    made = Authenticator().create(options["publicKey"])
+    database.passkeys.insert_one({"credential": made["id"]})
+    try:
+        return post(person, "/auth/passkeys", challengeId=options["challengeId"], name="x", credential=made)
+    finally:
+        database.passkeys.delete_many({})
+
+
+def without_another_way_in(person: Person) -> Any:
+    """Return the answer to who removes the last passkey of an account without a password."""
+    database = get_db()
+    with_passkey(person, database)
+    database.users.update_many({}, {"$unset": {"password": 1}})
+    passkey = database.passkeys.find_one()["_id"]
+    return person.client.delete(f"/auth/passkeys/{passkey}", headers=person.headers)
+
+
+def by_an_unknown_passkey(person: Person) -> Any:
+    """Return the answer to a passkey that was never registered."""
+    stranger = Authenticator()
+    stranger.device.cred_init("localhost", b"nobody")
+    return sign_in_by(person.client, stranger)
+
+
 PROVOKED: dict[str, Provoke] = {
+    "challenge_invalid": lambda alice: alice.client.post(
+        "/auth/login/passkey", json={"challengeId": "f" * 24, "credential": {}}
+    ),
+    "mfa_token_invalid": lambda alice: complete(alice.client, "asm_x", code="123456"),
+    "passkey_invalid": by_an_unknown_passkey,
+    "mfa_code_invalid": with_a_wrong_code,
+    "second_factor_required": without_a_second_factor,
+    "passkey_known": with_a_known_passkey,
+    "last_login_method": without_another_way_in,
+    "mfa_already_enabled": with_two_apps,
+    "mfa_not_enabled": lambda alice: post(alice, "/auth/mfa/recovery-codes"),
     "link_invalid": lambda alice: alice.client.post("/auth/email/verify", json={"token": "x"}),
     "email_unverified": unproved,
     "password_incorrect": lambda alice: alice.client.post(
@@ -215,10 +274,10 @@ def family(root: type[Exception]) -> Iterator[type[Exception]]:
 
 
 @pytest.fixture(scope="module")
-def raising(app: Flask, make_app: Callable[..., Flask]) -> Flask:
+def raising(app: Flask, make_lasting_app: Callable[..., Flask]) -> Flask:
     """Return an application that raises what it is told to."""
     with hashing():
-        served = make_app(ready=False)
+        served = make_lasting_app(ready=False)
     kinds = {kind.__name__: kind for kind in FAILURES}
 
     @served.get("/raise/<name>")

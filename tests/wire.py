@@ -38,7 +38,12 @@ def routes(app: Flask) -> Iterator[tuple[str, str]]:
 def needs_login(app: Flask, method: str, path: str) -> bool:
     """Tell whether the OpenAPI document says that a route asks for an access token."""
     paths = app.test_client().get("/openapi.json").get_json()["paths"]
-    (operations,) = (found for shown, found in paths.items() if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", shown), path))
+    fitting = (
+        found
+        for shown, found in paths.items()
+        if re.fullmatch(re.sub(r"{[^}]+}", "[^/]+", shown), path) and method.lower() in found
+    )
+    operations = next(fitting)
     security = operations[method.lower()].get("security", [{}])
     return {} not in security
 

@@ -32,7 +32,7 @@ class MfaTokenInvalid(Unauthenticated):
     """
 
     code = "mfa_token_invalid"
-    title = "The sign-in can't be completed"
+    title = "The sign-in cannot be completed"
 
 
 class PasskeyInvalid(Unauthenticated):

@@ -130,7 +130,15 @@ class TestExport:
         answer = export(alice)
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
         found = answer.get_json()
-        assert found.keys() == {"account", "stored", "sessions", "accessTokens", "letters", "activity"}
+        assert found.keys() == {
+            "account",
+            "stored",
+            "sessions",
+            "accessTokens",
+            "passkeys",
+            "letters",
+            "activity",
+        }
         assert found["account"]["email"] == found["stored"]["email"] == EMAIL
         assert {one["endReason"] for one in found["sessions"]} == {None, "logout"}
         assert [one["name"] for one in found["accessTokens"]] == ["script"]

@@ -11,7 +11,9 @@ from authsvc.models.audit import Action, AuditEvent
 from authsvc.services import passwords, users
 from tests.accounts import Database, login, throttled
 from tests.api.forging import now
+from tests.authenticator import Authenticator
 from tests.conftest import PASSWORD, Person, problem
+from tests.factors import complete, register_passkey, sign_in_by, ticket, with_passkey, with_totp
 from tests.letters import newest
 
 WRONG = "not the right phrase"
@@ -30,6 +32,19 @@ def actions(person: Person) -> list[str]:
     return [item["action"] for item in activity(person)["items"]]
 
 
+OF_FACTORS = {
+    Action.SECOND_FACTOR_ASKED,
+    Action.SECOND_FACTOR_FAILED,
+    Action.TOTP_ENABLED,
+    Action.TOTP_DISABLED,
+    Action.RECOVERY_CODES_REPLACED,
+    Action.RECOVERY_CODE_USED,
+    Action.PASSKEY_ADDED,
+    Action.PASSKEY_RENAMED,
+    Action.PASSKEY_REMOVED,
+    Action.PASSKEY_COPIED,
+    Action.SECOND_FACTORS_RESET,
+}
 OF_THE_ACCOUNT = {
     Action.ACCOUNT_DELETED,
     Action.ACCOUNT_EXPORTED,
@@ -112,7 +127,8 @@ class TestRecord:
             assert passwords.replace(user, "another good password")
             users.disable(alice.id)
         found = {event["action"]: event for event in mongo.audit.find()}
-        elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED, *OF_THE_ACCOUNT}
+        elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED}
+        elsewhere |= {*OF_THE_ACCOUNT, *OF_FACTORS}
         assert set(found) == {action.value for action in Action} - elsewhere
         assert {event["outcome"] for event in found.values()} == {"success"}
         assert found["signing_key.rotated"]["userAgent"].endswith("keys rotate")
@@ -146,6 +162,32 @@ class TestRecord:
         assert {str(found[action.value]["target"]) for action in OF_THE_ACCOUNT} == {alice.id}
         assert found["password.incorrect"]["outcome"] == "failure"
         assert secret not in repr(found)
+
+    def test_the_second_factors(self, alice: Person, bob: Person, mongo: Database):
+        """R96: every action on them, whose they are, and by whom."""
+        protected, device = with_totp(alice, mongo), with_passkey(alice, mongo)
+        client = alice.client
+        complete(client, ticket(client, alice), code="000000")
+        complete(client, ticket(client, alice), recoveryCode=protected.recovery_codes[0])
+        client.post("/auth/mfa/recovery-codes", headers=alice.headers)
+        passkey = client.get("/auth/passkeys", headers=alice.headers).get_json()["items"][0]["id"]
+        client.patch(f"/auth/passkeys/{passkey}", json={"name": "desk"}, headers=alice.headers)
+        sign_in_by(client, device, sign_count=7)
+        sign_in_by(client, device, sign_count=7)
+        register_passkey(alice, Authenticator())
+        passkey = client.get("/auth/passkeys", headers=alice.headers).get_json()["items"][0]["id"]
+        client.delete(f"/auth/passkeys/{passkey}", headers=alice.headers)
+        client.delete("/auth/mfa/totp", headers=alice.headers)
+        mongo.users.update_one({"email": bob.email}, {"$set": {"role": "admin"}})
+        client.delete(f"/admin/users/{alice.id}/mfa", headers=bob.login().headers)
+        found = {event["action"]: event for event in mongo.audit.find()}
+        assert {action.value for action in OF_FACTORS} <= set(found)
+        assert {str(found[action.value]["target"]) for action in OF_FACTORS} == {alice.id}
+        assert str(found["second_factors.reset"]["actor"]) == bob.id
+        failures = {name for name, event in found.items() if event["outcome"] == "failure"}
+        assert failures == {"second_factor.failed", "passkey.copied", "login.failed"}
+        for secret in (protected.app.secret, *protected.recovery_codes):
+            assert secret not in repr(found)
 
     @pytest.mark.parametrize("reason", ["logout", "logout_others", "replaced"])
     def test_the_end_of_a_session_says_why(self, alice: Person, mongo: Database, reason: str):

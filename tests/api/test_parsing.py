@@ -99,10 +99,10 @@ def named(table: dict[str, bytes]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def roomy_app(app: Flask, make_app: Callable[..., Flask]) -> Flask:
+def roomy_app(app: Flask, make_lasting_app: Callable[..., Flask]) -> Flask:
     """Return an application that takes bodies of ten megabytes."""
     with hashing():
-        return make_app(MAX_BODY_BYTES=10_000_000)
+        return make_lasting_app(MAX_BODY_BYTES=10_000_000)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from tests.wire import sign_in_by_cookie
 
 
 @pytest.fixture(scope="module")
-def https_app(app: Flask, make_app: Callable[..., Flask]) -> Flask:
+def https_app(app: Flask, make_lasting_app: Callable[..., Flask]) -> Flask:
     """Return an application whose public address is https."""
     with hashing():
-        return make_app(PUBLIC_URL="https://auth.example.com", SESSION_IDLE_TTL=600)
+        return make_lasting_app(PUBLIC_URL="https://auth.example.com", SESSION_IDLE_TTL=600)
 
 
 @pytest.fixture

@@ -13,8 +13,12 @@ QUERIES = ["x=1", "access_token=abc", "email[$ne]=1", "_id[$oid]=1", "__raw__=1"
 
 class TestQuery:
     @pytest.mark.parametrize("query", QUERIES)
-    def test_an_unknown_parameter_is_refused_on_every_route(self, app: Flask, alice: Person, query: str):
+    def test_an_unknown_parameter_is_refused_on_every_route(
+        self, app: Flask, alice: Person, mongo: Database, query: str
+    ):
         """D7, R91; the guard comes first, so nobody learns a route's parameters without a token."""
+        for collection in (mongo.users, mongo.sessions):  # whom every guard lets pass
+            collection.update_many({}, {"$set": {"role": "admin"}})
         for method, path in routes(app):
             url = f"{path}?{query}"
             if needs_login(app, method, path):

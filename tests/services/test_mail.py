@@ -32,7 +32,7 @@ def in_app(app: Flask, clean: None) -> Iterator[None]:
 
 
 def post(kind: str = "verify", to: str = TO) -> None:
-    mail.post(kind, ObjectId(), to=to, link=LINK, **mail.place())
+    mail.post(kind, ObjectId(), to=to, link=LINK, factor="a factor", remaining="9", **mail.place())
 
 
 def deliver_all(transport: Mailer) -> int:
