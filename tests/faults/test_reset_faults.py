@@ -11,7 +11,7 @@ from pymongo.database import Database as MongoDatabase
 from tests.faults.test_database_faults import kill_while
 from tests.letters import newest
 from tests.support.fault_proxy import FaultProxy
-from tests.support.races import ROUNDS
+from tests.support.races import ROUNDS, race
 from tests.support.service import Service, Visitor
 
 OLD = "correct horse battery"
@@ -64,6 +64,25 @@ class TestReset:
                 email, tokens, token = prepare(app, visitor)
                 kill_while(service, partial(reset, visitor, token), 0.006 * (turn % 12))
                 check_all_or_nothing(visitor, email, tokens, token)
+
+
+class TestAgainst:
+    @pytest.mark.race
+    def test_an_access_token_that_is_made_meanwhile(
+        self, app: Flask, visitor: Visitor, served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """R78: once both answers are there no token is."""
+        made = {"name": "script", "scopes": ["account:read"]}
+        for _ in range(ROUNDS):
+            _, tokens, token = prepare(app, visitor)
+            headers = {"Authorization": f"Bearer {tokens['accessToken']}"}
+            calls = [
+                lambda headers=headers: visitor.request("POST", "/auth/access-tokens", json=made, headers=headers)
+            ] * 4
+            *issued, done = race(*calls, lambda token=token: reset(visitor, token))
+            assert done.status_code == 204
+            assert {answer.status_code for answer in issued} <= {201, 401}
+            assert served.access_tokens.count_documents({}) == 0
 
 
 def change(visitor: Visitor, tokens: dict[str, Any]) -> Any:
