@@ -73,6 +73,7 @@ def refresh(refresh_token: str) -> TokenPair:
         reason = "account_deleted" if user is None else "account_disabled"
         sessions.end(str(session.id), reason)
         raise SessionEnded(reason)
+    sessions.bring_up_to_date(session, user)
     return tokens.mint(session, user)
 
 

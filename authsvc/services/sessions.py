@@ -24,7 +24,8 @@ def open_session(user: User, methods: list[str]) -> Session:
     """Sign a user in by `methods` (RFC 8176 values): at most 100 live sessions, the oldest ends.
 
     The user is read again once the session stands: whoever changes an account writes the user first and ends the
-    sessions second, so a sign-in in flight can't outlive the change. Raises InvalidCredentials.
+    sessions second, so a sign-in in flight can't outlive the change, nor keep a role or an address of before. Raises
+    InvalidCredentials.
     """
     now = clock.now()
     asked = origin.current()
@@ -43,14 +44,22 @@ def open_session(user: User, methods: list[str]) -> Session:
     )
     audit.record(Action.LOGIN_SUCCEEDED, actor=user.id, target=user.id, session=str(session.id), methods=methods)
     session.insert()
-    reason = _changed(user, User.find(str(user.id)))
-    if reason is not None:
-        end(str(session.id), reason)
+    current = User.find(str(user.id))
+    reason = _changed(user, current)
+    if current is None or reason is not None:
+        end(str(session.id), reason or "account_deleted")
         raise InvalidCredentials
+    bring_up_to_date(session, current)
     metrics.LOGINS.labels("succeeded").inc()
     for surplus in Session.beyond(str(user.id), now, _idle(), MAX_LIVE):
         end(str(surplus), "replaced")
     return session
+
+
+def bring_up_to_date(session: Session, user: User) -> None:
+    """Copy role and address of a user who was just read into their session, where they have changed."""
+    if (session.role, session.email) != (user.role, user.email):
+        session.copy_account(user.role, user.email)
 
 
 def rotate(session_id: str, generation: int) -> Session:
