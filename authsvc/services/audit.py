@@ -97,6 +97,7 @@ def _store(action: Action, event: AuditEvent) -> None:
     except DATABASE_ERRORS as error:
         if action in _MUST:
             raise
+        metrics.DATABASE_ERRORS.inc()
         _log.error("audit.not_written", action=action.value, cause=logs.where(error))
 
 

@@ -133,6 +133,7 @@ def _deliver_safely(transport: Mailer) -> bool:
     try:
         return deliver(transport)
     except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
+        metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
         _log.warning("outbox.not_read", cause=logs.where(error))
         return False
 

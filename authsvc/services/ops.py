@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from authsvc import logs
+from authsvc import logs, metrics
 from authsvc.models import readiness
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
@@ -58,6 +58,7 @@ def prepare() -> bool:
     except readiness.IndexBlocked as error:
         _not_yet(state, Reason("indexes", f"Duplicates in {error} keep a unique index from being made."))
     except DATABASE_ERRORS as error:
+        metrics.DATABASE_ERRORS.inc()
         _not_yet(state, Reason("database", "The database does not answer."), error)
     except Exception as error:  # noqa: BLE001 - whoever calls has nobody to tell, and tries again
         _not_yet(state, Reason("startup", "Indexes or signing keys can't be read; the log says where."), error)
@@ -71,6 +72,7 @@ def follow_key_ring() -> None:
     try:
         signing_keys.reload()
     except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
+        metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
         _log.warning("key_ring.not_read", cause=logs.where(error))
 
 
@@ -83,6 +85,7 @@ def missing() -> list[Reason]:
         readiness.ping()
         lost = readiness.missing_indexes()
     except DATABASE_ERRORS:
+        metrics.DATABASE_ERRORS.inc()
         return [Reason("database", "The database does not answer.")]
     return [Reason("indexes", f"The index {name} is missing; restart to create it.") for name in lost]
 
