@@ -58,7 +58,7 @@ class Config:
         self.SECRET_KEY_FALLBACKS = self._list("SECRET_KEY_FALLBACKS")
         self.MONGODB_URI = self._str("MONGODB_URI", "")
         self.PUBLIC_URL = self._str("PUBLIC_URL", self.default_public_url(port)).rstrip("/")
-        self.WEB_CONCURRENCY = self._int("WEB_CONCURRENCY", _cores(), 1, 1024)
+        self.WEB_CONCURRENCY = self._int("WEB_CONCURRENCY", _cores(), 1, settings.MOST_WORKERS)
         self.CORS_ORIGINS = self._list("CORS_ORIGINS")
         self.TRUSTED_PROXIES = self._int("TRUSTED_PROXIES", 0, 0, 10)
         self.ACCESS_TOKEN_TTL = self._int("ACCESS_TOKEN_TTL", 900, 1, 86_400)
@@ -107,8 +107,8 @@ class Config:
                 name, all(map(settings.is_origin, values)), "must be an origin: scheme, host, port, no path, no *"
             )
         self._require("LOG_LEVEL", self.LOG_LEVEL in ("DEBUG", "INFO", "WARNING", "ERROR"), "must be a level")
-        own = re.fullmatch(settings.ADDRESS, self.METRICS)
-        held = self.METRICS in ("on", "off") or (own is not None and own[1] not in ("0", str(self.PORT)))
+        own = settings.is_address(self.METRICS) and int(self.METRICS.rpartition(":")[2]) != self.PORT
+        held = self.METRICS in ("on", "off") or own
         self._require("METRICS", held, "must be on, off, or an address with a port of its own: 127.0.0.1:9100")
         same = f"{self.TOKEN_ISSUER}/auth/refresh-token" != self.TOKEN_AUDIENCE
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
@@ -218,7 +218,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Config:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(found, settings.MOST_WORKERS)
 
 
 def _kept_secret(path: Path) -> str:

@@ -25,23 +25,26 @@ from gunicorn import util
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers import ggevent
 
-from authsvc import answer_headers, embedded
+from authsvc import answer_headers, embedded, settings
 
 _HERE = Path(__file__).parent
 _PRODUCTION = os.environ.get("APP_ENV") not in ("development", "testing")
 _PORT = os.environ.get("PORT") or "8000"
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _METRICS = os.environ.get("METRICS") or ("off" if _PRODUCTION else "on")
+_WORKERS = os.environ.get("WEB_CONCURRENCY") or str(min(_CORES, settings.MOST_WORKERS))
 _CONNECTIONS = 4000
-_SLOTS = 256
+_SLOTS = 2 * settings.MOST_WORKERS  # a reload starts the new ones first
 _READY_SECONDS = 2.0
 
 wsgi_app = "wsgi:app"
 chdir = str(_HERE)
 proc_name = "authsvc"
-bind = [f"{'0.0.0.0' if _PRODUCTION else '127.0.0.1'}:{_PORT}", *([_METRICS] if ":" in _METRICS else [])]
+# What a setting can't be is left out here, and refused by config.py, in one line, before anything listens.
+bind = [f"{'0.0.0.0' if _PRODUCTION else '127.0.0.1'}:{_PORT if settings.is_port(_PORT) else 8000}"]
+bind += [_METRICS] if settings.is_address(_METRICS) else []
 worker_class = "gevent"
-workers = int(os.environ.get("WEB_CONCURRENCY") or _CORES)
+workers = int(_WORKERS) if re.fullmatch("[1-9][0-9]{0,3}", _WORKERS) else 1
 worker_connections = _CONNECTIONS
 keepalive = 5  # also what a client has to send its headers in
 timeout = 30
@@ -90,7 +93,7 @@ logger_class = Logger
 errorlog = "-"
 loglevel = "info" if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG" else "warning"
 
-os.environ["WEB_CONCURRENCY"] = str(workers)
+os.environ["WEB_CONCURRENCY"] = _WORKERS
 
 
 _held = memoryview(mmap.mmap(-1, 2 * _SLOTS)).cast("H")

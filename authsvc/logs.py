@@ -3,17 +3,26 @@
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date, time, timedelta
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 
 import structlog
 
 from authsvc import origin
 
 Event = MutableMapping[str, Any]
+
+_PLAIN = (int, float, type(None))
+_WORDED = (date, time, timedelta, UUID, PurePath)
+"""What is written as its own text; of anything else that is no text only the type is told."""
+
+_DEEPEST = 6
 
 _SIGNS = ("@", "$", "eyJ", "asv_", "asl_", "mongodb")
 """What a text has that `_SECRET_TEXTS` finds something in."""
@@ -112,14 +121,35 @@ def _redacted(_logger: Any, _method: str, event: Event) -> Event:
     for name in [name for name, value in event.items() if value is None]:
         del event[name]
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = "[redacted]" if _is_secret(name) else _printable(_without_secrets(value))
+        if not isinstance(value, _PLAIN):
+            event[name] = _safe_member(name, value, _DEEPEST)
     return event
+
+
+def _safe(value: Any, deepest: int) -> Any:
+    """Return what may be written of a value, and of what is in it, down to so many levels."""
+    if isinstance(value, str):
+        return _printable(_without_secrets(value))
+    if isinstance(value, _PLAIN):
+        return value
+    if deepest and isinstance(value, Mapping):
+        return {_safe(str(name), 0): _safe_member(str(name), inner, deepest - 1) for name, inner in value.items()}
+    if deepest and isinstance(value, list | tuple | set | frozenset):
+        return [_safe(inner, deepest - 1) for inner in value]
+    if isinstance(value, _WORDED):
+        return _safe(str(value), 0)
+    return f"[{type(value).__name__}]"
+
+
+def _safe_member(name: str, value: Any, deepest: int) -> Any:
+    secret = not isinstance(value, _PLAIN) and _is_secret(name)
+    return "[redacted]" if secret else _safe(value, deepest)
 
 
 @lru_cache(maxsize=256)
 def _is_secret(name: str) -> bool:
-    return _SECRET_NAMES.search(name) is not None
+    """Tell whether a name promises a secret; that of an id is none."""
+    return _SECRET_NAMES.search(name) is not None and not name.endswith("_id")
 
 
 def _without_secrets(text: str) -> str:

@@ -26,7 +26,11 @@ LOGINS = Counter("authsvc_logins", "Sign-ins, by outcome: succeeded, or why not.
 SESSIONS_ENDED = Counter("authsvc_sessions_ended", "Sessions ended, by reason.", ["reason"], registry=REGISTRY)
 THROTTLED = Counter("authsvc_throttled", "Attempts refused as too many, by limit.", ["limit"], registry=REGISTRY)
 SECURITY_EVENTS = Counter("authsvc_security_events", "Events on record, by action.", ["action"], registry=REGISTRY)
-DATABASE_ERRORS = Counter("authsvc_database_errors", "Requests that the database failed.", registry=REGISTRY)
+DATABASE_ERRORS = Counter(
+    "authsvc_database_errors",
+    "Failures of the database: of a request, a record, the keys, the outbox, readiness.",
+    registry=REGISTRY,
+)
 LETTERS = Counter("authsvc_letters", "Letters, by outcome of an attempt.", ["outcome"], registry=REGISTRY)
 HASHING_QUEUE = Gauge(
     "authsvc_hashing_queue", "Passwords being hashed or waiting.", multiprocess_mode="livesum", registry=REGISTRY

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 MIN_SECRET_BYTES = 32
+MOST_WORKERS = 256
 _MIN_DISTINCT = 12
 _ORIGIN = re.compile(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::([1-9]\d{0,4}))?", re.ASCII)
 SECURE = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|$)", re.ASCII)
@@ -38,6 +39,17 @@ def is_origin(text: str) -> bool:
     """Tell whether the text is an origin as browsers write it: lower case, no default port (RFC 6454 section 6.2)."""
     match = _ORIGIN.fullmatch(text)
     return match is not None and match[3] != _DEFAULT_PORTS[match[1]] and int(match[3] or 0) < 65536
+
+
+def is_port(text: str) -> bool:
+    """Tell whether the text is the number of a port."""
+    return re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) is not None and 0 < int(text) < 65536
+
+
+def is_address(text: str) -> bool:
+    """Tell whether the text is an address to listen at: 127.0.0.1:9100."""
+    match = ADDRESS.fullmatch(text)
+    return match is not None and is_port(match[1])
 
 
 def is_weak(secret: str) -> bool:

@@ -320,7 +320,19 @@ class TestGunicorn:
     """R97: the real start refuses at once."""
 
     @pytest.fixture(
-        params=[{}, {"SECRET_KEY": CANARY}, {"PUBLIC_URL": f"https://[{CANARY}]"}, {"CORS_ORIGINS": "*"}], ids=str
+        params=[
+            {},
+            {"SECRET_KEY": CANARY},
+            {"PUBLIC_URL": f"https://[{CANARY}]"},
+            {"CORS_ORIGINS": "*"},
+            {"PORT": CANARY},
+            {"PORT": "99999"},
+            {"METRICS": f"{CANARY}:b:99999"},
+            {"METRICS": "127.0.0.1:99999"},
+            {"WEB_CONCURRENCY": "0"},
+            {"WEB_CONCURRENCY": "257"},
+        ],
+        ids=str,
     )
     def refused(self, request: pytest.FixtureRequest) -> Iterator[tuple[int, str, float]]:
         """Return exit code, console and seconds of a start that must be refused."""

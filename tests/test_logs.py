@@ -4,6 +4,9 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +24,19 @@ PASSWORD = "CANARY-pw-correct-horse"
 WRONG = "CANARY-pw-of-somebody-else"
 EMAIL = "canary-address@example.com"
 NAME = "CANARY-name"
+SHAPES: dict[str, Callable[[str], Any]] = {
+    "text": lambda secret: f"a {secret} b",
+    "list": lambda secret: [1, f"a {secret}"],
+    "tuple": lambda secret: (secret,),
+    "set": lambda secret: {secret},
+    "value": lambda secret: {"a": {"b": [secret]}},
+    "key": lambda secret: {secret: 1},
+    "bytes": lambda secret: secret.encode(),
+    "exception": ValueError,
+    "path": lambda secret: Path("/") / secret,
+    "object": lambda secret: SimpleNamespace(a=secret),
+    "deep": lambda secret: [[[[[[[[secret]]]]]]]],
+}
 FORGING = [
     "a\r\nforged: line",
     "a\nforged line",
@@ -242,6 +258,38 @@ class TestLines:
         (line,) = written()
         assert "ValueError" in line
         assert "forged" not in line
+
+    @pytest.mark.parametrize("shape", SHAPES, ids=str)
+    @pytest.mark.parametrize("secret", [EMAIL, "asv_0123456789", "eyJhbGciOi.eyJzdWIi.c2ln", "$2b$04$abcdefghij"])
+    @pytest.mark.parametrize("as_json", [True, False])
+    def test_a_secret_of_any_shape_is_taken_out(
+        self, written: Callable[[], list[str]], shape: str, secret: str, as_json: bool
+    ):
+        logs.configure("WARNING", as_json=as_json)
+        logs.get("test").warning("seen", what=SHAPES[shape](secret))
+        (line,) = written()
+        assert secret not in line
+        assert line.isprintable()
+
+    @pytest.mark.parametrize("name", ["password", "new_password", "Cookie", "refreshToken", "otp"])
+    def test_so_is_what_has_the_name_of_one(self, written: Callable[[], list[str]], name: str):
+        logs.get("test").warning("seen", **{name: [PASSWORD]}, what={"deep": [{name: PASSWORD}]})
+        assert PASSWORD not in written()[0]
+
+    def test_the_rest_stays(self, written: Callable[[], list[str]]):
+        """An id is no secret, whatever it is the id of."""
+        logs.configure("WARNING", as_json=True)
+        said = {"token_id": "65f0", "count": 3, "share": 0.5, "yes": True, "scopes": ["a", "b"], "of": {"x": [1, None]}}
+        logs.get("test").warning("seen", **said, since=timedelta(seconds=1), failed=ValueError(PASSWORD), raw=b"x")
+        event = json.loads(written()[0])
+        assert said.items() <= event.items()
+        assert (event["since"], event["failed"], event["raw"]) == ("0:00:01", "[ValueError]", "[bytes]")
+
+    def test_what_contains_itself_ends(self, written: Callable[[], list[str]]):
+        circle: list[Any] = []
+        circle.append(circle)
+        logs.get("test").warning("seen", what=circle)
+        assert "[list]" in written()[0]
 
     def test_the_chain_of_causes_is_named(self, written: Callable[[], list[str]]):
         try:

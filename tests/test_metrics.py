@@ -2,13 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import requests
+from bson import ObjectId
 from flask import Flask
+from pymongo.errors import AutoReconnect
 
 from authsvc import metrics
-from tests.accounts import login, throttled
+from authsvc.clients.mailer import Folder, NotDelivered
+from authsvc.models import readiness
+from authsvc.models.audit import AuditEvent
+from authsvc.models.letters import Letter
+from authsvc.models.signing_keys import SigningKey
+from authsvc.models.users import User
+from authsvc.services import mail, ops
+from tests.accounts import hashing, login, occupied, throttled
 from tests.conftest import Person, problem
 from tests.support.races import eventually
 from tests.support.service import Service, Visitor, free_port
@@ -65,6 +75,45 @@ class TestCounted:
                     login(alice.client, password=WRONG)
 
         assert grown(guess, "authsvc_throttled_total", limit="login_device") == 3
+
+    @pytest.mark.parametrize(
+        ("model", "step", "call"),
+        [
+            (User, "find", lambda alice: alice.client.get("/auth/me", headers=alice.headers)),
+            (AuditEvent, "insert", lambda alice: alice.client.delete("/auth/logout", headers=alice.headers)),
+            (SigningKey, "all", lambda _: ops.follow_key_ring()),
+            (Letter, "lease", lambda _: mail._deliver_safely(Folder("/nowhere"))),
+            (readiness, "ping", lambda _: ops.missing()),
+            (readiness, "ping", lambda _: ops.prepare()),
+        ],
+    )
+    def test_failures_of_the_database_wherever_they_show(
+        self, alice: Person, app: Flask, monkeypatch: pytest.MonkeyPatch, model: Any, step: str, call: Any
+    ):
+        def fail(*_: object, **__: object) -> None:
+            raise AutoReconnect
+
+        monkeypatch.setattr(model, step, fail)
+        with app.app_context():
+            assert grown(lambda: call(alice), "authsvc_database_errors_total") == 1
+
+    def test_passwords_that_found_the_line_too_long(self, alice: Person):
+        with hashing(size=1, max_wait=0) as pool, occupied(pool):
+            assert grown(lambda: login(alice.client), "authsvc_hashing_refused_total") == 1
+
+    @pytest.mark.parametrize(
+        ("raised", "outcome"),
+        [(None, "delivered"), (NotDelivered("later"), "put_off"), (NotDelivered("never", for_good=True), "dead")],
+    )
+    def test_letters_by_outcome(self, app: Flask, clean: None, raised: Exception | None, outcome: str):
+        class Carrier:
+            def send(self, _: object) -> None:
+                if raised is not None:
+                    raise raised
+
+        with app.app_context():
+            mail.post("password_changed", ObjectId(), to="ada@example.com", **mail.place())
+            assert grown(lambda: mail.deliver(Carrier()), "authsvc_letters_total", outcome=outcome) == 1
 
 
 class TestWhere:

@@ -103,6 +103,12 @@ class AuditEvent(Document):
 
     @classmethod
     @bounded
+    def withdraw(cls, event_id: ObjectId | None) -> None:
+        """Delete an event: what it tells of did not happen."""
+        cls.objects(id=event_id).delete()
+
+    @classmethod
+    @bounded
     def about(cls, target: str, since: datetime, *, limit: int, before: str | None = None) -> list[Self]:
         """Return what happened to an account since then, newest first, from after the event with the id `before`."""
         found = cls.objects(target=object_id(target), at__gt=since)

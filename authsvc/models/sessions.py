@@ -120,6 +120,16 @@ class Session(Document):
         """Put a user's new address into the live sessions."""
         cls.objects(user=object_id(owner), ended_at=None).update(set__email=email)
 
+    @bounded
+    def copy_account(self, role: str, email: str) -> None:
+        """Put its user's role and address of this moment in the place of the copies it was read with.
+
+        Whoever put newer ones there meanwhile is not undone.
+        """
+        same = type(self).objects(id=self.id, ended_at=None, role=self.role, email=self.email)
+        same.update_one(set__role=role, set__email=email)
+        self.role, self.email = role, email
+
     @classmethod
     @bounded
     def all_of(cls, owner: str, most: int) -> list[Self]:

@@ -9,6 +9,7 @@ from authsvc import clock
 from authsvc.errors import NotFound, SessionEnded, TokenInvalid
 from authsvc.models.access_tokens import AccessToken
 from authsvc.models.audit import Action
+from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
 from authsvc.services import audit
@@ -29,10 +30,10 @@ class IssuedToken:
 
 
 def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None) -> IssuedToken:
-    """Make a token of the caller's. Raises SessionEnded where the account was disabled or deleted meanwhile.
+    """Make a token of the caller's. Raises SessionEnded where the session or the account was ended meanwhile.
 
-    The user is read again once the token stands: whoever disables an account writes the user first and deletes its
-    tokens second, so that none is left behind.
+    User and session are read again once the token stands: whoever disables an account, or resets its password, writes
+    the user and ends the sessions first and deletes the tokens last, so that none is left behind.
     """
     now = clock.now()
     text = opaque_tokens.generate(PREFIX)
@@ -49,10 +50,10 @@ def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None
         Action.ACCESS_TOKEN_ISSUED, actor=who.user_id, target=who.user_id, token_id=str(document.id), scopes=scopes
     )
     document.insert()
-    user = User.find(who.user_id)
-    if user is None or user.disabled_at is not None:
+    reason = _ended_meanwhile(who)
+    if reason is not None:
         AccessToken.remove(document.id, who.user_id)
-        raise SessionEnded("account_deleted" if user is None else "account_disabled")
+        raise SessionEnded(reason)
     return IssuedToken(document, text)
 
 
@@ -96,6 +97,17 @@ def revoke_all(user_id: str) -> None:
     count = AccessToken.remove_all(user_id)
     if count:
         audit.record(Action.ACCESS_TOKEN_REVOKED, target=user_id, count=count)
+
+
+def _ended_meanwhile(who: Caller) -> str | None:
+    """Return why the caller is signed in no more, None where they are."""
+    user = User.find(who.user_id)
+    if user is None or user.disabled_at is not None:
+        return "account_deleted" if user is None else "account_disabled"
+    standing = Session.standing(who.session_id or "")
+    if standing is None:
+        return "logout"
+    return standing["endReason"] if standing.get("endedAt") is not None else None
 
 
 def _use_is_news(token: AccessToken) -> bool:

@@ -1,5 +1,7 @@
 """The audit trail: every security event, written in one place (ASVS 16.3)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bson import ObjectId
@@ -39,11 +41,44 @@ def record(
 
     Raises a database error for what may not happen unrecorded.
     """
-    metrics.SECURITY_EVENTS.labels(action.value).inc()
-    tell = _log.info if action.outcome == "success" else _log.warning
-    tell(action.value, actor=_text(actor), target=_text(target), ip=origin.current().ip, **details)
+    event = _event(action, actor, target, details)
+    _tell(action, event)
+    _store(action, event)
+
+
+@contextmanager
+def recording(
+    action: Action, *, actor: str | ObjectId | None = None, target: str | ObjectId | None = None, **details: Any
+) -> Iterator[None]:
+    """Put on record what is done inside, before it is done; where that is refused the record is withdrawn.
+
+    Where the process dies in between, or the database does not say what became of it, the record stays. Raises a
+    database error, and nothing is done, for what may not happen unrecorded.
+    """
+    event = _event(action, actor, target, details)
+    _store(action, event)
+    try:
+        yield
+    except DATABASE_ERRORS:
+        _tell(action, event)
+        raise
+    except Exception:
+        AuditEvent.withdraw(event.id)
+        raise
+    _tell(action, event)
+
+
+def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
+    """Return a page of what happened to the caller's account, newest first, from the `next` of the one before on."""
+    since = clock.now() - KEPT_FOR
+    return Page.of(AuditEvent.about(who.user_id, since, limit=limit + 1, before=cursor), limit, lambda event: event)
+
+
+def _event(
+    action: Action, actor: str | ObjectId | None, target: str | ObjectId | None, details: dict[str, Any]
+) -> AuditEvent:
     asked = origin.current()
-    event = AuditEvent(
+    return AuditEvent(
         action=action.value,
         at=clock.now(),
         actor=_id(actor),
@@ -54,21 +89,25 @@ def record(
         outcome=action.outcome,
         details=details,
     )
+
+
+def _tell(action: Action, event: AuditEvent) -> None:
+    metrics.SECURITY_EVENTS.labels(action.value).inc()
+    tell = _log.info if action.outcome == "success" else _log.warning
+    tell(action.value, actor=_text(event.actor), target=_text(event.target), ip=event.ip, **event.details)
+
+
+def _store(action: Action, event: AuditEvent) -> None:
     try:
         event.insert()
     except DATABASE_ERRORS as error:
         if action in _MUST:
             raise
+        metrics.DATABASE_ERRORS.inc()
         _log.error("audit.not_written", action=action.value, cause=logs.where(error))
 
 
-def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
-    """Return a page of what happened to the caller's account, newest first, from the `next` of the one before on."""
-    since = clock.now() - KEPT_FOR
-    return Page.of(AuditEvent.about(who.user_id, since, limit=limit + 1, before=cursor), limit, lambda event: event)
-
-
-def _text(given: str | ObjectId | None) -> str | None:
+def _text(given: ObjectId | None) -> str | None:
     return str(given) if given is not None else None
 
 

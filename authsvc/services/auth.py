@@ -15,6 +15,7 @@ from authsvc.services import (
     devices,
     emails,
     factors,
+    freshness,
     links,
     mail,
     mfa,
@@ -78,6 +79,7 @@ def refresh(refresh_token: str) -> TokenPair:
         reason = "account_deleted" if user is None else "account_disabled"
         sessions.end(str(session.id), reason)
         raise SessionEnded(reason)
+    sessions.bring_up_to_date(session, user)
     return tokens.mint(session, user)
 
 
@@ -93,10 +95,10 @@ def reauthenticate(who: Caller, proof: Mapping[str, Any]) -> tuple[str, int]:
         user, methods = passwords.prove(who, proof["password"]), ["pwd"]
     else:
         methods = mfa.prove(user, proof, "reauthenticate", bound_to=who.session_id or "", alone=True)
-    session = sessions.prove_again(who, methods)
+    session = freshness.prove_again(who, methods)
     now_stored = factors.owner(who)
     if now_stored.mfa_enabled and "mfa" not in methods:  # enabled while the password was being hashed
-        sessions.outdate_proofs(who.user_id)
+        freshness.outdate(who.user_id)
         mfa.require_password_to_do(now_stored)
     audit.record(Action.REAUTHENTICATED, actor=user.id, target=user.id, session=who.session_id, methods=methods)
     pair = tokens.mint(session, user)

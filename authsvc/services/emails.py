@@ -1,5 +1,9 @@
 """Addresses: proving one, changing it, and taking a change back."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from bson import ObjectId
 from flask import current_app
 
 from authsvc.errors import EmailTaken, LinkInvalid
@@ -39,10 +43,8 @@ def verify(token: str, session_id: str | None) -> User:
     """
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
         found = links.find(token, "verify", "change")
-        proved = _change(found) if found.link.purpose == "change" else _prove(found, session_id)
+        proved = _change(found, session_id) if found.link.purpose == "change" else _prove(found, session_id)
         links.spend(found)
-    sessions.end_all(str(proved.id), _ENDED, but=session_id)
-    access_tokens.revoke_all(str(proved.id))
     return proved
 
 
@@ -68,14 +70,15 @@ def revert(token: str) -> User:
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
         found = links.find(token, "revert")
         old, kept = found.user.email, found.link.email
-        user = User.change_email(found.user.id, old, kept) if old != kept else None
-        if user is None:
+        if old == kept:
             raise LinkInvalid
+        owner = found.user.id
+        with audit.recording(Action.EMAIL_CHANGE_REVERTED, actor=owner, target=owner), _ending_what_was_open(owner):
+            user = User.change_email(owner, old, kept)
+            if user is None:
+                raise LinkInvalid
+            Session.copy_email(str(owner), kept)
         links.spend(found)
-    audit.record(Action.EMAIL_CHANGE_REVERTED, actor=user.id, target=user.id)
-    Session.copy_email(str(user.id), user.email)
-    sessions.end_all(str(user.id), _ENDED)
-    access_tokens.revoke_all(str(user.id))
     mail.post("email_restored", user.id, to=user.email, link=links.issue("reset", user, user.email))
     return user
 
@@ -85,29 +88,52 @@ def _is_open(user: User) -> bool:
     return current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved
 
 
+@contextmanager
+def _ending_what_was_open(owner: ObjectId, *, but: str | None = None) -> Iterator[None]:
+    """End a user's sessions but one, and their access tokens, once what is inside was done, or may have been.
+
+    Where the database does not say what became of it they end too; where it was refused they stay.
+    """
+    with ExitStack() as ends:
+        ends.callback(access_tokens.revoke_all, str(owner))
+        ends.callback(sessions.end_all, str(owner), _ENDED, but=but)
+        try:
+            yield
+        except (LinkInvalid, EmailTaken):
+            ends.pop_all()
+            raise
+
+
 def _prove(found: Found, session_id: str | None) -> User:
-    own = session_id is not None and sessions.is_of(session_id, found.user.id)
-    user = User.prove_email(found.user.id, found.link.email, keep_factors=own)
-    if user is None:
-        raise LinkInvalid
-    audit.record(Action.EMAIL_VERIFIED, actor=user.id, target=user.id)
+    owner = found.user.id
+    with (
+        audit.recording(Action.EMAIL_VERIFIED, actor=owner, target=owner),
+        _ending_what_was_open(owner, but=session_id),
+    ):
+        own = session_id is not None and sessions.is_of(session_id, owner)
+        user = User.prove_email(owner, found.link.email, keep_factors=own)
+        if user is None:
+            raise LinkInvalid
     return user
 
 
-def _change(found: Found) -> User:
+def _change(found: Found, session_id: str | None) -> User:
     """Put the proved address in place of the old one, whose owner is told and can take it back."""
     user, old, new = found.user, found.user.email, found.link.email
     if links.is_reserved(new, str(user.id)):
         raise EmailTaken
-    undo = links.issue("revert", user, old.lower())
-    try:
-        with mail.announcing("email_changed", user.id, to=old, link=undo, **mail.place()):
-            changed = User.change_email(user.id, old, new)
-            if changed is None:
-                raise LinkInvalid
-    except (LinkInvalid, EmailTaken):
-        links.withdraw(undo)
-        raise
-    audit.record(Action.EMAIL_CHANGED, actor=user.id, target=user.id)
-    Session.copy_email(str(user.id), new)
+    with audit.recording(Action.EMAIL_CHANGED, actor=user.id, target=user.id):
+        undo = links.issue("revert", user, old.lower())
+        try:
+            with (
+                mail.announcing("email_changed", user.id, to=old, link=undo, **mail.place()),
+                _ending_what_was_open(user.id, but=session_id),
+            ):
+                changed = User.change_email(user.id, old, new)
+                if changed is None:
+                    raise LinkInvalid
+                Session.copy_email(str(user.id), new)
+        except (LinkInvalid, EmailTaken):
+            links.withdraw(undo)
+            raise
     return changed

@@ -11,7 +11,7 @@ from authsvc.errors import EmailUnverified, SessionEnded
 from authsvc.models.audit import Action
 from authsvc.models.passkeys import Passkey
 from authsvc.models.users import User
-from authsvc.services import audit, mail, sessions
+from authsvc.services import audit, freshness, mail
 from authsvc.services.callers import Caller
 
 
@@ -35,8 +35,10 @@ def may_be_added(user: User) -> None:
 @contextmanager
 def changing(user: User, letter: str, action: Action, *, actor: str | None = None, **facts: str) -> Iterator[None]:
     """Put a change of factors on record and announce it to the account's owner; what is inside makes it."""
-    with mail.announcing(letter, user.id, to=user.email, **facts, **mail.place()):
-        audit.record(action, actor=actor or user.id, target=user.id, **facts)
+    with (
+        mail.announcing(letter, user.id, to=user.email, **facts, **mail.place()),
+        audit.recording(action, actor=actor or user.id, target=user.id, **facts),
+    ):
         yield
 
 
@@ -46,8 +48,8 @@ def added(who: Caller, before: User, methods: list[str]) -> None:
     Where it is the account's first, sessions that were opened by password alone are not fresh any more.
     """
     if not before.mfa_enabled:
-        sessions.outdate_proofs(who.user_id, but=who.session_id)
-    sessions.strengthen(who, methods)
+        freshness.outdate(who.user_id, but=who.session_id)
+    freshness.strengthen(who, methods)
 
 
 def undo_since(user: User, moment: datetime) -> None:

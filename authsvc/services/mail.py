@@ -132,7 +132,8 @@ def deliver(transport: Mailer) -> bool:
 def _deliver_safely(transport: Mailer) -> bool:
     try:
         return deliver(transport)
-    except DATABASE_ERRORS as error:
+    except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
+        metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
         _log.warning("outbox.not_read", cause=logs.where(error))
         return False
 

@@ -6,14 +6,13 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from authsvc import logs
+from authsvc import logs, metrics
 from authsvc.models import readiness
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
 from authsvc.services import signing_keys
 
 _EXTENSION = "authsvc.readiness"
-_CANT_READ_KEYS: tuple[type[Exception], ...] = (SealBroken, *DATABASE_ERRORS)
 _log = logs.get(__name__)
 
 
@@ -59,17 +58,21 @@ def prepare() -> bool:
     except readiness.IndexBlocked as error:
         _not_yet(state, Reason("indexes", f"Duplicates in {error} keep a unique index from being made."))
     except DATABASE_ERRORS as error:
+        metrics.DATABASE_ERRORS.inc()
         _not_yet(state, Reason("database", "The database does not answer."), error)
+    except Exception as error:  # noqa: BLE001 - whoever calls has nobody to tell, and tries again
+        _not_yet(state, Reason("startup", "Indexes or signing keys can't be read; the log says where."), error)
     else:
         state.prepared.set()
     return state.prepared.is_set()
 
 
 def follow_key_ring() -> None:
-    """Read the key ring again; where that fails the last reading stands."""
+    """Read the key ring again; where that fails, for whatever reason, the last reading stands."""
     try:
         signing_keys.reload()
-    except _CANT_READ_KEYS as error:
+    except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
+        metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
         _log.warning("key_ring.not_read", cause=logs.where(error))
 
 
@@ -82,6 +85,7 @@ def missing() -> list[Reason]:
         readiness.ping()
         lost = readiness.missing_indexes()
     except DATABASE_ERRORS:
+        metrics.DATABASE_ERRORS.inc()
         return [Reason("database", "The database does not answer.")]
     return [Reason("indexes", f"The index {name} is missing; restart to create it.") for name in lost]
 

@@ -1,5 +1,9 @@
 """Passwords: what a new one may be, whether a given one is right, and replacing one."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
 from flask import current_app
 
 from authsvc.errors import FieldError, LinkInvalid, PasswordIncorrect, ValidationFailed
@@ -84,13 +88,15 @@ def replace(user: User, password: str, *, but: str | None = None) -> bool:
     """Give an account a new password and end its sessions but one; False where it was changed meanwhile."""
     new = hasher().hash(password)
     try:
-        with mail.announcing("password_changed", user.id, to=user.email, **mail.place()):
+        with (
+            audit.recording(Action.PASSWORD_CHANGED, actor=user.id, target=user.id),
+            mail.announcing("password_changed", user.id, to=user.email, **mail.place()),
+            _before_and_after(partial(sessions.end_all, str(user.id), "password_changed", but=but)),
+        ):
             if User.replace_password(user.id, user.password, new) is None:
                 raise _ChangedMeanwhile
     except _ChangedMeanwhile:
         return False
-    audit.record(Action.PASSWORD_CHANGED, actor=user.id, target=user.id)
-    sessions.end_all(str(user.id), "password_changed", but=but)
     return True
 
 
@@ -111,13 +117,27 @@ def reset(token: str, new_password: str) -> None:
         user = found.user
         check(new_password, user.email, user.name or "", pointer="/newPassword")
         new = hasher().hash(new_password)
-        _end_what_was_open(user)  # before too: where the process dies in between nobody stays signed in
-        with mail.announcing("password_changed", user.id, to=user.email, **mail.place()):
+        with (
+            audit.recording(Action.PASSWORD_RESET, actor=user.id, target=user.id),
+            mail.announcing("password_changed", user.id, to=user.email, **mail.place()),
+            _before_and_after(partial(_end_what_was_open, user)),
+        ):
             if User.reset_password(user, new) is None:
                 raise LinkInvalid
         links.spend(found)
-    audit.record(Action.PASSWORD_RESET, actor=user.id, target=user.id)
-    _end_what_was_open(user)
+
+
+@contextmanager
+def _before_and_after(end: Callable[[], None]) -> Iterator[None]:
+    """End what is open, then do what is inside, and end what was opened meanwhile, whatever became of it.
+
+    Before too: where the process dies in between nobody stays signed in.
+    """
+    end()
+    try:
+        yield
+    finally:
+        end()
 
 
 def _end_what_was_open(user: User) -> None:

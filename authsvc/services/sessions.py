@@ -13,7 +13,7 @@ from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.services import audit, mail
-from authsvc.services.callers import FRESH, Caller
+from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
 MAX_LIVE = 100
@@ -24,8 +24,9 @@ def open_session(user: User, methods: list[str], *, passkey: ObjectId | None = N
     """Sign a user in by `methods` (RFC 8176 values): at most 100 live sessions, the oldest ends.
 
     The user is read again once the session stands: whoever changes an account writes the user first and ends the
-    sessions second, so a sign-in in flight can't outlive the change, nor the passkey that it was by, and one by
-    password alone not the moment from which that is not enough. Raises InvalidCredentials.
+    sessions second, so a sign-in in flight can't outlive the change, nor keep a role or an address of before, nor the
+    passkey that it was by; and one by password alone not the moment from which that is not enough. Raises
+    InvalidCredentials.
     """
     now = clock.now()
     asked = origin.current()
@@ -44,15 +45,22 @@ def open_session(user: User, methods: list[str], *, passkey: ObjectId | None = N
     )
     audit.record(Action.LOGIN_SUCCEEDED, actor=user.id, target=user.id, session=str(session.id), methods=methods)
     session.insert()
-    now_stored = User.find(str(user.id))
-    reason = _changed(user, now_stored) or _not_enough(methods, passkey, now_stored)
-    if reason is not None:
-        end(str(session.id), reason)
+    current = User.find(str(user.id))
+    reason = _changed(user, current) or _not_enough(methods, passkey, current)
+    if current is None or reason is not None:
+        end(str(session.id), reason or "account_deleted")
         raise InvalidCredentials
+    bring_up_to_date(session, current)
     metrics.LOGINS.labels("succeeded").inc()
     for surplus in Session.beyond(str(user.id), now, _idle(), MAX_LIVE):
         end(str(surplus), "replaced")
     return session
+
+
+def bring_up_to_date(session: Session, user: User) -> None:
+    """Copy role and address of a user who was just read into their session, where they have changed."""
+    if (session.role, session.email) != (user.role, user.email):
+        session.copy_account(user.role, user.email)
 
 
 def rotate(session_id: str, generation: int) -> Session:
@@ -128,28 +136,10 @@ def end_all(user_id: str, reason: str, *, but: str | None = None) -> None:
     _end_many(user_id, reason, but=but)
 
 
-def prove_again(who: Caller, methods: list[str]) -> Session:
-    """Make the caller's session fresh: its user has just proved who they are, by `methods`. Raises SessionEnded."""
-    session = Session.refresh_proof(who.session_id or "", methods, clock.now())
-    if session is None:
-        raise SessionEnded("logout")
-    return session
-
-
 def is_of(session_id: str, user_id: ObjectId) -> bool:
     """Tell whether a session is a live one of this user."""
     session = Session.find(session_id)
     return session is not None and session.user == user_id and session.ended_at is None
-
-
-def strengthen(who: Caller, methods: list[str]) -> None:
-    """Note that the caller's session was proved by `methods` too; that makes it no fresher."""
-    Session.add_methods(who.session_id or "", methods)
-
-
-def outdate_proofs(user_id: str, *, but: str | None = None) -> None:
-    """Let no session of a user be fresh any more, but one where that is named."""
-    Session.outdate_proof(user_id, clock.now() - FRESH, but=but)
 
 
 def list_own(who: Caller, limit: int, cursor: str | None) -> Page:

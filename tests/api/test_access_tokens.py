@@ -15,7 +15,7 @@ from pymongo.database import Database
 from authsvc.errors import SessionEnded
 from authsvc.schemas.access_tokens import SCOPES
 from authsvc.security import opaque_tokens
-from authsvc.services import access_tokens, users
+from authsvc.services import access_tokens, sessions, users
 from authsvc.services.callers import Caller
 from tests.accounts import WRONG_TYPES, told
 from tests.api.forging import claims_of, now
@@ -129,6 +129,19 @@ class TestCreate:
             mongo.users.delete_many({})
             with pytest.raises(SessionEnded):
                 access_tokens.issue(who, "later", ["account:read"], None)
+        assert mongo.access_tokens.count_documents({}) == 0
+
+    @pytest.mark.parametrize("reason", ["logout", "password_reset"])
+    def test_nor_does_one_whose_session_ends_meanwhile(
+        self, alice: Person, app: Flask, mongo: Mongo, reason: str
+    ) -> None:
+        """R78: else a thief's token outlives the reset that was to shut them out."""
+        who = Caller(alice.id, alice.email, "user", claims_of(alice.tokens["accessToken"])["sid"])
+        with app.app_context():
+            sessions.end_all(alice.id, reason)
+            with pytest.raises(SessionEnded) as refused:
+                access_tokens.issue(who, "late", ["account:read"], None)
+        assert refused.value.extra["reason"] == reason
         assert mongo.access_tokens.count_documents({}) == 0
 
 

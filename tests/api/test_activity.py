@@ -14,9 +14,10 @@ from tests.api.forging import now
 from tests.authenticator import Authenticator
 from tests.conftest import PASSWORD, Person, problem
 from tests.factors import complete, register_passkey, sign_in_by, ticket, with_passkey, with_totp
-from tests.letters import newest
+from tests.letters import newest, sent
 
 WRONG = "not the right phrase"
+NEW = "another good password"
 NO_ADDRESS = "nobody@example.com"
 
 
@@ -45,6 +46,18 @@ OF_FACTORS = {
     Action.PASSKEY_COPIED,
     Action.SECOND_FACTORS_RESET,
 }
+
+
+def check_unchanged(person: Person) -> None:
+    """Assert that password, address and session are what they were."""
+    me = person.client.get("/auth/me", headers=person.headers)
+    assert (me.status_code, me.get_json()["email"]) == (200, person.email)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AuditEvent, "insert", lambda _: None)
+        assert login(person.client, person.email, NEW).status_code == 401
+        assert login(person.client, person.email).status_code == 200
+
+
 OF_THE_ACCOUNT = {
     Action.ACCOUNT_DELETED,
     Action.ACCOUNT_EXPORTED,
@@ -229,6 +242,49 @@ class TestFailure:
         answer = alice.client.post("/auth/access-tokens", json=made, headers=alice.headers)
         problem(answer, 503, "database_unavailable")
         assert mongo.access_tokens.count_documents({}) == 0
+
+    def test_no_password_is_changed(self, alice: Person, unwritable: None):
+        body = {"currentPassword": PASSWORD, "newPassword": NEW}
+        answer = alice.client.post("/auth/me/password", json=body, headers=alice.headers)
+        problem(answer, 503, "database_unavailable")
+        check_unchanged(alice)
+
+    def test_no_password_is_reset(self, alice: Person, app: Flask, unwritable: None):
+        """And the link still works, once there is room."""
+        alice.client.post("/auth/password/forgot", json={"email": alice.email})
+        body = {"token": newest(app, "reset"), "newPassword": NEW}
+        for _ in range(2):
+            problem(alice.client.post("/auth/password/reset", json=body), 503, "database_unavailable")
+        check_unchanged(alice)
+
+    def test_no_address_is_changed(self, alice: Person, app: Flask, unwritable: None):
+        """Nor is its owner told so."""
+        alice.client.post("/auth/me/email", json={"email": "new@example.com"}, headers=alice.headers)
+        token = newest(app, "change")
+        problem(alice.client.post("/auth/email/verify", json={"token": token}), 503, "database_unavailable")
+        check_unchanged(alice)
+        assert sent(app, "email_changed") == []
+
+    def test_no_change_of_address_is_taken_back(
+        self, alice: Person, app: Flask, mongo: Database, request: pytest.FixtureRequest
+    ):
+        alice.client.post("/auth/me/email", json={"email": "new@example.com"}, headers=alice.headers)
+        change = {"token": newest(app, "change")}
+        alice.client.post("/auth/email/verify", json=change, headers=alice.headers)
+        request.getfixturevalue("unwritable")
+        undo = {"token": newest(app, "email_changed")}
+        problem(alice.client.post("/auth/email/revert", json=undo), 503, "database_unavailable")
+        assert alice.home().status_code == 200
+        assert [user["email"] for user in mongo.users.find()] == ["new@example.com"]
+
+    def test_what_was_refused_leaves_no_record(self, alice: Person, app: Flask, mongo: Database):
+        """As where somebody was first."""
+        with app.app_context():
+            user = users.User.find(alice.id)
+            assert user is not None
+            user.password = None
+            assert not passwords.replace(user, NEW)
+        assert mongo.audit.count_documents({"action": "password.changed"}) == 0
 
     def test_no_key_is_rotated(self, app: Flask, unwritable: None, mongo: Database, own_ring: None):
         before = mongo.signing_keys.count_documents({})

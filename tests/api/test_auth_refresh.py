@@ -35,6 +35,15 @@ def ended(answer: Any, reason: str) -> None:
 
 
 class TestRotation:
+    def test_role_and_address_are_today_s(self, alice: Person, mongo: Database[dict[str, Any]]) -> None:
+        """R52: also where whoever changed them did not get as far as the sessions."""
+        changed = {"role": "admin", "email": "new@example.com"}
+        mongo.users.update_one({}, {"$set": changed})
+        answer = alice.refresh().get_json()
+        assert claims_of(answer["accessToken"])["role"] == "admin"
+        (session,) = mongo.sessions.find()
+        assert changed.items() <= session.items()
+
     def test_each_refresh_gives_a_new_pair(self, alice: Person) -> None:
         """R53"""
         answer = alice.refresh()

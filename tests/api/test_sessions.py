@@ -9,6 +9,7 @@ from flask import Flask
 from pymongo.database import Database
 
 from authsvc.errors import InvalidCredentials
+from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.services import passwords, sessions, users
 from tests.api.forging import claims_of
@@ -143,6 +144,30 @@ class TestOpen:
         newest = mongo.sessions.find_one({"user": ObjectId(alice.id)}, sort=[("_id", -1)])
         assert newest is not None
         assert newest["endReason"] == reason
+
+    @pytest.mark.parametrize("changed", [{"role": "admin"}, {"email": "new@example.com"}])
+    def test_role_and_address_that_change_meanwhile_count(
+        self, alice: Person, app: Flask, mongo: Database[dict[str, Any]], changed: dict[str, str]
+    ) -> None:
+        """R52: whoever changes them finds no session yet."""
+        with app.app_context():
+            verified = User.find(alice.id)
+            assert verified is not None
+            mongo.users.update_one({"_id": verified.id}, {"$set": changed})
+            opened = sessions.open_session(verified, ["pwd"])
+        stored = mongo.sessions.find_one({"_id": opened.id})
+        assert stored is not None
+        assert changed.items() <= stored.items()
+        assert {name: getattr(opened, name) for name in changed} == changed
+
+    def test_a_newer_copy_is_not_undone(self, alice: Person, app: Flask, mongo: Database[dict[str, Any]]) -> None:
+        """By a slower reader."""
+        with app.app_context():
+            session = Session.find(claims_of(alice.tokens["accessToken"])["sid"])
+            assert session is not None
+            Session.copy_email(alice.id, "newest@example.com")
+            session.copy_account("user", "newer@example.com")
+        assert [each["email"] for each in mongo.sessions.find()] == ["newest@example.com"]
 
 
 class TestRemoval:

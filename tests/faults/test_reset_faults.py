@@ -1,4 +1,4 @@
-"""A reset that is interrupted: never used without effect, and nobody stays signed in (F3, F4, R78)."""
+"""A reset or a change of password that is interrupted: all or nothing, and nobody stays signed in (F3, F4, R78)."""
 
 import secrets
 from functools import partial
@@ -11,9 +11,10 @@ from pymongo.database import Database as MongoDatabase
 from tests.faults.test_database_faults import kill_while
 from tests.letters import newest
 from tests.support.fault_proxy import FaultProxy
-from tests.support.races import ROUNDS
+from tests.support.races import ROUNDS, race
 from tests.support.service import Service, Visitor
 
+OLD = "correct horse battery"
 NEW = "a brand new passphrase"
 
 
@@ -63,3 +64,65 @@ class TestReset:
                 email, tokens, token = prepare(app, visitor)
                 kill_while(service, partial(reset, visitor, token), 0.006 * (turn % 12))
                 check_all_or_nothing(visitor, email, tokens, token)
+
+
+class TestAgainst:
+    @pytest.mark.race
+    def test_an_access_token_that_is_made_meanwhile(
+        self, app: Flask, visitor: Visitor, served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """R78: once both answers are there no token is."""
+        made = {"name": "script", "scopes": ["account:read"]}
+        for _ in range(ROUNDS):
+            _, tokens, token = prepare(app, visitor)
+            headers = {"Authorization": f"Bearer {tokens['accessToken']}"}
+            calls = [
+                lambda headers=headers: visitor.request("POST", "/auth/access-tokens", json=made, headers=headers)
+            ] * 4
+            *issued, done = race(*calls, lambda token=token: reset(visitor, token))
+            assert done.status_code == 204
+            assert {answer.status_code for answer in issued} <= {201, 401}
+            assert served.access_tokens.count_documents({}) == 0
+
+
+def change(visitor: Visitor, tokens: dict[str, Any]) -> Any:
+    headers = {"Authorization": f"Bearer {tokens['accessToken']}"}
+    body = {"currentPassword": OLD, "newPassword": NEW}
+    return visitor.request("POST", "/auth/me/password", json=body, headers=headers)
+
+
+def check_changed_or_not(visitor: Visitor, email: str, own: dict[str, Any], other: dict[str, Any]) -> None:
+    """Assert that the other session is over where the password is new, and that the own one goes on."""
+    assert visitor.home(own["accessToken"]).status_code == 200
+    if visitor.login(email, NEW).status_code == 401:
+        assert change(visitor, own).status_code == 204
+        assert visitor.login(email, NEW).status_code == 200
+    assert visitor.login(email).status_code == 401
+    assert visitor.home(other["accessToken"]).json()["reason"] == "password_changed"
+    assert visitor.refresh(other["refreshToken"]).json()["reason"] == "password_changed"
+
+
+class TestChange:
+    def test_whose_answer_was_lost(self, behind_proxy: Service, proxy: FaultProxy) -> None:
+        """F3"""
+        visitor = Visitor(behind_proxy.url)
+        for _ in range(max(2, ROUNDS // 3)):
+            email = f"{secrets.token_hex(6)}@example.com"
+            own, other = visitor.register(email).json(), visitor.login(email).json()
+            proxy.swallow_reply_to("findAndModify")
+            assert change(visitor, own).status_code in (204, 403, 503)
+            assert proxy.swallowed
+            check_changed_or_not(visitor, email, own, other)
+
+    @pytest.mark.race
+    def test_whose_worker_was_killed(
+        self, app: Flask, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """F4: at any moment of it."""
+        with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as service:
+            visitor = Visitor(service.url)
+            for turn in range(max(4, ROUNDS // 3)):
+                email = f"{secrets.token_hex(6)}@example.com"
+                own, other = visitor.register(email).json(), visitor.login(email).json()
+                kill_while(service, partial(change, visitor, own), 0.06 + 0.006 * (turn % 12))
+                check_changed_or_not(visitor, email, own, other)

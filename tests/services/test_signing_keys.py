@@ -23,6 +23,52 @@ from tests.conftest import PASSWORD, Person, problem
 from tests.support.races import ROUNDS, eventually, race
 
 
+class TestBrokenKey:
+    """A key document that nobody can read, as somebody's hand or another version may leave."""
+
+    @pytest.fixture
+    def broken(self, app: Flask, own_ring: None, mongo: Database[dict[str, Any]]) -> int:
+        """Return the number of such a key."""
+        sealed = envelope.seal(b"no key", app.config["SECRET_KEY"], "signing key", "broken")
+        mongo.signing_keys.insert_one({"_id": 99, "kid": "broken", "sealed": sealed, "createdAt": clock.now()})
+        return 99
+
+    def test_workers_go_on_and_follow_the_ring_once_it_is_gone(
+        self,
+        make_app: Callable[..., Flask],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        own_ring: None,
+        request: pytest.FixtureRequest,
+        mongo: Database[dict[str, Any]],
+    ) -> None:
+        monkeypatch.setattr(signing_keys, "REREAD_SECONDS", 0.05)
+        worker = make_app()
+        broken = request.getfixturevalue("broken")
+        eventually(lambda: "key_ring.not_read" in capsys.readouterr().err)
+        assert worker.test_client().get("/.well-known/jwks.json").status_code == 200
+        mongo.signing_keys.delete_one({"_id": broken})
+        with worker.app_context():
+            before = signing_keys.snapshot()
+            SigningKey.add(50, *sealed_pair(worker), clock.now() + timedelta(minutes=1))
+            eventually(lambda: len(signing_keys.snapshot().keys) == len(before.keys) + 1)
+
+    def test_a_service_that_starts_says_so_and_goes_on_trying(
+        self, make_app: Callable[..., Flask], broken: int, mongo: Database[dict[str, Any]]
+    ) -> None:
+        starting = make_app(ready=False)
+        client = starting.test_client()
+        eventually(lambda: "log says" in client.get("/readyz").text)
+        mongo.signing_keys.delete_one({"_id": broken})
+        eventually(lambda: client.get("/readyz").status_code == 200)
+
+
+def sealed_pair(app: Flask) -> tuple[str, str]:
+    """Return the id and the sealed text of a new key."""
+    pair = jwk.generate()
+    return pair.kid, envelope.seal(jwk.to_der(pair), app.config["SECRET_KEY"], "signing key", pair.kid)
+
+
 class TestFirstStart:
     @pytest.mark.race
     def test_of_many_workers_one_makes_the_key_and_all_use_it(
