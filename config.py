@@ -112,7 +112,8 @@ class Config:
         self._require("METRICS", held, "must be on, off, or an address with a port of its own: 127.0.0.1:9100")
         same = f"{self.TOKEN_ISSUER}/auth/refresh-token" != self.TOKEN_AUDIENCE
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
-        self._check_webauthn()
+        if self._environ.get("WEBAUTHN_RP_ID") or self._environ.get("WEBAUTHN_ORIGINS"):
+            self._check_webauthn()
         self._check_mail()
 
     def _check_webauthn(self) -> None:
