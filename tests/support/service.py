@@ -41,7 +41,8 @@ class Service:
         self, *, program: tuple[str, ...] = (), cwd: Path = ROOT, log_to: str | None = None, **settings: object
     ) -> None:
         """`log_to` is another place for what it writes; without a `PORT` it takes a free one."""
-        self.port = int(str(settings.get("PORT") or free_port()))
+        wanted = settings.get("PORT")
+        self.port = wanted if isinstance(wanted, int) else free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._program = program
         self._cwd = cwd
