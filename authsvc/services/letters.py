@@ -1,8 +1,8 @@
 """What letters say: subject, text and HTML, from templates that an operator can replace.
 
-A template is a text, `<language>/<kind>.txt`: the subject, an empty line, then paragraphs. `letter.html` frames them, or
-`<kind>.html` where there is one. What is not in `MAIL_TEMPLATES`, or not in `MAIL_LANGUAGE`, is taken from the English ones
-here.
+A template is a text, `<language>/<kind>.txt`: the subject, an empty line, then paragraphs. `letter.html` frames them,
+or `<kind>.html` where there is one. What is not in `MAIL_TEMPLATES`, or not in `MAIL_LANGUAGE`, is taken from the
+English ones here.
 """
 
 from dataclasses import dataclass
