@@ -182,7 +182,8 @@ class TestExample:
         _, url = example
         assert get(url, tokens["accessToken"], "/admin").status_code == 403
         assert get(url, None, "/admin").status_code == 401
-        mongo.sessions.update_many({}, {"$set": {"role": "admin"}})
+        for copies in (mongo.users, mongo.sessions):
+            copies.update_many({}, {"$set": {"role": "admin"}})
         renewed = Visitor(service.url).refresh(tokens["refreshToken"]).json()["accessToken"]
         assert get(url, renewed, "/admin").status_code == 200
 
