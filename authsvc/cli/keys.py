@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 
 from authsvc import clock
 from authsvc.cli.output import moment, plainly, show
-from authsvc.services import signing_keys, totp
+from authsvc.services import mail, signing_keys, totp
 from authsvc.services.signing_keys import RingKey
 
 group = AppGroup("keys", help="The keys that sign access and refresh tokens.", short_help="Signing keys.")
@@ -74,12 +74,12 @@ def retire(key: int, yes: bool) -> None:
 @group.command()
 @plainly
 def reseal() -> None:
-    """Seal every key, and every authenticator app's secret, with the present SECRET_KEY.
+    """Seal every key, every authenticator app's secret and every letter still to go with the present SECRET_KEY.
 
     After that SECRET_KEY_FALLBACKS may be emptied.
     """
     click.echo(f"{signing_keys.reseal()} keys were sealed with a former secret and are now sealed with SECRET_KEY.")
-    click.echo(f"{totp.reseal()} secrets of authenticator apps likewise.")
+    click.echo(f"{totp.reseal()} secrets of authenticator apps and {mail.reseal()} letters likewise.")
 
 
 def _row(key: RingKey, signing: RingKey) -> dict[str, object]:

@@ -19,6 +19,7 @@ class Action(StrEnum):
     """Everything that is put on record, in the past tense (ASVS 16.3)."""
 
     ACCOUNT_REGISTERED = "account.registered"
+    REGISTRATION_REPEATED = "account.registration_repeated"
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_DELETED = "account.deleted"
     ACCOUNT_EXPORTED = "account.exported"
@@ -62,6 +63,7 @@ class Action(StrEnum):
 
 
 _REFUSED = {
+    Action.REGISTRATION_REPEATED,
     Action.LOGIN_FAILED,
     Action.ATTEMPTS_THROTTLED,
     Action.REFRESH_TOKEN_REUSED,

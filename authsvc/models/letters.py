@@ -62,6 +62,12 @@ class Letter(Document):
 
     @classmethod
     @bounded
+    def drop_due(cls, owner: ObjectId, *, but: str) -> None:
+        """Delete the letters to a user that are still to go, but those of a kind."""
+        cls.objects(user=owner, due_at__ne=None, kind__ne=but).delete()
+
+    @classmethod
+    @bounded
     def lease(cls, now: datetime, lease: timedelta) -> Self | None:
         """Return a letter that is due, for the caller alone to try within `lease`; None where there is none."""
         due = cls.objects(due_at__lte=now).order_by("due_at")
@@ -75,6 +81,17 @@ class Letter(Document):
         changes = {f"set__{name}": value for name, value in outcome.items() if value is not None}
         removed = {f"unset__{name}": True for name, value in outcome.items() if value is None}
         type(self).objects(id=self.id, attempts=self.attempts).update_one(**changes, **removed)
+
+    @classmethod
+    @bounded
+    def due(cls) -> list[Self]:
+        """Return the letters that are still to go."""
+        return list(cls.objects(due_at__ne=None))
+
+    @bounded
+    def reseal(self, sealed: str) -> int:
+        """Put the same words, sealed anew, where the old seal still stands; return how many letters that changed."""
+        return cast(int, type(self).objects(id=self.id, sealed=self.sealed).update_one(set__sealed=sealed))
 
     @classmethod
     @bounded

@@ -17,7 +17,8 @@ class Link(Document):
     """A secret that was mailed: for what, whose, to which address, and what must still be so when it is used.
 
     There is one for each key (purpose and account), so a newer one takes the place of the older. A link is not marked
-    as used: what it does changes what it was made for (`state`), in one step that only one can win.
+    as used: what it does changes what it was made for (`state`), in one step that only one can win. `session` is the
+    one that asked for it, where it is to die with that.
     """
 
     meta = {
@@ -38,12 +39,13 @@ class Link(Document):
     user: ObjectId = ObjectIdField(required=True)
     email: str = StringField(required=True)
     state: str = StringField(required=True)
+    session: str = StringField(default="")
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
 
     @bounded
     def put(self) -> None:
         """Store the link in the place of an earlier one with its key."""
-        names = ("digest", "purpose", "user", "email", "state", "expires_at")
+        names = ("digest", "purpose", "user", "email", "state", "session", "expires_at")
         values = {f"set__{name}": getattr(self, name) for name in names}
         for turn in range(_TURNS):
             try:
@@ -75,6 +77,5 @@ class Link(Document):
     @classmethod
     @bounded
     def remove_all(cls, owner: str, *purposes: str) -> None:
-        """Delete a user's links, those for these purposes where some are named."""
-        found = cls.objects(user=object_id(owner))
-        (found.filter(purpose__in=purposes) if purposes else found).delete()
+        """Delete a user's links for these purposes."""
+        cls.objects(user=object_id(owner), purpose__in=purposes).delete()

@@ -151,29 +151,43 @@ def _create(name: str, email: str, password: PasswordHash) -> User:
     if links.is_reserved(email):
         raise EmailTaken
     user = User.register(name, email, password)
+    if links.is_reserved(email):  # it was changed away from at this very moment
+        User.remove(str(user.id))
+        raise EmailTaken
     audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
     return user
+
+
+def _created(name: str, email: str, password: PasswordHash) -> User | None:
+    try:
+        return _create(name, email, password)
+    except EmailTaken:
+        return None
 
 
 def _register_in_silence(name: str, email: str, password: str) -> None:
     """Create an account, or tell the owner of the one there is: as many hashes and as many database commands.
 
-    As long as nobody has proved the address the last registration counts, and its letter alone: who proves the address
-    gets the password that they registered with, not that of somebody who was there before them.
+    An account that is there stays as it is, proved or not: its owner gets a link that sets a password, and the links
+    that went out before are good no more, so whoever has the mailbox gets the password that they chose last.
     """
     new = passwords.hashed(password)
-    try:
-        user: User | None = _create(name, email, new)
-        User.register_again(None, name, new)
-    except EmailTaken:
-        user = User.find_by_email(email)
-        user = User.register_again(user, name, new) or user
-    if user is None or user.disabled_at is not None:
+    has_room = throttles.has_room(Key("verify_account", email))
+    created = _created(name, email, new)
+    user = User.find_by_email(email)
+    if created is None:
+        links.is_reserved(email)  # once more, as for who is created
+        audit.record(Action.REGISTRATION_REPEATED, target=user.id if user is not None else None)
+    if user is not None and user.disabled_at is not None:
+        user = None
+    links.cancel(str(user.id) if user is not None else "", "verify")
+    if user is None or not has_room:
         mail.post_in_vain("known", link=links.issue_in_vain("reset"))
-    elif user.is_proved:
-        mail.post("known", user.id, to=user.email, link=links.issue("reset", user, user.email))
+    elif created is not None:
+        emails.ask_for_proof(user, in_silence=True)
     else:
-        emails.ask_for_proof(user)
+        link = links.issue("reset", user, user.email)
+        mail.post_in_silence("known", user.id, to=user.email, link=link)
 
 
 def _guesses(user: User | None, place: tuple[str, bool] | None, address: str) -> tuple[Key, ...]:

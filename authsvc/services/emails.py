@@ -1,27 +1,26 @@
 """Addresses: proving one, changing it, and taking a change back."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-
-from bson import ObjectId
 from flask import current_app
 
 from authsvc.errors import EmailTaken, LinkInvalid
 from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import access_tokens, audit, links, mail, requested_links, sessions, throttles
+from authsvc.services import audit, devices, links, mail, ownership, requested_links, sessions, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.links import Found
 from authsvc.services.throttles import Key
 
 _ENDED = "logout_others"
+_TURNS = 4
 
 
-def ask_for_proof(user: User) -> None:
+def ask_for_proof(user: User, *, in_silence: bool = False) -> None:
     """Send the owner of an account's address the link that proves it, unless that is off or done."""
+    post = mail.post_in_silence if in_silence else mail.post
     if _is_open(user):
-        mail.post("verify", user.id, to=user.email, link=links.issue("verify", user, user.email))
+        link = links.issue("verify", user, user.email)
+        post("verify", user.id, to=user.email, link=link)
 
 
 def resend(email: str) -> None:
@@ -39,13 +38,12 @@ def verify(token: str, session_id: str | None) -> User:
     """Take a link as proof of an address: the account's own, or the one it is to change to.
 
     Whoever proves an address owns the account: what was set up before, by whoever that was, is gone, but not the
-    session (`session_id`) that shows the link. Raises LinkInvalid, EmailTaken, TooManyAttempts.
+    session (`session_id`) of the same account that shows the link. Raises LinkInvalid, EmailTaken, TooManyAttempts.
     """
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
         found = links.find(token, "verify", "change")
-        proved = _change(found, session_id) if found.link.purpose == "change" else _prove(found, session_id)
-        links.spend(found)
-    return proved
+        own = session_id if session_id is not None and sessions.is_of(session_id, found.user.id) else None
+        return _change(found, own) if found.link.purpose == "change" else _prove(found, own)
 
 
 def request_change(who: Caller, email: str) -> None:
@@ -55,31 +53,37 @@ def request_change(who: Caller, email: str) -> None:
         return
     throttles.count(Key("verify_account", str(user.id), user.id))
     audit.record(Action.EMAIL_CHANGE_REQUESTED, actor=user.id, target=user.id)
+    has_room = throttles.has_room(Key("verify_account", email))
     holder = User.find_by_email(email)
-    if holder is None or holder.id == user.id:
-        mail.post("change", user.id, to=email, link=links.issue("change", user, email))
+    mail.post("email_change_requested", user.id, to=user.email, **mail.place())
+    if not has_room:
+        mail.post_in_vain("change", link=links.issue_in_vain("change"))
+    elif holder is None or holder.id == user.id:
+        link = links.issue("change", user, email, session=who.session_id or "")
+        mail.post("change", user.id, to=email, link=link)
     else:
+        links.issue_in_vain("change")
         mail.post("taken", holder.id, to=holder.email)
 
 
 def revert(token: str) -> User:
-    """Give an account the address back that it had, sign everybody out, and send that address a way in.
+    """Give an account the address back that it had, and end every way in that whoever changed it may know.
 
-    Raises LinkInvalid, EmailTaken, TooManyAttempts.
+    Sessions, tokens and the password are gone, and so are later changes and the links that take those back: the link
+    that goes to the restored address sets a new password. Raises LinkInvalid, EmailTaken, TooManyAttempts.
     """
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
-        found = links.find(token, "revert")
-        old, kept = found.user.email, found.link.email
-        if old == kept:
+        for _ in range(_TURNS):
+            found = links.find(token, "revert")
+            user = _reverted(found)
+            if user is not None:
+                break
+        else:
             raise LinkInvalid
-        owner = found.user.id
-        with audit.recording(Action.EMAIL_CHANGE_REVERTED, actor=owner, target=owner), _ending_what_was_open(owner):
-            user = User.change_email(owner, old, kept)
-            if user is None:
-                raise LinkInvalid
-            Session.copy_email(str(owner), kept)
-        links.spend(found)
-    mail.post("email_restored", user.id, to=user.email, link=links.issue("reset", user, user.email))
+    links.spend(found)
+    Session.copy_email(str(user.id), user.email)
+    if found.user.email != user.email:
+        mail.post("email_taken_back", user.id, to=found.user.email)
     return user
 
 
@@ -88,52 +92,69 @@ def _is_open(user: User) -> bool:
     return current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved
 
 
-@contextmanager
-def _ending_what_was_open(owner: ObjectId, *, but: str | None = None) -> Iterator[None]:
-    """End a user's sessions but one, and their access tokens, once what is inside was done, or may have been.
-
-    Where the database does not say what became of it they end too; where it was refused they stay.
-    """
-    with ExitStack() as ends:
-        ends.callback(access_tokens.revoke_all, str(owner))
-        ends.callback(sessions.end_all, str(owner), _ENDED, but=but)
-        try:
-            yield
-        except (LinkInvalid, EmailTaken):
-            ends.pop_all()
-            raise
-
-
-def _prove(found: Found, session_id: str | None) -> User:
+def _prove(found: Found, own: str | None) -> User:
     owner = found.user.id
     with (
         audit.recording(Action.EMAIL_VERIFIED, actor=owner, target=owner),
-        _ending_what_was_open(owner, but=session_id),
+        ownership.changing(str(owner), _ENDED, but=own),
     ):
-        own = session_id is not None and sessions.is_of(session_id, owner)
-        user = User.prove_email(owner, found.link.email, keep_factors=own)
+        user = User.prove_email(owner, found.link.email, keep_factors=own is not None)
         if user is None:
             raise LinkInvalid
     return user
 
 
-def _change(found: Found, session_id: str | None) -> User:
-    """Put the proved address in place of the old one, whose owner is told and can take it back."""
+def _change(found: Found, own: str | None) -> User:
+    """Put the proved address in place of the old one, whose owner is told and can take it back.
+
+    It takes the session that asked for it: one that was ended asked for nothing.
+    """
     user, old, new = found.user, found.user.email, found.link.email
+    if not sessions.is_of(found.link.session, user.id):
+        raise LinkInvalid
     if links.is_reserved(new, str(user.id)):
         raise EmailTaken
-    with audit.recording(Action.EMAIL_CHANGED, actor=user.id, target=user.id):
-        undo = links.issue("revert", user, old.lower())
-        try:
-            with (
-                mail.announcing("email_changed", user.id, to=old, link=undo, **mail.place()),
-                _ending_what_was_open(user.id, but=session_id),
-            ):
-                changed = User.change_email(user.id, old, new)
-                if changed is None:
-                    raise LinkInvalid
-                Session.copy_email(str(user.id), new)
-        except (LinkInvalid, EmailTaken):
-            links.withdraw(undo)
-            raise
+    undo = links.issue("revert", user, old.lower())
+    try:
+        with (
+            audit.recording(Action.EMAIL_CHANGED, actor=user.id, target=user.id),
+            mail.announcing("email_changed", user.id, to=old, link=undo, **mail.place()),
+            ownership.changing(str(user.id), _ENDED, but=own),
+        ):
+            changed = User.change_email(user, new, links.digest_of(undo))
+            if changed is None:
+                raise LinkInvalid
+            _yield_to_a_reservation(changed, old)
+            Session.copy_email(str(user.id), new)
+    except (LinkInvalid, EmailTaken):
+        links.withdraw(undo)
+        raise
     return changed
+
+
+def _yield_to_a_reservation(changed: User, old: str) -> None:
+    """Change back where the new address was changed away from by its owner at this very moment. Raises EmailTaken."""
+    if links.is_reserved(changed.email, str(changed.id)):
+        User.change_email(changed, old, None)
+        raise EmailTaken
+
+
+def _reverted(found: Found) -> User | None:
+    """Take a change back; None where something else was changed meanwhile."""
+    user, kept = found.user, found.link.email
+    way_in = links.issue("reset", user, kept, epoch=(user.link_epoch or 0) + 1)
+    try:
+        with (
+            audit.recording(Action.EMAIL_CHANGE_REVERTED, actor=user.id, target=user.id),
+            mail.announcing("email_restored", user.id, to=kept, link=way_in),
+            ownership.ending_access(str(user.id), _ENDED),
+        ):
+            made = found.link.expires_at - links.LIVES["revert"]
+            reverted = User.revert_email(user, kept, found.link.digest, made)
+            if reverted is None:
+                raise LinkInvalid
+    except LinkInvalid:
+        return None
+    links.cancel(str(user.id), "verify", "change")
+    devices.forget(str(user.id))
+    return reverted

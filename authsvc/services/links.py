@@ -35,16 +35,17 @@ class Found:
     user: User
 
 
-def issue(purpose: str, user: User, email: str) -> str:
+def issue(purpose: str, user: User, email: str, *, session: str = "", epoch: int | None = None) -> str:
     """Make a link for a user, to be sent to `email`; return its address.
 
-    It takes the place of an earlier one, but one that takes a change back: of those each undoes its own change.
+    It takes the place of an earlier one, but one that takes a change back: of those each undoes its own change. It is
+    good while the `session` that asked for it is live, where one is named. `epoch` is for an account as it will be.
     """
     key = f"revert:{ObjectId()}" if purpose == "revert" else f"{purpose}:{user.id}"
     expires_at = clock.now() + LIVES[purpose]
-    return _stored(
-        Link(key=key, purpose=purpose, user=user.id, email=email, expires_at=expires_at), _state(purpose, user)
-    )
+    link = Link(key=key, purpose=purpose, user=user.id, email=email, session=session, expires_at=expires_at)
+    now = user.email if purpose == "change" else email
+    return _stored(link, _state(purpose, now, user.link_epoch if epoch is None else epoch))
 
 
 def issue_in_vain(purpose: str) -> str:
@@ -65,7 +66,7 @@ def find(text: str, *purposes: str) -> Found:
     if link is None or link.purpose not in purposes:
         raise LinkInvalid
     user = User.find(str(link.user))
-    if user is None or user.disabled_at is not None or _state(link.purpose, user) != link.state:
+    if user is None or user.disabled_at is not None or not _stands(link, user):
         raise LinkInvalid
     return Found(link, user)
 
@@ -83,11 +84,16 @@ def spend(found: Found) -> None:
 
 def withdraw(address: str) -> None:
     """Delete a link that was made for what did not happen."""
-    Link.remove(opaque_tokens.digest(address.rpartition("=")[2]))
+    Link.remove(digest_of(address))
+
+
+def digest_of(address: str) -> str:
+    """Return what is stored of the secret in a link's address."""
+    return opaque_tokens.digest(address.rpartition("=")[2])
 
 
 def cancel(user_id: str, *purposes: str) -> None:
-    """Delete a user's links: those for these purposes, or all."""
+    """Delete a user's links for these purposes."""
     Link.remove_all(user_id, *purposes)
 
 
@@ -98,15 +104,16 @@ def _stored(link: Link, state: str) -> str:
     return f"{current_app.config['PUBLIC_URL']}/account/{_PAGES[link.purpose]}#token={text}"
 
 
-def _state(purpose: str, user: User) -> str:
-    """Return what must still be so when a link is used, as a digest: using it changes that, so it works once.
+def _stands(link: Link, user: User) -> bool:
+    """Tell whether what a link was made for is still so: using it changes that, so it works once."""
+    if link.purpose == "revert":
+        return link.digest in (user.undo_links or [])
+    if link.purpose == "verify" and user.is_proved:
+        return False
+    return link.state == _state(link.purpose, user.email, user.link_epoch)
 
-    The link that takes a change of address back asks for nothing: whatever was changed since, it undoes.
-    """
-    watched = {
-        "verify": (user.email, user.email_verified_at is None, user.password),
-        "change": (user.email,),
-        "reset": (user.email, user.password),
-        "revert": (),
-    }[purpose]
-    return hashlib.sha256(repr((purpose, *map(str, watched))).encode()).hexdigest()
+
+def _state(purpose: str, email: str, epoch: int | None) -> str:
+    """Return a digest of what must still be so: the address and, but for proving it, that nothing was changed since."""
+    since = 0 if purpose in ("verify", "revert") else epoch or 0
+    return hashlib.sha256(repr((purpose, email, since)).encode()).hexdigest()

@@ -1,9 +1,5 @@
 """Passwords: what a new one may be, whether a given one is right, and replacing one."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-
 from flask import current_app
 
 from authsvc.errors import FieldError, LinkInvalid, PasswordIncorrect, ValidationFailed
@@ -11,7 +7,7 @@ from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
 from authsvc.security.passwords import PasswordHash, hasher
-from authsvc.services import access_tokens, audit, devices, links, mail, requested_links, sessions, throttles
+from authsvc.services import audit, links, mail, ownership, requested_links, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
 
@@ -48,7 +44,7 @@ def verify(user: User | None, password: str) -> User | None:
         return None
     if not verdict.outdated:
         return user
-    upgraded = User.replace_password(user.id, user.password, hasher().hash(password))
+    upgraded = User.upgrade_hash(user.id, user.password, hasher().hash(password))
     if upgraded is not None:
         return upgraded
     now = User.find(str(user.id))
@@ -91,12 +87,13 @@ def replace(user: User, password: str, *, but: str | None = None) -> bool:
         with (
             audit.recording(Action.PASSWORD_CHANGED, actor=user.id, target=user.id),
             mail.announcing("password_changed", user.id, to=user.email, **mail.place()),
-            _before_and_after(partial(sessions.end_all, str(user.id), "password_changed", but=but)),
+            ownership.ending_access(str(user.id), "password_changed", but=but, tokens=False),
         ):
             if User.replace_password(user.id, user.password, new) is None:
                 raise _ChangedMeanwhile
     except _ChangedMeanwhile:
         return False
+    links.cancel(str(user.id), "change", "reset")
     return True
 
 
@@ -120,30 +117,12 @@ def reset(token: str, new_password: str) -> None:
         with (
             audit.recording(Action.PASSWORD_RESET, actor=user.id, target=user.id),
             mail.announcing("password_changed", user.id, to=user.email, **mail.place()),
-            _before_and_after(partial(_end_what_was_open, user)),
+            ownership.changing(str(user.id), "password_reset"),
         ):
             if User.reset_password(user, new) is None:
                 raise LinkInvalid
-        links.spend(found)
-
-
-@contextmanager
-def _before_and_after(end: Callable[[], None]) -> Iterator[None]:
-    """End what is open, then do what is inside, and end what was opened meanwhile, whatever became of it.
-
-    Before too: where the process dies in between nobody stays signed in.
-    """
-    end()
-    try:
-        yield
-    finally:
-        end()
-
-
-def _end_what_was_open(user: User) -> None:
-    sessions.end_all(str(user.id), "password_reset")
-    access_tokens.revoke_all(str(user.id))
-    devices.forget(str(user.id))
+    if not user.is_proved:
+        audit.record(Action.EMAIL_VERIFIED, actor=user.id, target=user.id)
 
 
 class _ChangedMeanwhile(Exception):

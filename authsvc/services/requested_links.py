@@ -20,6 +20,7 @@ def send(purpose: str, email: str, *, limit: str, action: Action, wanted: Callab
     has_room = throttles.has_room(Key(limit, email, target))
     audit.record(action, target=target)
     if has_room and user is not None and user.disabled_at is None and wanted(user):
-        mail.post(purpose, user.id, to=user.email, link=links.issue(purpose, user, user.email))
+        link = links.issue(purpose, user, user.email)
+        mail.post_in_silence(purpose, user.id, to=user.email, link=link)
     else:
         mail.post_in_vain(purpose, link=links.issue_in_vain(purpose))

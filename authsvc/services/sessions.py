@@ -83,10 +83,7 @@ def rotate(session_id: str, generation: int) -> Session:
         raise SessionEnded("expired")
     if session.generation == generation + 1 and _within_grace(session.rotated_at, now):
         return session
-    if Session.end(session_id, "token_reuse", now):
-        mail.post("session_stolen", session.user, to=session.email, **mail.place())
-        metrics.SESSIONS_ENDED.labels("token_reuse").inc()
-        audit.record(Action.REFRESH_TOKEN_REUSED, target=session.user, session=session_id, reason="token_reuse")
+    _end_stolen(session)
     raise SessionEnded("token_reuse")
 
 
@@ -192,12 +189,33 @@ def _described(session: Session, who: Caller, idle: timedelta) -> dict[str, Any]
     }
 
 
+def _end_stolen(session: Session) -> None:
+    """End a session whose refresh token was copied, on record and with a letter to its user, once."""
+    theft = {"session": str(session.id), "reason": "token_reuse"}
+    try:
+        with (
+            audit.recording(Action.REFRESH_TOKEN_REUSED, target=session.user, **theft),
+            mail.announcing("session_stolen", session.user, to=session.email, **mail.place()),
+        ):
+            if Session.end(session.id, "token_reuse", clock.now()) is None:
+                raise _EndedMeanwhile
+    except _EndedMeanwhile:
+        return
+    metrics.SESSIONS_ENDED.labels("token_reuse").inc()
+
+
+class _EndedMeanwhile(Exception):
+    pass
+
+
 def _changed(verified: User, now: User | None) -> str | None:
     if now is None:
         return "account_deleted"
     if now.disabled_at is not None:
         return "account_disabled"
-    return None if now.password == verified.password else "password_changed"
+    if now.password != verified.password:
+        return "password_changed"
+    return "replaced" if now.is_proved and not verified.is_proved else None
 
 
 def _not_enough(methods: list[str], passkey: ObjectId | None, now: User | None) -> str | None:

@@ -12,7 +12,7 @@ from authsvc.models.letters import Letter
 from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import access_tokens, audit, devices, links, mail, mfa, sessions
+from authsvc.services import audit, links, mail, ownership, sessions
 from authsvc.services.callers import Caller
 
 _SECRET = re.compile(r"password$|hash|secret|token|otp", re.IGNORECASE)
@@ -33,24 +33,28 @@ def rename(who: Caller, name: str) -> User:
 
 
 def remove(who: Caller) -> None:
-    """Delete the caller's account, and with it sessions, access tokens, links and known devices, in this order.
+    """Delete the caller's account, and with it everything that was open, links, passkeys, and letters still to go.
 
     Who deleted it and when stays on record. Raises SessionEnded where the account is gone.
     """
     user = profile(who)
-    with mail.announcing("account_deleted", user.id, to=user.email, **mail.place()):
+    with (
+        audit.recording(Action.ACCOUNT_DELETED, actor=user.id, target=user.id),
+        mail.announcing("account_deleted", user.id, to=user.email, **mail.place()),
+        ownership.changing(who.user_id, "account_deleted"),
+    ):
         if not User.remove(who.user_id):
             raise SessionEnded("account_deleted")
-    audit.record(Action.ACCOUNT_DELETED, actor=user.id, target=user.id)
-    _end_everything(who.user_id, "account_deleted")
+    links.cancel(who.user_id, "revert")
     Passkey.remove_all(who.user_id)
+    mail.drop_others(user.id, "account_deleted")
 
 
 def disable(user_id: str) -> None:
-    """Disable an account, and end its sessions, access tokens and links, in this order."""
-    if User.disable(user_id) is not None:
-        audit.record(Action.ACCOUNT_DISABLED, target=user_id)
-    _end_everything(user_id, "account_disabled")
+    """Disable an account, and end what is open; who had its address before may still take that back later."""
+    with ownership.changing(user_id, "account_disabled"):
+        if User.disable(user_id) is not None:
+            audit.record(Action.ACCOUNT_DISABLED, target=user_id)
 
 
 def export(who: Caller) -> dict[str, Any]:
@@ -67,14 +71,6 @@ def export(who: Caller) -> dict[str, Any]:
         "letters": [mail.shown(letter) for letter in Letter.latest(_MOST, who.user_id)],
         "activity": AuditEvent.about(who.user_id, clock.now() - KEPT_FOR, limit=_MOST),
     }
-
-
-def _end_everything(user_id: str, reason: str) -> None:
-    sessions.end_all(user_id, reason)
-    access_tokens.revoke_all(user_id)
-    links.cancel(user_id)
-    mfa.forget(user_id)
-    devices.forget(user_id)
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from mongoengine.fields import StringField
 from authsvc import clock
 from authsvc.errors import EmailTaken
 from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.users.addresses import NEW_EPOCH, Addresses
 from authsvc.models.users.factors import WITHOUT_FACTORS, Factors
 from authsvc.models.users.passwords import Accounts, PasswordField
 from authsvc.security import passwords
@@ -20,7 +21,7 @@ _ANY_CASE = {"locale": "en", "strength": 2}
 """Addresses that Express stored in capitals are found, and taken, in any case: the index decides, the data stays."""
 
 
-class User(Factors, Document):
+class User(Addresses, Factors, Document):
     """An account. Changed by the atomic transitions below, never by `save()`, which is for inserts."""
 
     meta = {
@@ -37,18 +38,12 @@ class User(Factors, Document):
     role: str = StringField(default="user")
     created_at: datetime = utc_field(db_field="createdAt", default=clock.now)
     password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
-    email_verified_at: datetime | None = utc_field(db_field="emailVerifiedAt")
     disabled_at: datetime | None = utc_field(db_field="disabledAt")
 
     @property
     def has_foreign_hash(self) -> bool:
         """Tell whether something else than authsvc wrote the password hash."""
         return self.password_changed_at is None
-
-    @property
-    def is_proved(self) -> bool:
-        """Tell whether somebody has proved to own the address."""
-        return self.email_verified_at is not None
 
     @classmethod
     def register(cls, name: str, email: str, password: PasswordHash) -> Self:
@@ -58,14 +53,6 @@ class User(Factors, Document):
             return cast(Self, _insert(user))
         except NotUniqueError as error:
             raise EmailTaken from error
-
-    @classmethod
-    @bounded
-    def register_again(cls, found: Self | None, name: str, password: PasswordHash) -> Self | None:
-        """Put a new registration in the place of one whose address nobody has proved; None where somebody has."""
-        unproved = cls.objects(id=found.id if found else ObjectId(), email_verified_at=None, disabled_at=None)
-        changes = {"set__name": name, "set__password": password, "set__password_changed_at": clock.now()}
-        return cast(Self | None, unproved.modify(**changes, new=True))
 
     @classmethod
     @bounded
@@ -87,9 +74,16 @@ class User(Factors, Document):
 
     @classmethod
     @bounded
-    def replace_password(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
-        """Put `new` where `old` still stands; None where somebody else was first."""
+    def upgrade_hash(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
+        """Put another hash of the same password where `old` still stands; None where somebody else was first."""
         changes = {"set__password": new, "set__password_changed_at": clock.now()}
+        return cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
+
+    @classmethod
+    @bounded
+    def replace_password(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
+        """Put the hash of another password where `old` still stands; None where somebody else was first."""
+        changes = {"set__password": new, "set__password_changed_at": clock.now(), **NEW_EPOCH}
         return cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
 
     @classmethod
@@ -100,32 +94,10 @@ class User(Factors, Document):
         Where nobody had proved it before, second factors are those of somebody else: they go with it.
         """
         now = clock.now()
-        same = cls.objects(id=found.id, password=found.password, email=found.email, disabled_at=None)
+        same = cls.objects(id=found.id, link_epoch=found.link_epoch, email=found.email, disabled_at=None)
         proof = {} if found.is_proved else {"set__email_verified_at": now, **WITHOUT_FACTORS}
-        changes = {"set__password": new, "set__password_changed_at": now, **proof}
+        changes = {"set__password": new, "set__password_changed_at": now, **NEW_EPOCH, **proof}
         return cast(Self | None, same.modify(**changes, new=True))
-
-    @classmethod
-    @bounded
-    def prove_email(cls, user_id: ObjectId, email: str, *, keep_factors: bool) -> Self | None:
-        """Note that the address is proved; None where it was, or is another now.
-
-        Second factors that were set up before may be those of somebody else, and go unless they are to be kept.
-        """
-        unproved = cls.objects(id=user_id, email=email, email_verified_at=None, disabled_at=None)
-        changes = {"set__email_verified_at": clock.now(), **({} if keep_factors else WITHOUT_FACTORS)}
-        return cast(Self | None, unproved.modify(**changes, new=True))
-
-    @classmethod
-    @bounded
-    def change_email(cls, user_id: ObjectId, old: str, new: str) -> Self | None:
-        """Put a proved address where `old` still stands; None where somebody was first. Raises EmailTaken."""
-        same = cls.objects(id=user_id, email=old, disabled_at=None)
-        try:
-            changed = same.update_one(set__email=new, set__email_verified_at=clock.now())
-        except NotUniqueError as error:
-            raise EmailTaken from error
-        return cast(Self | None, cls.objects(id=user_id).first()) if changed else None
 
     @classmethod
     @bounded

@@ -18,6 +18,24 @@ _HAS_NO_PASSKEY = {"passkeys.0": {"$exists": False}}
 _HAS_TWO_PASSKEYS = {"passkeys.1": {"$exists": True}}
 
 
+def without_those_since(found: Any, moment: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the changes that remove the factors which were set up at or after a moment, and what they expect.
+
+    A passkey's id tells when it was made, to the second.
+    """
+    changes: dict[str, Any] = {}
+    sealed = found.totp.sealed if found.totp is not None else None
+    if found.totp is not None and (found.totp.confirmed_at is None or found.totp.confirmed_at >= moment):
+        changes["unset__totp"] = True
+    if found.recovery_codes_at is not None and found.recovery_codes_at >= moment:
+        changes |= _WITHOUT_CODES
+    if found.passkeys:
+        changes["set__passkeys"] = [
+            one for one in found.passkeys if one.generation_time < moment.replace(microsecond=0)
+        ]
+    return {"totp__sealed": sealed}, changes
+
+
 class Totp(EmbeddedDocument):
     """An authenticator app (RFC 6238): its sealed secret, and the last step whose code was taken.
 
