@@ -83,6 +83,6 @@ class Passkey(Document):
 
     @classmethod
     @bounded
-    def remove_all(cls, owner: str) -> None:
-        """Delete a user's passkeys."""
-        cls.objects(user=object_id(owner)).delete()
+    def remove_all(cls, owner: str, *, but: list[ObjectId]) -> None:
+        """Delete a user's passkeys, but these."""
+        cls.objects(user=object_id(owner), id__nin=but).delete()

@@ -96,10 +96,14 @@ class Session(Document):
 
     @classmethod
     @bounded
-    def refresh_proof(cls, session_id: str, methods: list[str], now: datetime) -> Self | None:
-        """Note on a live session that its user has just proved who they are, and how (RFC 8176 values)."""
+    def refresh_proof(cls, session_id: str, methods: list[str], now: datetime, *, add: bool) -> Self | None:
+        """Note on a live session that its user has just proved who they are, and how (RFC 8176 values).
+
+        The methods are added to those there are, or take their place.
+        """
         live = cls.objects(id=object_id(session_id), ended_at=None)
-        return cast(Self | None, live.modify(set__auth_time=now, add_to_set__methods=methods, new=True))
+        noted = {"add_to_set__methods": methods} if add else {"set__methods": methods}
+        return cast(Self | None, live.modify(set__auth_time=now, **noted, new=True))
 
     @classmethod
     @bounded

@@ -1,6 +1,7 @@
-"""The `throttles` collection: how often something was tried, one document per limit, key and window."""
+"""The `throttles` collection: how often something was tried, one document per limit and key."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import cast
 
 from mongoengine import Document
 from mongoengine.errors import NotUniqueError
@@ -9,10 +10,14 @@ from mongoengine.fields import BooleanField, IntField, StringField
 from authsvc.models.base import bounded, utc_field
 
 _TURNS = 8
+KEPT = timedelta(minutes=5)
 
 
 class Throttle(Document):
-    """A counter. Its id is a digest of limit, key and window: whose it is can't be read from it."""
+    """A counter, and when its window ends. Its id is a digest of limit and key: whose it is can't be read from it.
+
+    A window begins with the first attempt, so no two windows lie side by side for one burst.
+    """
 
     meta = {
         "collection": "throttles",
@@ -24,29 +29,36 @@ class Throttle(Document):
     digest: str = StringField(primary_key=True)
     count: int = IntField(required=True)
     told: bool = BooleanField(default=False)
+    ends_at: datetime = utc_field(db_field="endsAt", required=True)
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
 
     @classmethod
     @bounded
-    def take(cls, digest: str, most: int, expires_at: datetime) -> bool:
-        """Count one more and tell so, if there are fewer than `most`.
+    def take(cls, digest: str, most: int, window: timedelta, now: datetime) -> datetime | None:
+        """Count one more, if there are fewer than `most` in this window; else return when that ends.
 
         However many ask at once, on however many machines, no more than `most` are counted. Who is refused writes
-        nothing: all who flood would wait for one another at the one document.
+        nothing: all who flood would wait for one another at the one document. A clock that went back ends a window too.
         """
+        end = now + window
         for _ in range(_TURNS):
             found = cls.objects(digest=digest).first()
             if found is None:
                 try:
-                    cls(digest=digest, count=1, expires_at=expires_at).save(force_insert=True)
+                    cls(digest=digest, count=1, ends_at=end, expires_at=end + KEPT).save(force_insert=True)
                 except NotUniqueError:
                     continue  # somebody else made it
-                return True
-            if found.count >= most:
-                return False
-            if cls.objects(digest=digest, count__lt=most).update_one(inc__count=1):
-                return True
-        return False
+                return None
+            same = cls.objects(digest=digest, ends_at=found.ends_at)
+            if not now < found.ends_at <= end:
+                begun = {"set__count": 1, "set__told": False, "set__ends_at": end, "set__expires_at": end + KEPT}
+                if same.update_one(**begun):
+                    return None
+            elif found.count >= most:
+                return cast(datetime, found.ends_at)
+            elif same.filter(count__lt=most).update_one(inc__count=1):
+                return None
+        return end
 
     @classmethod
     @bounded

@@ -5,7 +5,7 @@ from marshmallow import fields
 from authsvc.schemas.access_tokens import AccessTokenSchema
 from authsvc.schemas.audit import ActivitySchema
 from authsvc.schemas.base import Schema, UtcDateTime
-from authsvc.schemas.passkeys import PasskeySchema
+from authsvc.schemas.mfa import MfaStatusSchema
 from authsvc.schemas.users import UserSchema
 
 
@@ -43,7 +43,7 @@ class ExportSchema(Schema):
     stored = fields.Dict(keys=fields.String(), required=True)
     sessions = fields.List(fields.Nested(ExportedSessionSchema), required=True)
     access_tokens = fields.List(fields.Nested(AccessTokenSchema), required=True)
-    passkeys = fields.List(fields.Nested(PasskeySchema), required=True)
+    mfa = fields.Nested(MfaStatusSchema, required=True)
     letters = fields.List(fields.Nested(LetterSchema), required=True)
     activity = fields.List(fields.Nested(ActivitySchema), required=True)
 

@@ -88,7 +88,7 @@ def new_challenge() -> bytes:
 def creation_options(
     party: RelyingParty, challenge: bytes, known: Sequence[Credential], *, handle: bytes, account: str, name: str
 ) -> dict[str, Any]:
-    """Return what `navigator.credentials.create` needs, as JSON: a discoverable passkey, none of those `known`.
+    """Return what `navigator.credentials.create` needs, as JSON: a discoverable passkey that verifies its user, new.
 
     `handle` stands for the account; `account` and `name` are shown by the authenticator.
     """
@@ -100,7 +100,7 @@ def creation_options(
         user_display_name=name or account,
         challenge=challenge,
         authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.PREFERRED
+            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
         ),
         exclude_credentials=[_descriptor(one) for one in known],
     )
@@ -131,6 +131,7 @@ def check_registration(party: RelyingParty, challenge: bytes, answer: dict[str, 
             expected_challenge=challenge,
             expected_rp_id=party.id,
             expected_origin=list(party.origins),
+            require_user_verification=True,
         )
     except Exception as error:  # noqa: BLE001 - the parsers of hostile bytes raise all kinds
         _refuse(error)

@@ -94,7 +94,8 @@ def reauthenticate(who: Caller, proof: Mapping[str, Any]) -> tuple[str, int]:
         mfa.require_password_to_do(user)
         user, methods = passwords.prove(who, proof["password"]), ["pwd"]
     else:
-        methods = mfa.prove(user, proof, "reauthenticate", bound_to=who.session_id or "", alone=True)
+        shown = mfa.prove(user, proof, "reauthenticate", bound_to=who.session_id or "", alone=True)
+        methods = shown.methods
     session = freshness.prove_again(who, methods)
     now_stored = factors.owner(who)
     if now_stored.mfa_enabled and "mfa" not in methods:  # enabled while the password was being hashed

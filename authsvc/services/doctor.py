@@ -17,7 +17,7 @@ from authsvc.models.letters import Letter
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
 from authsvc.security.passwords import hasher
-from authsvc.services import signing_keys
+from authsvc.services import signing_keys, totp
 
 _SLOWEST_HASH = 1.0
 _FASTEST_HASH = 0.05
@@ -181,15 +181,19 @@ def _indexes(_config: Config) -> Iterator[Finding]:
 
 
 def _keys(config: Config) -> Iterator[Finding]:
+    outdated, lost = totp.sealed_otherwise()
+    if lost:
+        remedy = "put the former one into SECRET_KEY_FALLBACKS"
+        yield Finding("SECRET_KEY", f"it does not open the secrets of {lost} authenticator apps", remedy)
     try:
-        outdated = signing_keys.sealed_with_a_fallback()
+        outdated += signing_keys.sealed_with_a_fallback()
     except SealBroken:
         yield Finding("SECRET_KEY", "it does not open the signing keys", "put the former one into SECRET_KEY_FALLBACKS")
         return
     if outdated:
-        yield Finding("SECRET_KEY_FALLBACKS", "signing keys still need it", "run `flask keys reseal`")
-    elif config["SECRET_KEY_FALLBACKS"]:
-        yield Finding("SECRET_KEY_FALLBACKS", "no signing key needs it any more", "empty it")
+        yield Finding("SECRET_KEY_FALLBACKS", "signing keys or authenticator apps need it", "run `flask keys reseal`")
+    elif config["SECRET_KEY_FALLBACKS"] and not lost:
+        yield Finding("SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it any more", "empty it")
 
 
 _Check = Callable[[Config], Iterator[Finding]]

@@ -1,18 +1,17 @@
 """What every change of second factors has in common: who may, who is told, and what becomes of open sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from flask import current_app
 
-from authsvc import clock
 from authsvc.errors import EmailUnverified, SessionEnded
 from authsvc.models.audit import Action
-from authsvc.models.passkeys import Passkey
 from authsvc.models.users import User
 from authsvc.services import audit, freshness, mail
 from authsvc.services.callers import Caller
+
+_TURNS = 8
 
 
 def owner(who: Caller) -> User:
@@ -23,13 +22,22 @@ def owner(who: Caller) -> User:
     return user
 
 
-def may_be_added(user: User) -> None:
-    """Refuse a factor for an account whose address nobody has proved, where verification is on.
+def to_add_to(who: Caller) -> User:
+    """Return the caller's account, to which a factor is to be added.
 
-    Else whoever registers somebody else's address could lock its owner out. Raises EmailUnverified.
+    Where verification is on it takes a proved address: else whoever registers somebody else's could lock its owner out.
+    The session is read after the account, and again after the request came in: a request that takes its time does not
+    outlive what ended its session. Who has a factor already has to be fresh at this moment. Raises EmailUnverified,
+    SessionEnded, FreshLoginRequired.
     """
+    user = owner(who)
     if current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved:
         raise EmailUnverified
+    if user.mfa_enabled:
+        freshness.require_now(who)
+    else:
+        freshness.require_live(who)
+    return user
 
 
 @contextmanager
@@ -42,32 +50,29 @@ def changing(user: User, letter: str, action: Action, *, actor: str | None = Non
         yield
 
 
-def added(who: Caller, before: User, methods: list[str]) -> None:
-    """Make the session that added a factor one of two factors: its user has just proved both.
+@contextmanager
+def adding(who: Caller, user: User, factor: str, action: Action, methods: list[str]) -> Iterator[None]:
+    """Add a factor inside, and make the caller's session one of two factors: its user has just proved both.
 
-    Where it is the account's first, sessions that were opened by password alone are not fresh any more.
+    Where it is the account's first, sessions that were opened by password alone are fresh no more: before, so that no
+    crash leaves one, and after, for what was proved meanwhile.
     """
-    if not before.mfa_enabled:
-        freshness.outdate(who.user_id, but=who.session_id)
+    with changing(user, "factor_added", action, factor=factor):
+        if not user.mfa_enabled:
+            freshness.outdate(who.user_id, but=who.session_id)
+        yield
+        if not user.mfa_enabled:
+            freshness.outdate(who.user_id, but=who.session_id)
     freshness.strengthen(who, methods)
 
 
-def undo_since(user: User, moment: datetime) -> None:
-    """Remove the factors that were set up after a moment: somebody else had the account then."""
-    if user.totp is not None and user.totp.confirmed_at is not None and user.totp.confirmed_at >= moment:
-        with changing(user, "factor_removed", Action.TOTP_DISABLED, factor="an authenticator app"):
-            User.remove_totp(str(user.id))
-    for passkey in Passkey.among(user.passkeys or []):
-        if passkey.created_at >= moment:
-            with changing(user, "factor_removed", Action.PASSKEY_REMOVED, factor=f"the passkey {passkey.name}"):
-                drop_passkey(user, passkey)
-    if user.recovery_codes_at is not None and user.recovery_codes_at >= moment:
-        User.replace_recovery_codes(str(user.id), [], clock.now())
+def settle(who: Caller, change: Callable[[User], User | None]) -> User:
+    """Make a change that expects the account as it was read, reading it again where that was overtaken.
 
-
-def drop_passkey(user: User, passkey: Passkey, *, leave_a_way_in: bool = False) -> bool:
-    """Remove a passkey; tell False where it counted no more, or is the last way in and has to stay."""
-    if User.drop_passkey(str(user.id), passkey.id, leave_a_way_in=leave_a_way_in) is None:
-        return False
-    Passkey.remove(passkey.id)
-    return True
+    Raises SessionEnded where there is no end to it.
+    """
+    for _ in range(_TURNS):
+        changed = change(owner(who))
+        if changed is not None:
+            return changed
+    raise SessionEnded("account_disabled")

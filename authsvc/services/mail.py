@@ -32,7 +32,7 @@ _FIRST_PAUSE = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _POLL_SECONDS = 2.0
 _PURPOSE = "letter"
-_AGENT_LENGTH = 60
+_LENGTH = 60
 
 _log = logs.get(__name__)
 _news = threading.Event()
@@ -97,12 +97,12 @@ def reseal() -> int:
 def place() -> dict[str, str]:
     """Return what a letter tells of where a request came from."""
     asked = origin.current()
-    return {"ip": asked.ip or "unknown", "agent": _harmless(asked.user_agent or "unknown")}
+    return {"ip": asked.ip or "unknown", "agent": harmless(asked.user_agent or "unknown")}
 
 
-def _harmless(agent: str) -> str:
-    """Return the beginning of a User-Agent, in which nobody can write to the reader: no links, no sentences."""
-    return re.sub(r"[^A-Za-z0-9 ./;()_,+-]|://|www\.|\.(?=[A-Za-z])", "", agent)[:_AGENT_LENGTH].strip() or "unknown"
+def harmless(text: str) -> str:
+    """Return the beginning of what a stranger wrote, in which they can't write to a letter's reader: no links."""
+    return re.sub(r"[^\w ./;()_,+-]|//+|www\.|\.(?=[^\W\d])", "", text)[:_LENGTH].strip() or "unknown"
 
 
 def latest(most: int) -> list[dict[str, Any]]:

@@ -6,14 +6,36 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 
+from bson import ObjectId
+
 from authsvc import clock, metrics
-from authsvc.errors import MfaCodeInvalid, MfaTokenInvalid, NotFound, PasskeyInvalid, SecondFactorRequired
+from authsvc.errors import (
+    MfaCodeInvalid,
+    MfaTokenInvalid,
+    NotFound,
+    PasskeyInvalid,
+    Problem,
+    SecondFactorRequired,
+)
 from authsvc.models.audit import Action
 from authsvc.models.mfa import MfaTicket
 from authsvc.models.passkeys import Passkey
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
-from authsvc.services import audit, devices, factors, passkeys, recovery_codes, sign_in, throttles, totp
+from authsvc.services import (
+    audit,
+    callers,
+    challenges,
+    devices,
+    factors,
+    links,
+    mail,
+    passkeys,
+    recovery_codes,
+    sign_in,
+    throttles,
+    totp,
+)
 from authsvc.services.callers import Caller
 from authsvc.services.passkeys import Options
 from authsvc.services.throttles import Key
@@ -32,6 +54,14 @@ class Pending:
     expires_in: int = int(LIFE.total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """By what somebody has proved who they are (RFC 8176), and by which passkey, if it was one."""
+
+    methods: list[str]
+    passkey: ObjectId | None = None
+
+
 def status(who: Caller) -> dict[str, Any]:
     """Return which factors the caller has. Raises SessionEnded."""
     user = factors.owner(who)
@@ -39,7 +69,7 @@ def status(who: Caller) -> dict[str, Any]:
         "has_password": user.password is not None,
         "totp": {"enabled": user.totp_enabled, "confirmed_at": user.totp.confirmed_at if user.totp else None},
         "recovery_codes": {"remaining": len(user.recovery_code_hashes or [])},
-        "passkeys": Passkey.among(user.passkeys or []),
+        "passkeys": Passkey.among(user.all_passkeys),
     }
 
 
@@ -85,13 +115,19 @@ def passkey_options(mfa_token: str | None) -> Options:
 def complete(mfa_token: str, proof: Mapping[str, Any]) -> TokenPair:
     """Complete a sign-in by a second factor.
 
-    Raises MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, InvalidCredentials.
+    Whoever tries has the ticket for themselves; where it did not work it is put back. Raises MfaTokenInvalid,
+    MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, InvalidCredentials, NotReady.
     """
     ticket, user = _found(mfa_token)
-    shown = prove(user, proof, "mfa", bound_to=ticket.digest)
     if not MfaTicket.redeem(ticket.digest, clock.now()):
         raise MfaTokenInvalid
-    return sign_in.open_for(user, ["pwd", *shown], new_place=devices.recognise(user) is None)
+    try:
+        shown = prove(user, proof, "mfa", bound_to=ticket.digest)
+    except Problem:
+        ticket.insert()
+        raise
+    new_place = devices.recognise(user) is None
+    return sign_in.open_for(user, ["pwd", *shown.methods], new_place=new_place, passkey=shown.passkey)
 
 
 def login_by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair:
@@ -100,20 +136,21 @@ def login_by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair
     Raises ChallengeInvalid, PasskeyInvalid, AccountDisabled, EmailUnverified, TooManyAttempts, InvalidCredentials.
     """
     with throttles.counting(throttles.by_network("login_address"), failures=(PasskeyInvalid,)):
-        with sign_in.on_record(None):
-            shown = passkeys.prove(challenge_id, "passkey.login", credential, verify_user=True)
-        with sign_in.on_record(shown.user):
+        challenge = challenges.redeem(challenge_id, "passkey.login")
+        claimed = passkeys.claim(credential)
+        with sign_in.on_record(claimed.user):
+            shown = passkeys.prove(claimed, challenge, credential, owner=None, verify_user=True)
             sign_in.require_allowed(shown.user)
             new_place = devices.recognise(shown.user) is None
             return sign_in.open_for(shown.user, shown.methods, new_place=new_place, passkey=shown.passkey.id)
 
 
-def prove(user: User, proof: Mapping[str, Any], purpose: str, *, bound_to: str, alone: bool = False) -> list[str]:
-    """Take a second factor of a user's as proof, and spend it; return by what it proves who they are (RFC 8176).
+def prove(user: User, proof: Mapping[str, Any], purpose: str, *, bound_to: str, alone: bool = False) -> Shown:
+    """Take a second factor of a user's as proof, and spend it.
 
     `proof` holds `code`, or `recovery_code`, or `challenge_id` and `credential`. Wrong ones count together, whatever
     the factor and wherever they are shown. `alone` is for where no password is shown with it: a passkey has to verify
-    its user then. Raises MfaCodeInvalid, ChallengeInvalid, TooManyAttempts.
+    its user then. Raises MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, NotReady.
     """
     with throttles.counting(Key("mfa_account", str(user.id), user.id), failures=(MfaCodeInvalid,)):
         if "credential" in proof:
@@ -122,7 +159,7 @@ def prove(user: User, proof: Mapping[str, Any], purpose: str, *, bound_to: str, 
         taken = totp.take(user, proof["code"]) if by_code else recovery_codes.take(user, proof["recovery_code"])
         if not taken:
             _refuse(user, "totp" if by_code else "recovery_code")
-        return list(totp.METHODS)
+        return Shown(list(totp.METHODS))
 
 
 def forget(user_id: str) -> None:
@@ -131,24 +168,33 @@ def forget(user_id: str) -> None:
 
 
 def reset(user_id: str, by: Caller) -> None:
-    """Remove all second factors of somebody who has lost them, and whose it is is known otherwise. Raises NotFound."""
+    """Remove all second factors of somebody who has lost them, and whose it is is known otherwise.
+
+    Who has no password gets a link that sets one. One's own take a fresh sign-in, as everywhere. Raises NotFound,
+    FreshLoginRequired.
+    """
     user = User.find(user_id)
     if user is None:
         raise NotFound
-    with factors.changing(user, "factors_reset", Action.SECOND_FACTORS_RESET, actor=by.user_id):
-        User.clear_factors(user_id)
-    Passkey.remove_all(user_id)
+    if user_id.lower() == by.user_id:
+        callers.require_fresh(by)
+    if user.mfa_enabled:
+        with factors.changing(user, "factors_reset", Action.SECOND_FACTORS_RESET, actor=by.user_id):
+            User.clear_factors(user_id)
+        if user.password is None:
+            mail.post("reset", user.id, to=user.email, link=links.issue("reset", user, user.email))
+    passkeys.sweep(User.find(user_id), user_id)
     forget(user_id)
 
 
-def _by_passkey(user: User, proof: Mapping[str, Any], purpose: str, bound_to: str, alone: bool) -> list[str]:
+def _by_passkey(user: User, proof: Mapping[str, Any], purpose: str, bound_to: str, alone: bool) -> Shown:
+    challenge = challenges.redeem(proof["challenge_id"], purpose, bound_to)
+    claimed = passkeys.claim(proof["credential"])
     try:
-        shown = passkeys.prove(
-            proof["challenge_id"], purpose, proof["credential"], bound_to, owner=user, verify_user=alone
-        )
+        shown = passkeys.prove(claimed, challenge, proof["credential"], owner=user, verify_user=alone)
     except PasskeyInvalid:
         _refuse(user, "passkey")
-    return [*(name for name in shown.methods if name != "mfa"), "mfa"]
+    return Shown([*(name for name in shown.methods if name != "mfa"), "mfa"], shown.passkey.id)
 
 
 def _refuse(user: User, method: str) -> NoReturn:

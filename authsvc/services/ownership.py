@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from authsvc.services import access_tokens, devices, links, mfa, sessions
+from authsvc.models.users import User
+from authsvc.services import access_tokens, devices, links, mfa, passkeys, sessions
 
 OF_THE_HOLDER = ("verify", "change", "reset")
 """Links that end when an account changes hands; those that take a change back are its former holder's."""
@@ -19,6 +20,7 @@ def changing(user_id: str, reason: str, *, but: str | None = None) -> Iterator[N
     with ending_access(user_id, reason, but=but):
         yield
     links.cancel(user_id, *OF_THE_HOLDER)
+    passkeys.sweep(User.find(user_id), user_id)
     if but is None:
         devices.forget(user_id)
 

@@ -1,6 +1,7 @@
 """Throttles: how often something may be tried, counted before the work and over all workers and machines.
 
-The limits and their settings are those of `config.LIMITS`; a limit of 10/60 lets 10 pass in each minute of the clock.
+The limits and their settings are those of `config.LIMITS`; a limit of 10/60 lets 10 pass in the minute that begins with
+the first of them.
 """
 
 import hashlib
@@ -8,7 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from bson import ObjectId
 from flask import current_app
@@ -19,8 +20,6 @@ from authsvc.models.audit import Action
 from authsvc.models.throttles import Throttle
 from authsvc.security.networks import network_of
 from authsvc.services import audit
-
-_KEPT = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,9 @@ def _take(keys: tuple[Key, ...]) -> list[str]:
     now = clock.now()
     for key in keys:
         most, seconds = current_app.config["LIMITS"][key.limit]
-        window = math.floor(now.timestamp()) // seconds
-        digest = hashlib.sha256(f"{key.limit}\0{key.whose}\0{seconds}\0{window}".encode()).hexdigest()
-        end = datetime.fromtimestamp((window + 1) * seconds, UTC)
-        if not Throttle.take(digest, most, end + _KEPT):
+        digest = hashlib.sha256(f"{key.limit}\0{key.whose}\0{seconds}".encode()).hexdigest()
+        end = Throttle.take(digest, most, timedelta(seconds=seconds), now)
+        if end is not None:
             _give_back(taken)
             metrics.THROTTLED.labels(key.limit).inc()
             if Throttle.tell(digest):  # once in a window: who floods does not fill the records

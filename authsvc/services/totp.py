@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from flask import current_app
 
-from authsvc import clock, settings
-from authsvc.errors import MfaAlreadyEnabled, MfaCodeInvalid, MfaNotEnabled
+from authsvc import clock, logs, settings
+from authsvc.errors import MfaAlreadyEnabled, MfaCodeInvalid, MfaNotEnabled, NotReady
 from authsvc.models.audit import Action
 from authsvc.models.users import Totp, User
 from authsvc.security import envelope, recovery_codes, totp
@@ -19,6 +19,8 @@ METHODS = ["otp", "mfa"]
 
 _ENROLMENT = timedelta(hours=1)
 _PURPOSE = "totp"
+_CALLED = "an authenticator app"
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,17 @@ class Enrolment:
 def enrol(who: Caller) -> Enrolment:
     """Begin to enrol an app: it counts for nothing before its first code is confirmed, within an hour.
 
-    Raises EmailUnverified, MfaAlreadyEnabled, SessionEnded.
+    Raises EmailUnverified, MfaAlreadyEnabled, SessionEnded, FreshLoginRequired.
     """
-    user = factors.owner(who)
-    factors.may_be_added(user)
     secret = totp.new_secret()
-    if User.begin_totp(who.user_id, Totp(sealed=_sealed(user, secret), created_at=clock.now())) is None:
-        raise MfaAlreadyEnabled
+
+    def begin(_: User) -> User | None:
+        user = factors.to_add_to(who)
+        if user.totp_enabled:
+            raise MfaAlreadyEnabled
+        return User.begin_totp(user, Totp(sealed=_sealed(user, secret), created_at=clock.now()))
+
+    user = factors.settle(who, begin)
     uri = totp.uri(secret, user.email, settings.host_of(current_app.config["PUBLIC_URL"]))
     return Enrolment(secret, uri, totp.qr_svg(uri))
 
@@ -47,10 +53,10 @@ def enrol(who: Caller) -> Enrolment:
 def confirm(who: Caller, code: str) -> list[str]:
     """Enable the app by its first code, which is spent by that; return ten new recovery codes, the only time.
 
-    Raises MfaAlreadyEnabled, MfaNotEnabled, MfaCodeInvalid, TooManyAttempts, EmailUnverified, SessionEnded.
+    Raises MfaAlreadyEnabled, MfaNotEnabled (also where something else was changed meanwhile), MfaCodeInvalid,
+    TooManyAttempts, EmailUnverified, SessionEnded, FreshLoginRequired, NotReady.
     """
-    user = factors.owner(who)
-    factors.may_be_added(user)
+    user = factors.to_add_to(who)
     app = _being_enrolled(user)
     with throttles.counting(Key("mfa_account", who.user_id, user.id), failures=(MfaCodeInvalid,)):
         step = totp.matching_step(_secret(user, app), code, clock.now())
@@ -58,25 +64,30 @@ def confirm(who: Caller, code: str) -> list[str]:
             audit.record(Action.SECOND_FACTOR_FAILED, actor=user.id, target=user.id, method="totp")
             raise MfaCodeInvalid
         codes = recovery_codes.generate()
-        with factors.changing(user, "factor_added", Action.TOTP_ENABLED, factor="an authenticator app"):
-            if User.confirm_totp(who.user_id, app, step, recovery_codes.digests(codes), clock.now()) is None:
+        with factors.adding(who, user, _CALLED, Action.TOTP_ENABLED, METHODS):
+            if User.confirm_totp(user, step, recovery_codes.digests(codes), clock.now()) is None:
                 raise MfaNotEnabled
-    factors.added(who, user, METHODS)
     return codes
 
 
 def remove(who: Caller) -> None:
     """Remove the app; recovery codes go with the last factor. Raises MfaNotEnabled, SessionEnded."""
-    user = factors.owner(who)
-    if not user.totp_enabled:
-        raise MfaNotEnabled
-    with factors.changing(user, "factor_removed", Action.TOTP_DISABLED, factor="an authenticator app"):
-        if User.remove_totp(who.user_id) is None:
+
+    def change(user: User) -> User | None:
+        if not user.totp_enabled:
             raise MfaNotEnabled
+        return User.remove_factor(user)
+
+    user = factors.owner(who)
+    with factors.changing(user, "factor_removed", Action.TOTP_DISABLED, factor=_CALLED):
+        factors.settle(who, change)
 
 
 def take(user: User, code: str) -> bool:
-    """Take a code as proof; tell False for one that is wrong, or was taken already, or is older than one that was."""
+    """Take a code as proof; tell False for one that is wrong, or was taken already, or is older than one that was.
+
+    Raises NotReady.
+    """
     app = user.totp
     if app is None or app.confirmed_at is None:
         return False
@@ -88,10 +99,17 @@ def reseal() -> int:
     """Seal with SECRET_KEY what one of SECRET_KEY_FALLBACKS sealed; return how many secrets that were."""
     count = 0
     for user in User.with_totp():
-        if user.totp is not None and not envelope.opens(user.totp.sealed, _secrets()[0], _PURPOSE, str(user.id)):
-            sealed = _sealed(user, _secret(user, user.totp))
+        if user.totp is not None and _is_outdated(user, user.totp):
+            sealed = _sealed(user, _opened(user, user.totp))
             count += User.reseal_totp(str(user.id), user.totp, sealed) is not None
     return count
+
+
+def sealed_otherwise() -> tuple[int, int]:
+    """Return how many secrets one of SECRET_KEY_FALLBACKS sealed, and how many none of all these secrets opens."""
+    others = [user for user in User.with_totp() if user.totp is not None and not _is_ours(user, user.totp)]
+    outdated = [user for user in others if user.totp is not None and _is_outdated(user, user.totp)]
+    return len(outdated), len(others) - len(outdated)
 
 
 def _being_enrolled(user: User) -> Totp:
@@ -107,7 +125,26 @@ def _sealed(user: User, secret: str) -> str:
 
 
 def _secret(user: User, app: Totp) -> str:
+    """Return the secret of an app. Raises NotReady where no secret at hand opens its seal: nobody can tell a code."""
+    try:
+        return _opened(user, app)
+    except envelope.SealBroken as error:
+        _log.error("totp.not_opened", user=str(user.id), remedy="put the former SECRET_KEY into SECRET_KEY_FALLBACKS")
+        raise NotReady("The secret of the authenticator app can't be opened at present.") from error
+
+
+def _opened(user: User, app: Totp) -> str:
     return envelope.unseal(app.sealed, _secrets(), _PURPOSE, str(user.id)).decode()
+
+
+def _is_ours(user: User, app: Totp) -> bool:
+    return envelope.opens(app.sealed, _secrets()[0], _PURPOSE, str(user.id))
+
+
+def _is_outdated(user: User, app: Totp) -> bool:
+    """Tell whether a fallback opens a secret and SECRET_KEY does not."""
+    fallbacks = _secrets()[1:]
+    return not _is_ours(user, app) and any(envelope.opens(app.sealed, old, _PURPOSE, str(user.id)) for old in fallbacks)
 
 
 def _secrets() -> list[str]:

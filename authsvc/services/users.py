@@ -9,10 +9,9 @@ from authsvc.errors import SessionEnded
 from authsvc.models.access_tokens import AccessToken
 from authsvc.models.audit import KEPT_FOR, Action, AuditEvent
 from authsvc.models.letters import Letter
-from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import audit, links, mail, ownership, sessions
+from authsvc.services import audit, links, mail, mfa, ownership, sessions
 from authsvc.services.callers import Caller
 
 _SECRET = re.compile(r"password$|hash|secret|token|otp", re.IGNORECASE)
@@ -46,7 +45,6 @@ def remove(who: Caller) -> None:
         if not User.remove(who.user_id):
             raise SessionEnded("account_deleted")
     links.cancel(who.user_id, "revert")
-    Passkey.remove_all(who.user_id)
     mail.drop_others(user.id, "account_deleted")
 
 
@@ -67,7 +65,7 @@ def export(who: Caller) -> dict[str, Any]:
         "stored": _plain({name: value for name, value in stored.items() if name != "_id"}),
         "sessions": [sessions.exported(one) for one in Session.all_of(who.user_id, _MOST)],
         "access_tokens": AccessToken.live(who.user_id, clock.now(), limit=_MOST),
-        "passkeys": Passkey.among(user.passkeys or []),
+        "mfa": mfa.status(who),
         "letters": [mail.shown(letter) for letter in Letter.latest(_MOST, who.user_id)],
         "activity": AuditEvent.about(who.user_id, clock.now() - KEPT_FOR, limit=_MOST),
     }
