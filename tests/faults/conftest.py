@@ -10,6 +10,7 @@ from flask import Flask
 from pymongo.database import Database as MongoDatabase
 
 from tests.support.fault_proxy import FaultProxy
+from tests.support.leaks import stored_leaks
 from tests.support.service import Service, Visitor
 from tests.support.verdict import faults_in
 
@@ -43,10 +44,14 @@ def proxy(settings: dict[str, str]) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def behind_proxy(
-    proxy: FaultProxy, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+    proxy: FaultProxy,
+    settings: dict[str, str],
+    served: MongoDatabase[dict[str, Any]],
+    request: pytest.FixtureRequest,
 ) -> Iterator[Service]:
-    """Return a running service whose database is behind that network."""
-    with Service(**{**settings, "WEB_CONCURRENCY": 2, "MONGODB_URI": through(proxy, settings)}) as running:
+    """Return a running service whose database is behind that network; a parameter are settings of its own."""
+    own = {"WEB_CONCURRENCY": 2, **getattr(request, "param", {}), "MONGODB_URI": through(proxy, settings)}
+    with Service(**{**settings, **own}) as running:
         yield running
         proxy.heal()
 
@@ -73,3 +78,4 @@ def _nothing_broken(served: MongoDatabase[dict[str, Any]]) -> Iterator[None]:
     """Check after each test that the database is as it should be."""
     yield
     assert faults_in(served) == []
+    assert stored_leaks(served) == []
