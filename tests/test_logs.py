@@ -15,8 +15,9 @@ import time_machine
 from flask import Flask
 from pymongo.database import Database as MongoDatabase
 
-from authsvc import logs
+from authsvc import clock, logs
 from tests.conftest import Person, problem, wipe
+from tests.factors import App
 from tests.letters import newest
 from tests.support.service import Service
 from tests.wire import EVIL, exchange
@@ -88,6 +89,7 @@ class Journeys:
         """Walk all ways, and keep what is stored on the way, before accounts are broken and deleted."""
         self.sign_in()
         self.follow_links()
+        self.add_factors()
         self.record = repr(list(self.mongo.audit.find()))
         self.dump = repr([list(self.mongo[name].find()) for name in self.mongo.list_collection_names()])
         self.leave()
@@ -166,6 +168,33 @@ class Journeys:
             assert self.send("POST", path, json={"token": token, **members}).status_code == status
         self.send("POST", f"{path}?token={secret}", json={"token": secret, **members})
         self.send("GET", f"/account/verify-email/{secret}")
+
+    def add_factors(self) -> None:
+        """Enrol an app, use its codes and the recovery codes, wrong and right, and remove it."""
+        account = {"email": EMAIL, "password": PASSWORD}
+        token = self.send("POST", "/auth/login", json=account).json()["accessToken"]
+        secret = self.send("POST", "/auth/mfa/totp", token).json()["secret"]
+        self.secrets.add(secret)
+        app = App(secret)
+        confirm = {"code": app.code(clock.now() - timedelta(seconds=30))}
+        codes = self.send("POST", "/auth/mfa/totp/confirm", token, json=confirm).json()["recoveryCodes"]
+        self.secrets |= set(codes)
+        for proof in ({"code": PASSWORD}, {"recoveryCode": PASSWORD}, {"code": app.code()}, {"recoveryCode": codes[0]}):
+            ticket = self.send("POST", "/auth/login", json=account).json()["mfaToken"]
+            self.secrets.add(ticket)
+            answer = self.send("POST", "/auth/login/mfa", json={"mfaToken": ticket, **proof})
+            self.send("GET", "/", ticket)
+        assert answer.status_code == 200
+        self.secrets |= set(self.send("POST", "/auth/mfa/recovery-codes", token).json()["recoveryCodes"])
+        for path in ("/auth/mfa", "/auth/passkeys"):
+            self.send("GET", path, token)
+        for path in ("/auth/passkeys/options", "/auth/reauthenticate/options", "/auth/login/passkey/options"):
+            self.send("POST", path, token, json={})
+        made = {"challengeId": PASSWORD, "name": NAME, "credential": {PASSWORD: PASSWORD}}
+        self.send("POST", "/auth/passkeys", token, json=made)
+        self.send("PATCH", f"/auth/passkeys/{PASSWORD}", token, json={"name": NAME})
+        self.send("POST", "/auth/login/passkey", json={"challengeId": PASSWORD, "credential": {"id": PASSWORD}})
+        assert self.send("DELETE", "/auth/mfa/totp", answer.json()["accessToken"]).status_code == 204
 
     def leave(self) -> None:
         """Take the account's data, and delete it."""

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from authsvc import clock
 from authsvc.models.users import User
-from authsvc.services import passwords
+from authsvc.services import emails, passwords, sessions, users
 from tests.accounts import EMAIL, WRONG_TYPES, Database, login, stored, told
 from tests.api.forging import claims_of
 from tests.authenticator import Authenticator
@@ -90,7 +90,9 @@ class TestStatus:
         person = protected.person
         register_passkey(person, Authenticator(), "laptop")
         answer = person.client.get("/auth/me/export", headers=person.headers)
-        assert [one["name"] for one in answer.get_json()["passkeys"]] == ["laptop"]
+        exported = answer.get_json()["mfa"]
+        assert exported == status(person)
+        assert [one["name"] for one in exported["passkeys"]] == ["laptop"]
         document = stored(mongo)
         for secret in (document["totp"]["sealed"], document["recoveryCodeHashes"][0], protected.app.secret):
             assert secret not in answer.text
@@ -279,6 +281,104 @@ class TestFresh:
         assert told(answer) == {("/code", "not_allowed")}
 
 
+class TestOvertaken:
+    """A factor that was begun is not added once things have changed: R82, F8."""
+
+    def test_an_app_begun_before_another_factor_was_there(self, alice: Person, mongo: Database):
+        other = verified(mongo, alice).login()
+        app = enrol(other)
+        with_passkey(alice, mongo)
+        problem(post(other, "/auth/mfa/totp/confirm", code=app.code()), 403, "fresh_login_required")
+        mongo.sessions.update_many({}, {"$set": {"authTime": clock.now()}})
+        problem(post(other, "/auth/mfa/totp/confirm", code=app.code()), 409, "mfa_not_enabled")
+
+    def test_a_passkey_begun_before_another_factor_was_there(self, alice: Person, mongo: Database):
+        other = verified(mongo, alice).login()
+        options = post(other, "/auth/passkeys/options").get_json()
+        with_totp(alice, mongo)
+        made = Authenticator().create(options["publicKey"])
+        body = {"challengeId": options["challengeId"], "name": "x", "credential": made}
+        problem(post(other, "/auth/passkeys", **body), 403, "fresh_login_required")
+        mongo.sessions.update_many({}, {"$set": {"authTime": clock.now()}})
+        problem(post(other, "/auth/passkeys", **body), 400, "challenge_invalid")
+
+    def test_a_passkey_begun_before_a_reset_by_an_administrator(self, alice: Person, bob: Person, mongo: Database):
+        with_totp(alice, mongo)
+        options = post(alice, "/auth/passkeys/options").get_json()
+        mongo.users.update_one({"email": bob.email}, {"$set": {"role": "admin"}})
+        bob.client.delete(f"/admin/users/{alice.id}/mfa", headers=bob.login().headers)
+        made = Authenticator().create(options["publicKey"])
+        body = {"challengeId": options["challengeId"], "name": "x", "credential": made}
+        problem(post(alice, "/auth/passkeys", **body), 400, "challenge_invalid")
+
+    @pytest.mark.parametrize("what", ["reset", "logout", "disable", "verify"])
+    def test_a_request_that_took_its_time(
+        self, alice: Person, app: Flask, mongo: Database, monkeypatch: pytest.MonkeyPatch, what: str
+    ):
+        """The guard let it pass, and the account changed hands before its body was there."""
+        app.config["EMAIL_VERIFICATION"] = "off"
+        options = post(alice, "/auth/passkeys/options").get_json()
+        totp = enrol(alice)
+        device = Authenticator()
+        made = device.create(options["publicKey"])
+        body = {"challengeId": options["challengeId"], "name": "x", "credential": made}
+        before = sessions.caller
+
+        def meanwhile(header: Any, claims: Any) -> Any:
+            who = before(header, claims)
+            monkeypatch.setattr(sessions, "caller", before)
+            self.change(what, alice, app, mongo)
+            return who
+
+        for path, sent_body in (("/auth/passkeys", body), ("/auth/mfa/totp/confirm", {"code": totp.code()})):
+            monkeypatch.setattr(sessions, "caller", meanwhile)
+            answer = post(alice, path, **sent_body)
+            assert answer.status_code in (401, 403), answer.text
+        app.config["EMAIL_VERIFICATION"] = "optional"
+        assert not User.find(alice.id).mfa_enabled
+        assert mongo.passkeys.count_documents({}) == 0
+        assert mongo.audit.count_documents({"action": {"$in": ["passkey.added", "totp.enabled"]}}) == 0
+
+    def change(self, what: str, alice: Person, app: Flask, mongo: Database) -> None:
+        if what == "reset":
+            alice.client.post("/auth/password/forgot", json={"email": EMAIL})
+            body = {"token": newest(app, "reset", EMAIL), "newPassword": NEW}
+            assert alice.client.post("/auth/password/reset", json=body).status_code == 204
+        elif what == "logout":
+            alice.client.post("/auth/logout", headers=alice.headers)
+        elif what == "disable":
+            with app.app_context():
+                users.disable(alice.id)
+        else:
+            with app.app_context():
+                emails.verify(newest(app, "verify", EMAIL), None)
+
+    def test_a_killed_process_leaves_no_fresh_session_of_one_factor(
+        self, alice: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch
+    ):
+        """F4: right after the factor was enabled."""
+        other = verified(mongo, alice).login()
+        app = enrol(alice)
+        confirm = User.confirm_totp
+
+        def dies(*given: Any) -> None:
+            confirm(*given)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(User, "confirm_totp", staticmethod(dies))
+        with pytest.raises(KeyboardInterrupt):
+            post(alice, "/auth/mfa/totp/confirm", code=app.code())
+        assert User.find(alice.id).mfa_enabled
+        assert not is_fresh(other)
+
+    def test_old_recovery_codes_do_not_come_back_with_another_factor(self, alice: Person, mongo: Database):
+        protected = with_totp(alice, mongo)
+        mongo.users.update_one({}, {"$unset": {"totp": 1}})  # as if two factors had been removed at the same moment
+        with_passkey(alice, mongo)
+        answer = complete(alice.client, ticket(alice.client, alice), recoveryCode=protected.recovery_codes[0])
+        problem(answer, 403, "mfa_code_invalid")
+
+
 class TestPreHijacking:
     """R82: somebody else registered the address and set up factors, where verification was off."""
 
@@ -330,6 +430,30 @@ class TestAdminReset:
             path = f"/admin/users/{protected.person.id}/mfa"
             answer = admin.client.delete(path, headers={"Authorization": f"Bearer {made}"})
             assert answer.status_code == status_code
+
+    def test_one_s_own_take_a_fresh_sign_in(self, admin: Person, mongo: Database):
+        """A token for scripts never does what takes one, and an old session neither."""
+        protected = with_totp(admin, mongo)
+        made = post(admin, "/auth/access-tokens", name="x", scopes=["users:write"]).get_json()["token"]
+        path = f"/admin/users/{admin.id.upper()}/mfa"
+        answer = admin.client.delete(path, headers={"Authorization": f"Bearer {made}"})
+        problem(answer, 403, "fresh_login_required")
+        grow_stale(mongo)
+        problem(self.reset(admin, admin.id), 403, "fresh_login_required")
+        assert post(admin, "/auth/reauthenticate", code=protected.app.code()).status_code == 200
+        assert self.reset(admin, admin.id).status_code == 204
+
+    def test_who_has_no_password_gets_a_link(self, alice: Person, admin: Person, app: Flask, mongo: Database):
+        with_passkey(alice, mongo)
+        mongo.users.update_one({"email": EMAIL}, {"$unset": {"password": 1}})
+        assert self.reset(admin, alice.id).status_code == 204
+        body = {"token": newest(app, "reset", EMAIL), "newPassword": NEW}
+        assert alice.client.post("/auth/password/reset", json=body).status_code == 204
+
+    def test_who_has_none_is_told_nothing(self, alice: Person, admin: Person, app: Flask, mongo: Database):
+        assert self.reset(admin, alice.id).status_code == 204
+        assert sent(app, "factors_reset") == []
+        assert mongo.audit.count_documents({"action": "second_factors.reset"}) == 0
 
     def test_nobody_else_may(self, protected: Protected, bob: Person, client: FlaskClient):
         """R87."""

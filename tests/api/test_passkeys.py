@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
+from authsvc.models.passkeys import Passkey
 from tests.accounts import EMAIL, WRONG_TYPES, Database, login, stored, throttled, told
 from tests.authenticator import PRESENT, Authenticator
 from tests.conftest import PASSWORD, Person, problem
@@ -103,6 +104,32 @@ class TestRegister:
     )
     def test_what_was_made_for_something_else_is_refused(self, alice: Person, mongo: Database, lie: dict[str, object]):
         problem(register_passkey(verified(mongo, alice), Authenticator(), **lie), 422, "validation_failed")
+
+    def test_one_that_does_not_verify_its_user_is_refused(self, alice: Person, mongo: Database):
+        """It could never sign in alone, nor prove who one is."""
+        answer = register_passkey(verified(mongo, alice), Authenticator(verifies=False))
+        assert told(answer) == {("/credential", "not_allowed")}
+
+    def test_another_relying_party_and_nobody_present(self, alice: Person, mongo: Database):
+        """R85."""
+        verified(mongo, alice)
+        options = post(alice, "/auth/passkeys/options").get_json()
+        asked = {**options["publicKey"], "rp": {"id": "evil.example"}}
+        body = {"challengeId": options["challengeId"], "name": "x", "credential": Authenticator().create(asked)}
+        problem(post(alice, "/auth/passkeys", **body), 422, "validation_failed")
+        absent = Authenticator()
+        absent.flags = 0x04
+        problem(register_passkey(alice, absent), 422, "validation_failed")
+
+    def test_there_are_twenty_at_most(self, alice: Person, mongo: Database):
+        verified(mongo, alice)
+        mongo.users.update_one({}, {"$set": {"passkeys": [ObjectId() for _ in range(20)]}})
+        mongo.sessions.update_many({}, {"$set": {"methods": ["pwd", "mfa"]}})
+        assert told(register_passkey(alice, Authenticator())) == {("/credential", "not_allowed")}
+
+    def test_its_name_writes_nobody_a_letter(self, alice: Person, app: Flask, mongo: Database):
+        register_passkey(verified(mongo, alice), Authenticator(), "https://evil.example/ click here")
+        assert "evil.example" not in sent(app, "factor_added", EMAIL)[0]["text"]
 
     def test_a_challenge_is_good_for_one_answer_right_or_wrong(self, alice: Person, mongo: Database):
         options = post(verified(mongo, alice), "/auth/passkeys/options").get_json()
@@ -223,10 +250,31 @@ class TestSignInAlone:
         assert sign_in_by(alice.client, device, sign_count=7).status_code == 200
         problem(sign_in_by(alice.client, device, sign_count=7), 401, "passkey_invalid")
         problem(sign_in_by(alice.client, device, sign_count=9), 401, "passkey_invalid")
-        assert mongo.passkeys.count_documents({}) == 0
-        assert passkeys_of(alice) == []
         assert len(sent(app, "passkey_copied", EMAIL)) == 1
         assert mongo.audit.count_documents({"action": "passkey.copied", "outcome": "failure"}) == 1
+
+    def test_a_copy_makes_no_password_enough(self, alice: Person, device: Authenticator, mongo: Database):
+        """It is good no more, and counts on until its owner removes it."""
+        post(alice, "/auth/mfa/recovery-codes")
+        for _ in range(2):
+            sign_in_by(alice.client, device, sign_count=7)
+        assert login(alice.client).get_json()["methods"] == ["recovery_code"]
+        (shown,) = passkeys_of(alice)
+        assert delete(alice, shown["id"]).status_code == 204
+        assert mongo.passkeys.count_documents({}) == 0
+        assert login(alice.client).status_code == 200
+
+    def test_one_that_is_removed_meanwhile_was_no_copy(
+        self, alice: Person, device: Authenticator, app: Flask, mongo: Database, monkeypatch: pytest.MonkeyPatch
+    ):
+        def gone(passkey_id: ObjectId, *_: object, **__: object) -> bool:
+            mongo.users.update_many({}, {"$unset": {"passkeys": 1}})
+            return False
+
+        monkeypatch.setattr(Passkey, "advance", gone)
+        problem(sign_in_by(alice.client, device), 401, "passkey_invalid")
+        assert sent(app, "passkey_copied") == []
+        assert mongo.audit.count_documents({"action": "passkey.copied"}) == 0
 
     def test_a_lie_about_the_counter_ends_nothing(self, alice: Person, device: Authenticator, mongo: Database):
         """The counter is looked at only where the signature is good."""
@@ -281,9 +329,9 @@ class TestSecondFactor:
 
     def test_being_there_is_enough_beside_a_password(self, alice: Person, mongo: Database):
         """And alone it is not."""
-        device = with_passkey(alice, mongo, Authenticator(verifies=False))
-        assert self.second(alice, device, ticket(alice.client, alice)).status_code == 200
-        problem(sign_in_by(alice.client, device), 401, "passkey_invalid")
+        device = with_passkey(alice, mongo)
+        assert self.second(alice, device, ticket(alice.client, alice), flags=PRESENT).status_code == 200
+        problem(sign_in_by(alice.client, device, flags=PRESENT), 401, "passkey_invalid")
 
     def test_its_own_are_named(self, alice: Person, device: Authenticator):
         options = options_for(alice.client, mfaToken=ticket(alice.client, alice))
@@ -387,3 +435,4 @@ class TestManage:
         assert alice.client.post("/auth/password/reset", json=body).status_code == 204
         problem(sign_in_by(alice.client, device), 401, "passkey_invalid")
         assert login(alice.client, EMAIL, "a brand new passphrase").status_code == 200
+        assert mongo.passkeys.count_documents({}) == 0

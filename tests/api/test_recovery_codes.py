@@ -66,6 +66,14 @@ class TestUse:
         theirs = with_totp(bob, mongo)
         problem(use(protected, theirs.recovery_codes[0]), 403, "mfa_code_invalid")
 
+    def test_none_is_spent_for_nothing(self, protected: Protected):
+        """Shown with a ticket that was used."""
+        client = protected.person.client
+        used = ticket(client, protected.person)
+        assert complete(client, used, code=protected.app.code()).status_code == 200
+        problem(complete(client, used, recoveryCode=protected.recovery_codes[0]), 401, "mfa_token_invalid")
+        assert remaining(protected) == 10
+
 
 class TestRegenerate:
     def test_the_old_ones_are_good_no_more(self, protected: Protected, app: Flask, mongo: Database):

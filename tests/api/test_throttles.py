@@ -104,6 +104,21 @@ class TestAccount:
             for _ in range(3):
                 problem(try_login(far_away.client, far_away.email, far_away.password), 403, "account_disabled")
 
+    def test_two_windows_do_not_lie_side_by_side(self, app: Flask, far_away: Person):
+        """A window begins with the first attempt, so no edge of the clock lets twice as many pass."""
+        with throttled(app, login_account=2), time_machine.travel(1_800_000_000, tick=False) as traveller:
+            for ahead, status in ((0, 401), (86_399, 401), (0.5, 429), (0.5, 401), (0, 401), (1, 429), (86_400, 401)):
+                traveller.shift(ahead)
+                assert try_login(far_away.client, far_away.email).status_code == status, ahead
+
+    def test_a_clock_that_goes_back_locks_nobody_out(self, app: Flask, far_away: Person):
+        """F11."""
+        with throttled(app, login_account=1), time_machine.travel(1_800_000_000, tick=False) as traveller:
+            assert try_login(far_away.client, far_away.email).status_code == 401
+            traveller.shift(-3600)
+            assert try_login(far_away.client, far_away.email).status_code == 401
+            assert try_login(far_away.client, far_away.email).status_code == 429
+
     def test_it_is_told_when_to_come_back(self, app: Flask, far_away: Person):
         """draft-ietf-httpapi-ratelimit-headers"""
         with throttled(app, login_account=1), time_machine.travel(1_800_000_000, tick=False) as traveller:
@@ -113,10 +128,7 @@ class TestAccount:
             assert answer.headers["Retry-After"] == "400"
             assert answer.headers["RateLimit-Policy"] == '"login_account";q=1;w=86400'
             assert answer.headers["RateLimit"] == '"login_account";r=0;t=400'
-        with (
-            throttled(app, login_account=1),
-            time_machine.travel(1_800_000_000 // 86_400 * 86_400 + 86_400, tick=False),
-        ):
+            traveller.shift(400)
             assert try_login(far_away.client, far_away.email).status_code == 401
 
     def test_the_counters_say_nothing_of_whom_and_go(self, app: Flask, far_away: Person, mongo: Database):

@@ -1,12 +1,16 @@
 """Every kind of token at every place that takes one: only the diagonal passes. R40; RFC 8725 3.11 and 3.12."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from flask import Flask
+from mongoengine.connection import get_db
 
 from authsvc.schemas.access_tokens import SCOPES
+from authsvc.security import recovery_codes
 from tests.accounts import Database
 from tests.api.forging import altered, claims_of, now
 from tests.conftest import PASSWORD, Person
@@ -60,6 +64,16 @@ def device(alice: Person, _: Flask) -> str:
     return found.partition("=")[2].partition(";")[0]
 
 
+def pending(alice: Person, _: Flask) -> str:
+    """Return the ticket of a sign-in of Alice's that waits for its second factor."""
+    users = get_db().users
+    users.update_one({"email": alice.email}, {"$set": {"passkeys": [ObjectId()]}})
+    body = {"email": alice.email, "password": alice.password}
+    ticket = alice.client.post("/auth/login", json=body).get_json()["mfaToken"]
+    users.update_one({"email": alice.email}, {"$unset": {"passkeys": 1}})
+    return str(ticket)
+
+
 KINDS: dict[str, Callable[[Person, Flask], str]] = {
     "access": lambda alice, _: alice.tokens["accessToken"],
     "refresh": lambda alice, _: alice.tokens["refreshToken"],
@@ -80,9 +94,21 @@ KINDS: dict[str, Callable[[Person, Flask], str]] = {
     "link to revert": link_to_revert,
     "link to reset": link("reset"),
     "device": device,
+    "mfa ticket": pending,
+    "passkey challenge": lambda alice, _: str(
+        alice.client.post("/auth/login/passkey/options", json={}).get_json()["challengeId"]
+    ),
+    "recovery code": lambda *_: recovery_codes.generate()[0],
     "cursor": lambda _alice, _app: "NmIwNTE2NDk0ODY4NzY3YzVmMWJhNTU3",
 }
 
+
+def fresh(method: str, path: str, **body: Any) -> Call:
+    """Return the call of a route that second factors are managed by."""
+    return lambda a, t: a.client.open(path, method=method, json=body or None, headers=bearer(t))
+
+
+NOWHERE = "f" * 24
 PLACES: dict[str, tuple[Call, set[str]]] = {
     "GET /": (lambda a, t: a.client.get("/", headers=bearer(t)), {"access"}),
     "GET /auth/me": (lambda a, t: a.client.get("/auth/me", headers=bearer(t)), {"access", "personal"}),
@@ -150,6 +176,29 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
         lambda a, t: a.client.post("/auth/logout", headers={"Cookie": f"refresh_token={t}"}),
         {"refresh"},
     ),
+    "GET /auth/mfa": (fresh("GET", "/auth/mfa"), {"access", "personal"}),
+    "POST /auth/mfa/totp": (fresh("POST", "/auth/mfa/totp"), {"access"}),
+    "POST /auth/mfa/totp/confirm": (fresh("POST", "/auth/mfa/totp/confirm", code="123456"), {"access"}),
+    "DELETE /auth/mfa/totp": (fresh("DELETE", "/auth/mfa/totp"), {"access"}),
+    "POST /auth/mfa/recovery-codes": (fresh("POST", "/auth/mfa/recovery-codes"), {"access"}),
+    "POST /auth/passkeys/options": (fresh("POST", "/auth/passkeys/options"), {"access"}),
+    "POST /auth/passkeys": (
+        fresh("POST", "/auth/passkeys", challengeId=NOWHERE, name="x", credential={}),
+        {"access"},
+    ),
+    "GET /auth/passkeys": (fresh("GET", "/auth/passkeys"), {"access", "personal"}),
+    "PATCH /auth/passkeys/{id}": (fresh("PATCH", f"/auth/passkeys/{NOWHERE}", name="x"), {"access"}),
+    "DELETE /auth/passkeys/{id}": (fresh("DELETE", f"/auth/passkeys/{NOWHERE}"), {"access"}),
+    "POST /auth/reauthenticate/options": (fresh("POST", "/auth/reauthenticate/options"), {"access"}),
+    "DELETE /admin/users/{id}/mfa": (fresh("DELETE", f"/admin/users/{NOWHERE}/mfa"), set()),
+    "POST /auth/login/mfa, body": (
+        lambda a, t: a.client.post("/auth/login/mfa", json={"mfaToken": t, "code": "000000"}),
+        {"mfa ticket"},
+    ),
+    "POST /auth/login/passkey/options, body": (
+        lambda a, t: a.client.post("/auth/login/passkey/options", json={"mfaToken": t}),
+        {"mfa ticket"},
+    ),
     "DELETE /auth/sessions/{id}": (
         lambda a, t: a.client.delete(
             f"/auth/sessions/{claims_of(a.tokens['accessToken'])['sid']}",
@@ -198,13 +247,21 @@ def refused(place: str, kind: str, answer: Any) -> bool:
         return (answer.status_code, answer.get_json()["code"]) == (400, "link_invalid")
     if place in LOOKED_AT:
         return (answer.status_code, answer.get_json()) == (200, {"active": False})
+    if place == "DELETE /admin/users/{id}/mfa" and kind == "access":
+        return (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
     return answer.status_code == 401 or (answer.status_code == 403 and kind == "personal")
+
+
+MISSING = ("challenge_invalid", "mfa_code_invalid", "not_found", "mfa_not_enabled", "email_unverified")
+"""What is said to who may, where what they ask for is not there."""
 
 
 def passed(place: str, answer: Any) -> bool:
     """Tell whether an answer is what this place has for what is meant for it."""
     if place in LOOKED_AT:
         return answer.status_code == 200 and answer.get_json()["active"] is True
+    if answer.status_code in (400, 403, 404, 409):
+        return answer.get_json()["code"] in MISSING
     return answer.status_code in (200, 201, 202, 204)
 
 
@@ -214,7 +271,8 @@ class Kept:
     def __init__(self, mongo: Database) -> None:
         self.mongo = mongo
         self.documents = {
-            name: list(mongo[name].find()) for name in ("users", "sessions", "access_tokens", "devices", "links")
+            name: list(mongo[name].find())
+            for name in ("users", "sessions", "access_tokens", "devices", "links", "letters", "mfa_tickets")
         }
 
     def put_back(self) -> None:
@@ -236,7 +294,7 @@ def asked_for(app: Flask) -> Iterator[tuple[str, bool, bool]]:
             content = operation.get("requestBody", {"content": {}})["content"]
             names = [schemas[body["schema"]["$ref"].rpartition("/")[2]]["properties"] for body in content.values()]
             takes_token = any(name.lower().endswith("token") for properties in names for name in properties)
-            shown = path.replace("{session_id}", "{id}").replace("{token_id}", "{id}")
+            shown = re.sub(r"{\w+_id}", "{id}", path)
             yield f"{verb.upper()} {shown}", "401" in operation["responses"], takes_token
 
 
@@ -262,7 +320,11 @@ class TestMatrix:
         """Every route that asks who is calling is a column, and so is every member of a body that takes a token."""
         asked = list(asked_for(app))
         tried = {place.partition(",")[0] for place in PLACES}
-        assert {name for name, who, _ in asked if who} - tried == {"POST /auth/login", "DELETE /auth/logout"}
+        assert {name for name, who, _ in asked if who} - tried == {
+            "POST /auth/login",
+            "POST /auth/login/passkey",
+            "DELETE /auth/logout",
+        }
         in_bodies = {f"{name}, body" for name, _, takes_token in asked if takes_token}
         assert {"POST /auth/email/revert, body", "POST /auth/refresh-token, body"} < in_bodies
         assert in_bodies - {*PLACES, *LINKED, *LOOKED_AT} == {"DELETE /auth/logout, body"}

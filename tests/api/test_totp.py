@@ -206,6 +206,20 @@ class TestSignIn:
         finally:
             app.config.update(before)
 
+    def test_a_secret_that_nothing_opens_is_said_and_not_taken_for_a_wrong_code(
+        self, protected: Protected, app: Flask, mongo: Database
+    ):
+        """C4."""
+        client, person = protected.person.client, protected.person
+        mfa_token = ticket(client, person)
+        mongo.users.update_one({}, {"$set": {"totp.sealed": "AAAA" * 20}})
+        answer = complete(client, mfa_token, code=protected.app.code())
+        problem(answer, 503, "not_ready")
+        assert complete(client, mfa_token, recoveryCode=protected.recovery_codes[0]).status_code == 200
+        with app.app_context():
+            assert totp_service.sealed_otherwise() == (0, 1)
+            assert totp_service.reseal() == 0
+
 
 class TestRemove:
     def remove(self, person: Person):

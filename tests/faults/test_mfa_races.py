@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from pymongo.database import Database as MongoDatabase
 
 from authsvc import clock
+from authsvc.security import recovery_codes
 from tests.authenticator import Authenticator
 from tests.conftest import Person
 from tests.factors import App, complete, enrol, options_for, post, ticket, verified, with_passkey, with_totp
@@ -67,19 +68,18 @@ class TestOneWinner:
             assert served.letters.count_documents({"kind": "recovery_code_used"}) == turn + 1
 
     def test_a_ticket(self, alice: Person, visitor: Visitor, served: Database) -> None:
-        """Shown with ten good codes."""
+        """Shown sixteen times, with ten good codes and six bad ones."""
         for _ in FEW:
             protected = with_totp(alice, served)
             mfa_token = ticket(alice.client, alice)
             before = opened(served)
+            shown = [*protected.recovery_codes, *recovery_codes.generate()[:6]]
             one_wins(
-                [
-                    partial(send, visitor, "/auth/login/mfa", mfaToken=mfa_token, recoveryCode=code)
-                    for code in protected.recovery_codes
-                ],
-                {401},
+                [partial(send, visitor, "/auth/login/mfa", mfaToken=mfa_token, recoveryCode=code) for code in shown],
+                {401, 403},
             )
             assert opened(served) == before + 1
+            assert len(served.users.find_one()["recoveryCodeHashes"]) == 9
             assert alice.client.delete("/auth/mfa/totp", headers=alice.headers).status_code == 204
 
     def test_the_enrolling_code(self, alice: Person, visitor: Visitor, served: Database) -> None:
@@ -96,6 +96,23 @@ class TestOneWinner:
             options = options_for(alice.client)
             body = {"challengeId": options["challengeId"], "credential": device.get(options["publicKey"])}
             one_wins([partial(send, visitor, "/auth/login/passkey", **body)] * THREADS, {400})
+
+    def test_a_challenge_beside_a_password_and_one_for_freshness(
+        self, alice: Person, visitor: Visitor, served: Database
+    ) -> None:
+        device = with_passkey(alice, served)
+        mfa_token = ticket(alice.client, alice)
+        options = options_for(alice.client, mfaToken=mfa_token)
+        body = {"challengeId": options["challengeId"], "credential": device.get(options["publicKey"])}
+        calls = [partial(send, visitor, "/auth/login/mfa", mfaToken=mfa_token, **body)] * THREADS
+        one_wins(calls, {400, 401})
+        options = post(alice, "/auth/reauthenticate/options").get_json()
+        body = {"challengeId": options["challengeId"], "credential": device.get(options["publicKey"])}
+        one_wins([partial(send, visitor, "/auth/reauthenticate", alice, **body)] * THREADS, {400})
+
+    def test_a_code_for_freshness(self, alice: Person, visitor: Visitor, served: Database) -> None:
+        code = with_totp(alice, served).app.code()
+        one_wins([partial(send, visitor, "/auth/reauthenticate", alice, code=code)] * THREADS, {403})
 
     def test_a_challenge_to_register(self, alice: Person, visitor: Visitor, served: Database) -> None:
         verified(served, alice)

@@ -12,6 +12,9 @@ _SECRETS = {
     "a JWT": re.compile(r"eyJ[\w-]{10,}\.[\w-]+"),
     "a personal access token": re.compile(r"\basv_\w{20,}"),
     _LINK: re.compile(r"\basl_\w{20,}"),
+    "a ticket": re.compile(r"\basm_\w{20,}"),
+    "the secret of an app": re.compile(r"otpauth://"),
+    "a recovery code": re.compile(r"\b([0-9a-hjkmnp-tv-z]{6}-){3}[0-9a-hjkmnp-tv-z]{6}\b"),
     "a hash": re.compile(r"\$2b\$\d\d\$"),
     _PASSWORD: re.compile("correct horse battery"),
 }
