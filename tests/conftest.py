@@ -18,6 +18,7 @@ import config
 from authsvc.app import create_app
 from authsvc.embedded import Database
 from authsvc.services import signing_keys
+from tests.support.leaks import stored_leaks
 
 PASSWORD = "correct horse battery"
 MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
@@ -85,16 +86,25 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 @pytest.fixture(scope="session")
 def mongo(settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
-    """Return the database as the driver sees it: what judges the outcome."""
+    """Return the database as the driver sees it: what judges the outcome. In the end it holds no secret (R60, R95)."""
     with MongoClient(settings["MONGODB_URI"], tz_aware=True) as client:
-        yield client.get_default_database()
+        database = client.get_default_database()
+        yield database
+        assert stored_leaks(database) == []
+
+
+def wipe(mongo: MongoDatabase[dict[str, Any]]) -> None:
+    """Remove accounts and all that belongs to them."""
+    for name in ("users", "sessions", "access_tokens", "devices", "throttles", "audit", "links", "letters"):
+        mongo[name].delete_many({})
 
 
 @pytest.fixture
 def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
-    """Start without accounts, sessions and access tokens."""
-    for name in ("users", "sessions", "access_tokens", "devices", "throttles", "audit", "links", "letters"):
-        mongo[name].delete_many({})
+    """Start without accounts, sessions and access tokens; what the test before put on record held no secret (R95)."""
+    leaked = stored_leaks(mongo, "audit", "throttles")
+    wipe(mongo)
+    assert leaked == []
 
 
 @pytest.fixture

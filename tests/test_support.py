@@ -25,8 +25,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import AutoReconnect, PyMongoError
 
+from authsvc.security import opaque_tokens
 from tests.support.fault_proxy import FaultProxy
 from tests.support.half_open import half_open_bodies, half_open_headers
+from tests.support.leaks import stored_leaks
 from tests.support.races import ROUNDS, eventually, race, rounds
 from tests.support.service import ROOT, Service, Visitor
 from tests.support.verdict import INDEXES, faults_in
@@ -405,6 +407,47 @@ class TestVerdict:
         sound.sessions.update_many({}, {"$set": {"endedAt": datetime.now(UTC)}})
         sound.users.delete_many({})
         assert faults_in(sound) == []
+
+
+LINK = opaque_tokens.generate("asl_")
+LEAKS = {
+    "a JWT": "eyJhbGciOiJFUzI1NiIs.eyJzdWIiOiI2YjA1",
+    "a personal access token": opaque_tokens.generate("asv_"),
+    "the secret of a link": f"http://localhost:8000/account/verify-email#token={LINK}",
+    "a hash": "$2b$04$" + "." * 53,
+    "the password of the tests": "correct horse battery",
+}
+
+
+class TestLeaks:
+    """R95: what leaks fails a test, whatever that was about."""
+
+    @pytest.mark.parametrize(("kind", "secret"), LEAKS.items(), ids=LEAKS)
+    def test_a_service_that_logged_one_does_not_stop_in_silence(self, kind: str, secret: str) -> None:
+        service = Service()
+        service._log.write_text(f"fine\nat fault: {secret}\nfine\n")
+        with pytest.raises(AssertionError, match=f"{kind} in: at fault"):
+            service.stop()
+
+    @pytest.mark.parametrize("settings", [{"APP_ENV": "development"}, {"MAIL_URL": "console:"}])
+    def test_the_links_of_letters_that_are_printed_are_none(self, settings: dict[str, str]) -> None:
+        service = Service(**settings)
+        service._log.write_text(LINK)
+        service.stop()
+
+    @pytest.mark.parametrize(("kind", "secret"), LEAKS.items(), ids=LEAKS)
+    def test_a_document_is_found_by_its_collection(self, direct: Database, kind: str, secret: str) -> None:
+        direct.audit.insert_one({"details": {"what": [secret]}})
+        (leak,) = stored_leaks(direct)
+        assert leak.startswith(f"audit: {kind} in: ")
+        assert stored_leaks(direct, "throttles") == []
+
+    def test_an_account_may_have_a_hash_and_nothing_else(self, direct: Database) -> None:
+        account = {"passwordChangedAt": datetime.now(UTC), "password": LEAKS["a hash"]}
+        direct.users.insert_one(account)
+        assert stored_leaks(direct) == []
+        direct.users.update_one({}, {"$set": {"password": "correct horse battery"}})
+        assert len(stored_leaks(direct)) == 1
 
 
 def tree_of(service: Service) -> list[psutil.Process]:

@@ -10,6 +10,7 @@ from flask import Flask
 from pymongo.database import Database as MongoDatabase
 
 from tests.support.fault_proxy import FaultProxy
+from tests.support.leaks import stored_leaks
 from tests.support.service import Service, Visitor
 from tests.support.verdict import faults_in
 
@@ -73,3 +74,4 @@ def _nothing_broken(served: MongoDatabase[dict[str, Any]]) -> Iterator[None]:
     """Check after each test that the database is as it should be."""
     yield
     assert faults_in(served) == []
+    assert stored_leaks(served) == []

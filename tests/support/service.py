@@ -16,6 +16,8 @@ from typing import Any, Self
 import psutil
 import requests
 
+from tests.support.leaks import log_leaks
+
 ROOT = Path(__file__).parents[2]
 
 _TIED = """
@@ -125,14 +127,24 @@ class Service:
         self.wait()
 
     def stop(self) -> None:
-        """End it and everything that belongs to it, without ado: how it stops is `TestStop`'s to test."""
+        """End it and everything that belongs to it, without ado: how it stops is `TestStop`'s to test.
+
+        Fails where its log holds what no log may (R95), whatever the test was about.
+        """
         if self.process is not None and self.process.poll() is None:
             self.kill_tree()
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)  # workers whose master was killed
         atexit.unregister(self.stop)
+        written = self.log() if self._log.exists() else ""
         self._log.unlink(missing_ok=True)
+        leaks = log_leaks(written, links_are_printed=self._prints_letters())
+        assert not leaks, "\n".join(leaks)
+
+    def _prints_letters(self) -> bool:
+        mail = str(self._settings.get("MAIL_URL", ""))
+        return mail == "console:" or (not mail and self._settings.get("APP_ENV") == "development")
 
     def __enter__(self) -> Self:
         try:
