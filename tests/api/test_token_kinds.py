@@ -1,12 +1,13 @@
 """Every kind of token at every place that takes one: only the diagonal passes. R40; RFC 8725 3.11 and 3.12."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from authsvc.schemas.access_tokens import SCOPES
+from tests.accounts import Database
 from tests.api.forging import altered, claims_of, now
 from tests.conftest import PASSWORD, Person
 from tests.letters import newest
@@ -26,6 +27,39 @@ def access_token(alice: Person) -> str:
     return str(made.get_json()["token"])
 
 
+def link(kind: str) -> Callable[[Person, Flask], str]:
+    """Return what takes the secret of the link in a letter to Alice, once she has asked for it."""
+    path = {"reset": "/auth/password/forgot", "verify": "/auth/email/resend"}[kind]
+
+    def take(alice: Person, app: Flask) -> str:
+        assert alice.client.post(path, json={"email": alice.email}).status_code == 202
+        return newest(app, kind, alice.email)
+
+    return take
+
+
+def link_to_change(alice: Person, app: Flask) -> str:
+    """Return the secret that makes another address Alice's."""
+    asked = alice.client.post("/auth/me/email", json={"email": "other@example.com"}, headers=alice.headers)
+    assert asked.status_code == 202
+    return newest(app, "change", "other@example.com")
+
+
+def link_to_revert(alice: Person, app: Flask) -> str:
+    """Return the secret that takes a change of Alice's address back."""
+    body = {"token": link_to_change(alice, app)}
+    assert alice.client.post("/auth/email/verify", json=body, headers=alice.headers).status_code == 200
+    return newest(app, "email_changed", alice.email)
+
+
+def device(alice: Person, _: Flask) -> str:
+    """Return what a browser of Alice's is known by."""
+    body = {"email": alice.email, "password": alice.password, "transport": "cookie"}
+    cookies = alice.client.post("/auth/login", json=body).headers.getlist("Set-Cookie")
+    (found,) = (cookie for cookie in cookies if cookie.startswith("device="))
+    return found.partition("=")[2].partition(";")[0]
+
+
 KINDS: dict[str, Callable[[Person, Flask], str]] = {
     "access": lambda alice, _: alice.tokens["accessToken"],
     "refresh": lambda alice, _: alice.tokens["refreshToken"],
@@ -41,6 +75,11 @@ KINDS: dict[str, Callable[[Person, Flask], str]] = {
     "refresh for access": lambda alice, app: altered(app, alice.tokens["accessToken"], type="refresh", generation=1),
     "session id": lambda alice, _: claims_of(alice.tokens["accessToken"])["sid"],
     "user id": lambda alice, _: alice.id,
+    "link to verify": link("verify"),
+    "link to change": link_to_change,
+    "link to revert": link_to_revert,
+    "link to reset": link("reset"),
+    "device": device,
     "cursor": lambda _alice, _app: "NmIwNTE2NDk0ODY4NzY3YzVmMWJhNTU3",
 }
 
@@ -124,6 +163,28 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
     ),
 }
 
+LINKED: dict[str, tuple[Call, set[str]]] = {
+    "POST /auth/email/verify, body": (
+        lambda a, t: a.client.post("/auth/email/verify", json={"token": t}),
+        {"link to verify", "link to change"},
+    ),
+    "POST /auth/email/revert, body": (
+        lambda a, t: a.client.post("/auth/email/revert", json={"token": t}),
+        {"link to revert"},
+    ),
+    "POST /auth/password/reset, body": (
+        lambda a, t: a.client.post("/auth/password/reset", json={"token": t, "newPassword": PASSWORD[::-1]}),
+        {"link to reset"},
+    ),
+}
+
+LOOKED_AT: dict[str, tuple[Call, set[str]]] = {
+    "POST /auth/introspect, body": (
+        lambda a, t: a.client.post("/auth/introspect", data={"token": t}, headers=a.headers),
+        {"access", "refresh", "personal"},
+    ),
+}
+
 
 def new_id(alice: Person) -> str:
     """Return the id of a new personal access token."""
@@ -131,28 +192,77 @@ def new_id(alice: Person) -> str:
     return str(alice.client.post("/auth/access-tokens", json=body, headers=alice.headers).get_json()["id"])
 
 
+def refused(place: str, kind: str, answer: Any) -> bool:
+    """Tell whether an answer is the refusal that this place has for what is not meant for it."""
+    if place in LINKED:
+        return (answer.status_code, answer.get_json()["code"]) == (400, "link_invalid")
+    if place in LOOKED_AT:
+        return (answer.status_code, answer.get_json()) == (200, {"active": False})
+    return answer.status_code == 401 or (answer.status_code == 403 and kind == "personal")
+
+
+def passed(place: str, answer: Any) -> bool:
+    """Tell whether an answer is what this place has for what is meant for it."""
+    if place in LOOKED_AT:
+        return answer.status_code == 200 and answer.get_json()["active"] is True
+    return answer.status_code in (200, 201, 202, 204)
+
+
+class Kept:
+    """The accounts as they are now, to be put back when something was done to them."""
+
+    def __init__(self, mongo: Database) -> None:
+        self.mongo = mongo
+        self.documents = {
+            name: list(mongo[name].find()) for name in ("users", "sessions", "access_tokens", "devices", "links")
+        }
+
+    def put_back(self) -> None:
+        """Undo what was done since."""
+        for name, documents in self.documents.items():
+            self.mongo[name].delete_many({})
+            if documents:
+                self.mongo[name].insert_many(documents)
+
+
+def asked_for(app: Flask) -> Iterator[tuple[str, bool, bool]]:
+    """Yield each operation (with {id} for an id), whether it asks who is calling, and whether for a token in a body."""
+    document = app.test_client().get("/openapi.json").get_json()
+    schemas = document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            if verb == "parameters":
+                continue
+            content = operation.get("requestBody", {"content": {}})["content"]
+            names = [schemas[body["schema"]["$ref"].rpartition("/")[2]]["properties"] for body in content.values()]
+            takes_token = any(name.lower().endswith("token") for properties in names for name in properties)
+            shown = path.replace("{session_id}", "{id}").replace("{token_id}", "{id}")
+            yield f"{verb.upper()} {shown}", "401" in operation["responses"], takes_token
+
+
 class TestMatrix:
-    @pytest.mark.parametrize("place", PLACES)
     @pytest.mark.parametrize("kind", KINDS)
-    def test_only_what_is_meant_for_it_passes(self, alice: Person, app: Flask, kind: str, place: str) -> None:
-        call, wanted = PLACES[place]
-        answer = call(alice, KINDS[kind](alice, app))
-        if kind in wanted:
-            assert answer.status_code in (200, 201, 202, 204), answer.text
-        else:
-            assert answer.status_code in (401, 403), answer.text
-            assert answer.status_code == 401 or kind == "personal"
-            assert alice.home().status_code == 200
+    def test_a_token_passes_only_where_it_is_meant_to(
+        self, alice: Person, app: Flask, mongo: Database, kind: str
+    ) -> None:
+        """And is refused everywhere else, and nothing ends by its being tried there."""
+        token = KINDS[kind](alice, app)
+        before = Kept(mongo)
+        wrong = []
+        for place, (call, wanted) in {**PLACES, **LINKED, **LOOKED_AT}.items():
+            answer = call(alice, token)
+            fine = passed(place, answer) if kind in wanted else refused(place, kind, answer)
+            if kind in wanted:
+                before.put_back()
+            if not fine or alice.home().status_code != 200:
+                wrong.append((place, answer.status_code, answer.text))
+        assert wrong == []
 
     def test_no_place_is_forgotten(self, app: Flask) -> None:
-        """Every route that asks who is calling is a column."""
-        document = app.test_client().get("/openapi.json").get_json()
-        asked = {
-            f"{verb.upper()} {path}"
-            for path, operations in document["paths"].items()
-            for verb, operation in operations.items()
-            if verb != "parameters" and "401" in operation["responses"]
-        }
+        """Every route that asks who is calling is a column, and so is every member of a body that takes a token."""
+        asked = list(asked_for(app))
         tried = {place.partition(",")[0] for place in PLACES}
-        placeholders = {name.replace("{session_id}", "{id}").replace("{token_id}", "{id}") for name in asked}
-        assert placeholders - tried == {"POST /auth/login", "DELETE /auth/logout"}
+        assert {name for name, who, _ in asked if who} - tried == {"POST /auth/login", "DELETE /auth/logout"}
+        in_bodies = {f"{name}, body" for name, _, takes_token in asked if takes_token}
+        assert {"POST /auth/email/revert, body", "POST /auth/refresh-token, body"} < in_bodies
+        assert in_bodies - {*PLACES, *LINKED, *LOOKED_AT} == {"DELETE /auth/logout, body"}
