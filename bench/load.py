@@ -106,7 +106,7 @@ async def _client(number: int, plan: dict[str, Any], result: Result, counts: Cou
             reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
         try:
             status, body = await _exchange(reader, writer, request)
-            if plan.get("chained"):
+            if plan.get("chained") and status == 200:
                 request = refreshing(json.loads(body)["refreshToken"]).encode()
         except (OSError, asyncio.IncompleteReadError):
             status = 0
