@@ -44,10 +44,14 @@ def proxy(settings: dict[str, str]) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def behind_proxy(
-    proxy: FaultProxy, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+    proxy: FaultProxy,
+    settings: dict[str, str],
+    served: MongoDatabase[dict[str, Any]],
+    request: pytest.FixtureRequest,
 ) -> Iterator[Service]:
-    """Return a running service whose database is behind that network."""
-    with Service(**{**settings, "WEB_CONCURRENCY": 2, "MONGODB_URI": through(proxy, settings)}) as running:
+    """Return a running service whose database is behind that network; a parameter are settings of its own."""
+    own = {"WEB_CONCURRENCY": 2, **getattr(request, "param", {}), "MONGODB_URI": through(proxy, settings)}
+    with Service(**{**settings, **own}) as running:
         yield running
         proxy.heal()
 

@@ -1,21 +1,23 @@
-"""What clients see, and what is true afterwards, when the database fails (F1-F3, F15, F16, F19)."""
+"""What clients see, and what is true afterwards, when the database fails (F1-F3, F6, F15, F16, F19)."""
 
 import contextlib
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient
 from pymongo.database import Database as MongoDatabase
 from requests import RequestException, Response
 
 from authsvc.embedded import Database
+from tests.accounts import import_account
 from tests.conftest import PASSWORD
 from tests.faults.conftest import through
 from tests.support.fault_proxy import FaultProxy
@@ -81,6 +83,58 @@ class TestDownAtStart:
             service.stop()
 
 
+class TestUniqueIndex:
+    """F6: without it nobody is served, for two accounts could get one address."""
+
+    @pytest.fixture
+    def unindexed(self, settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
+        """Return a database without an index, in which two accounts share an address."""
+        with MongoClient[dict[str, Any]](settings["MONGODB_URI"]) as client:
+            database = client[f"authsvc_unindexed_{secrets.token_hex(4)}"]
+            import_account(database, email="A@x.io")
+            import_account(database, email="a@x.io")
+            yield database
+            client.drop_database(database.name)
+
+    def test_duplicates_are_named_and_once_they_are_gone_it_serves(
+        self, unindexed: MongoDatabase[dict[str, Any]], settings: dict[str, str]
+    ) -> None:
+        uri = f"{settings['MONGODB_URI'].rpartition('/')[0]}/{unindexed.name}"
+        service = Service(**{**settings, "MONGODB_URI": uri, "WEB_CONCURRENCY": 1})
+        try:
+            visitor = Visitor(service.start(ready=False).url)
+            eventually(lambda: [one["component"] for one in reasons(visitor)] == ["indexes"])
+            assert "Duplicates in users " in reasons(visitor)[0]["detail"]
+            unavailable(visitor.register("b@x.io"))
+            unindexed.users.update_one({"email": "A@x.io"}, {"$set": {"email": "c@x.io"}})
+            service.wait_ready()
+            assert faults_in(unindexed) == []
+            unindexed.users.drop_index("email_any_case")
+            assert "users.email_any_case" in reasons(visitor)[0]["detail"]
+            service.kill_tree()
+            service.start(ready=False)
+            eventually(lambda: visitor.request("GET", "/healthz").status_code == 200)
+            eventually(lambda: visitor.register("first@x.io").status_code == 201)
+            statuses = [
+                answer.status_code
+                for answer in race(
+                    *[partial(visitor.register, "Ab@x.io")] * 10, *[partial(visitor.register, "aB@x.io")] * 10
+                )
+            ]
+            assert sorted(set(statuses) - {503}) == [201, 409]
+            assert statuses.count(201) == 1
+            assert faults_in(unindexed) == []
+        finally:
+            service.stop()
+
+
+def reasons(visitor: Visitor) -> list[dict[str, str]]:
+    """Return why a service is not ready."""
+    with contextlib.suppress(RequestException):
+        return list(visitor.request("GET", "/readyz").json().get("reasons", []))
+    return []
+
+
 class TestDiesWhileServing:
     @pytest.mark.parametrize("fault", ["refuse", "blackhole"])
     def test_every_route_answers_503_in_time_and_recovers(
@@ -107,14 +161,24 @@ class TestDiesWhileServing:
         assert visitor.refresh(tokens["refreshToken"]).status_code == 200
 
     def test_a_request_in_the_middle_is_503(self, behind_proxy: Service, proxy: FaultProxy, email: str) -> None:
-        """F2: the connection dies under a request; the driver or the client tries again."""
+        """F2: the connection dies before a request, or in the middle of a reply to it; the driver or the client tries
+        again.
+        """
         visitor = Visitor(behind_proxy.url)
         tokens = visitor.register(email).json()
-        for _ in range(ROUNDS):
-            proxy.cut()
-            answer = visitor.home(tokens["accessToken"])
-            assert answer.status_code in (200, 503), answer.text
+        tries = calls(visitor, email, tokens)
+        fine = {"home": {200}, "login": {200}, "refresh": {200}, "register": {201, 409}}
+        for turn in range(max(4, ROUNDS // 2)):
+            for name, expected in fine.items():
+                proxy.cut_after_bytes(20) if turn % 2 else proxy.cut()
+                answer, seconds = timed(tries[name])
+                assert answer.status_code in {*expected, 503}, (name, answer.text)
+                assert seconds < STEP_LIMIT, name
+        proxy.heal()
         eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
+        for name, expected in fine.items():
+            assert tries[name]().status_code in expected, name
+        assert visitor.login(email).status_code == 200
 
 
 class TestSlow:
@@ -170,6 +234,23 @@ class TestAnswerLostAfterCommit:
             assert session is not None
             assert session["generation"] == 2
 
+    @pytest.mark.parametrize("behind_proxy", [{"WEB_CONCURRENCY": 1, "REFRESH_REUSE_GRACE": 0}], indirect=True)
+    def test_a_refresh_can_not_be_repeated_without_a_grace_time(
+        self, behind_proxy: Service, proxy: FaultProxy, served: MongoDatabase[dict[str, Any]]
+    ) -> None:
+        """Strict: what can't be told from theft counts as theft, and nobody is left with two tokens that work."""
+        visitor = Visitor(behind_proxy.url)
+        for _ in range(max(3, ROUNDS // 3)):
+            tokens = visitor.register(f"{secrets.token_hex(6)}@example.com").json()
+            proxy.swallow_reply_to("findAndModify")
+            first = visitor.refresh(tokens["refreshToken"])
+            assert proxy.swallowed
+            assert first.status_code in (200, 401, 503), first.text
+            assert visitor.refresh(tokens["refreshToken"]).json()["reason"] == "token_reuse"
+            (session,) = served.sessions.find({"user": ObjectId(tokens["user"]["id"])})
+            assert (session["generation"], session["endReason"]) == (2, "token_reuse")
+            assert visitor.home(tokens["accessToken"]).status_code == 401
+
     def test_a_logout_that_was_not_heard_is_not_acknowledged(
         self, behind_proxy: Service, proxy: FaultProxy, email: str
     ) -> None:
@@ -191,18 +272,35 @@ class TestKilled:
                 for turn in range(max(3, ROUNDS // 3)):
                     email = f"{secrets.token_hex(6)}@example.com"
                     tokens = visitor.register(email).json()
-                    if turn % 2:
+                    password = PASSWORD
+                    if turn % 3 == 1:
                         assert visitor.logout(tokens["accessToken"]).status_code == 204
+                    if turn % 3 == 2:
+                        password = f"{PASSWORD} {turn}"
+                        assert change_password(visitor, tokens["accessToken"], password).status_code == 204
                     database.kill()
-                    unavailable(visitor.login(email))
+                    if turn == 0:  # it takes the service seconds to say so
+                        unavailable(visitor.login(email))
                     database.start(database.port)
-                    eventually(lambda email=email: visitor.login(email).status_code == 200)
-                    answer = visitor.home(tokens["accessToken"])
-                    assert answer.json() == {"message": "It works!"} if turn % 2 == 0 else answer.status_code == 401
+                    eventually(partial(signs_in, visitor, email, password))
+                    assert visitor.home(tokens["accessToken"]).status_code == (401 if turn % 3 == 1 else 200)
+                    assert signs_in(visitor, email, PASSWORD) == (password == PASSWORD)
                 with MongoClient[dict[str, Any]](database.uri) as client:
                     assert faults_in(client.get_default_database()) == []
         finally:
             database.stop()
+
+
+def change_password(visitor: Visitor, access_token: str, new: str) -> Response:
+    """Change the password of the tests to another."""
+    shown = {"Authorization": f"Bearer {access_token}"}
+    body = {"currentPassword": PASSWORD, "newPassword": new}
+    return visitor.request("POST", "/auth/me/password", json=body, headers=shown)
+
+
+def signs_in(visitor: Visitor, email: str, password: str) -> bool:
+    """Tell whether a password is right."""
+    return visitor.login(email, password).status_code == 200
 
 
 class TestKilledWorker:
