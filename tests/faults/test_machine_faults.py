@@ -1,9 +1,11 @@
-"""Faults of the machine: clocks that differ, a full disk, too few files, an open connection
-before the fork. F11, F17, F18, F23, F26."""
+"""Faults of the machine: clocks that differ, a full disk, a reader of logs that ends, too few files, an
+open connection before the fork. F11, F17, F18, F23, F26."""
 
+import os
 import resource
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -111,6 +113,27 @@ class TestLogs:
             tokens = visitor.register("alice@example.com").json()
             assert visitor.home(tokens["accessToken"]).status_code == 200
             assert visitor.login("alice@example.com", "wrong").status_code == 401
+
+    def test_nor_does_a_reader_of_logs_that_ends(
+        self, settings: dict[str, str], clean: None, app: Flask, tmp_path: Path
+    ):
+        """The pipe is closed under a service that runs; a worker that starts later finds it closed."""
+        pipe = tmp_path / "log"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        with Service(**settings, log_to=str(pipe)) as service:
+            visitor = Visitor(service.url)
+            tokens = visitor.register("alice@example.com").json()
+            assert b"/auth/register" in os.read(reader, 2**20)
+            os.close(reader)
+            for _ in range(2):
+                assert visitor.home(tokens["accessToken"]).status_code == 200
+                assert visitor.login("alice@example.com", "wrong").status_code == 401
+            (worker,) = service.workers()
+            worker.kill()
+            service.wait_ready()
+            assert visitor.home(tokens["accessToken"]).status_code == 200
+            assert visitor.login("alice@example.com").status_code == 200
 
 
 class TestFiles:
