@@ -108,6 +108,18 @@ class TestDatabase:
         (found,) = examine(MONGODB_URI=f"{settings['MONGODB_URI']}?w=majority&journal=false")
         assert (found["about"], "journal=false" in found["what"]) == ("MONGODB_URI", True)
 
+    def test_one_that_is_no_replica_set(self, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As the driver would tell: the embedded server says that it is a member of one."""
+        ask = Database.command
+
+        def without_a_set(database: Database[dict[str, Any]], command: Any, *args: Any, **options: Any) -> Any:
+            said = ask(database, command, *args, **options)
+            return {name: value for name, value in said.items() if name != "setName"} if command == "hello" else said
+
+        monkeypatch.setattr(Database, "command", without_a_set)
+        (found,) = examine()
+        assert (found["about"], "no replica set" in found["what"]) == ("MONGODB_URI", True)
+
     def test_a_clock_that_is_off(self, examine: Examine) -> None:
         examine()
         with time_machine.travel(now() + 300, tick=True):
@@ -141,6 +153,11 @@ class TestDatabase:
         changed = {"SECRET_KEY": FORMER[::-1], "SECRET_KEY_FALLBACKS": settings["SECRET_KEY"]}
         (found,) = examine(**changed)
         assert (found["about"], "still need it" in found["what"]) == ("SECRET_KEY_FALLBACKS", True)
+
+    def test_a_secret_that_does_not_open_the_keys(self, examine: Examine) -> None:
+        """With it the service is never ready."""
+        (found,) = examine(ready=False, SECRET_KEY=FORMER[::-1])
+        assert (found["about"], "does not open" in found["what"]) == ("SECRET_KEY", True)
 
 
 def flask_doctor(**environ: str) -> subprocess.CompletedProcess[str]:
