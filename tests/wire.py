@@ -2,8 +2,10 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -62,12 +64,18 @@ def sign_in_by_cookie(client: FlaskClient, email: str, password: str) -> Any:
     return client.post("/auth/login", json={"email": email, "password": password, "transport": "cookie"})
 
 
-def exchange(port: int, request: bytes, *, half_close: bool = False, seconds: float = 5) -> bytes:
+def exchange(
+    port: int, request: bytes, *, half_close: bool = False, seconds: float = 5, certificate: Path | None = None
+) -> bytes:
     """Write bytes to a port of this machine as they are; return all that comes back until nothing more does.
 
-    `half_close` tells the other side that no more will be written.
+    `half_close` tells the other side that no more will be written; with a certificate, that of localhost, it is TLS.
     """
-    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=seconds))
+        if certificate is not None:
+            context = ssl.create_default_context(cafile=str(certificate))
+            connection = stack.enter_context(context.wrap_socket(connection, server_hostname="localhost"))
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
             if half_close:
