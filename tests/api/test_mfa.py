@@ -243,12 +243,10 @@ class TestFresh:
         protected.person.tokens = protected.person.refresh().get_json()
         assert not is_fresh(protected.person)
 
-    def test_a_sign_in_that_began_before_does_not_end_after(
-        self, alice: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch
-    ):
-        """The factor is enabled while the password is being hashed."""
-        verified(mongo, alice)
-        app = enrol(alice)
+    @pytest.fixture
+    def meanwhile(self, alice: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the app be enabled while the next password is being hashed."""
+        app = enrol(verified(mongo, alice))
         verify = passwords.verify
 
         def slowly(user: User | None, password: str) -> User | None:
@@ -258,21 +256,14 @@ class TestFresh:
             return found
 
         monkeypatch.setattr(passwords, "verify", slowly)
+
+    def test_a_sign_in_that_began_before_does_not_end_after(self, alice: Person, meanwhile: None, mongo: Database):
         problem(login(alice.client), 401, "invalid_credentials")
         assert mongo.sessions.count_documents({"endedAt": None}) == 1
 
-    def test_nor_does_a_proof(self, alice: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch):
-        other = verified(mongo, alice).login()
-        app = enrol(alice)
-        verify = passwords.verify
-
-        def slowly(user: User | None, password: str) -> User | None:
-            found = verify(user, password)
-            monkeypatch.setattr(passwords, "verify", verify)
-            assert post(alice, "/auth/mfa/totp/confirm", code=app.code()).status_code == 200
-            return found
-
-        monkeypatch.setattr(passwords, "verify", slowly)
+    def test_nor_does_a_proof(self, alice: Person, mongo: Database, request: pytest.FixtureRequest):
+        other = alice.login()
+        request.getfixturevalue("meanwhile")
         problem(post(other, "/auth/reauthenticate", password=PASSWORD), 403, "second_factor_required")
         assert not is_fresh(other)
 

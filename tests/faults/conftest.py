@@ -35,6 +35,13 @@ def strict_service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
         yield running
 
 
+@pytest.fixture(scope="package")
+def killable(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
+    """Return a running service whose workers may be killed, and whose hashes take long enough for that."""
+    with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as running:
+        yield running
+
+
 @pytest.fixture
 def proxy(settings: dict[str, str]) -> Iterator[FaultProxy]:
     """Return a healthy network to the database."""

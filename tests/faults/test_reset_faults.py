@@ -55,15 +55,14 @@ class TestReset:
 
     @pytest.mark.race
     def test_whose_worker_was_killed(
-        self, app: Flask, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+        self, app: Flask, killable: Service, served: MongoDatabase[dict[str, Any]]
     ) -> None:
         """F4: at any moment of it."""
-        with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as service:
-            visitor = Visitor(service.url)
-            for turn in range(max(4, ROUNDS // 3)):
-                email, tokens, token = prepare(app, visitor)
-                kill_while(service, partial(reset, visitor, token), 0.006 * (turn % 12))
-                check_all_or_nothing(visitor, email, tokens, token)
+        visitor = Visitor(killable.url)
+        for turn in range(max(3, ROUNDS // 3)):
+            email, tokens, token = prepare(app, visitor)
+            kill_while(killable, partial(reset, visitor, token), 0.02 * (turn % 4))
+            check_all_or_nothing(visitor, email, tokens, token)
 
 
 class TestAgainst:
@@ -116,13 +115,12 @@ class TestChange:
 
     @pytest.mark.race
     def test_whose_worker_was_killed(
-        self, app: Flask, settings: dict[str, str], served: MongoDatabase[dict[str, Any]]
+        self, app: Flask, killable: Service, served: MongoDatabase[dict[str, Any]]
     ) -> None:
         """F4: at any moment of it."""
-        with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as service:
-            visitor = Visitor(service.url)
-            for turn in range(max(4, ROUNDS // 3)):
-                email = f"{secrets.token_hex(6)}@example.com"
-                own, other = visitor.register(email).json(), visitor.login(email).json()
-                kill_while(service, partial(change, visitor, own), 0.06 + 0.006 * (turn % 12))
-                check_changed_or_not(visitor, email, own, other)
+        visitor = Visitor(killable.url)
+        for turn in range(max(3, ROUNDS // 3)):
+            email = f"{secrets.token_hex(6)}@example.com"
+            own, other = visitor.register(email).json(), visitor.login(email).json()
+            kill_while(killable, partial(change, visitor, own), 0.06 + 0.02 * (turn % 4))
+            check_changed_or_not(visitor, email, own, other)
