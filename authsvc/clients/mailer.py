@@ -2,8 +2,12 @@
 
 import os
 import smtplib
+import socket
 import ssl
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -11,6 +15,8 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 _SECONDS = 15.0
+_CONVERSATION_SECONDS = 90.0
+"""Less than the three minutes for which a letter is held by whoever tries it."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"smtp": 587, "smtps": 465}
 
@@ -104,7 +110,7 @@ class Smtp:
     def send(self, message: EmailMessage) -> None:
         """Submit the letter. Raises NotDelivered."""
         try:
-            with self._connected() as server:
+            with self._conversation() as server:
                 server.send_message(message)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as error:
             raise NotDelivered(_told(error), for_good=_is_final(error)) from error
@@ -114,23 +120,35 @@ class Smtp:
     def check(self) -> None:
         """Connect and sign in. Raises NotDelivered."""
         try:
-            with self._connected() as server:
+            with self._conversation() as server:
                 server.noop()
         except (OSError, smtplib.SMTPException) as error:
             raise NotDelivered(_told(error)) from error
 
-    def _connected(self) -> smtplib.SMTP:
+    @contextmanager
+    def _conversation(self) -> Iterator[smtplib.SMTP]:
+        """Connect and sign in; whatever the server does, the line is cut after `_CONVERSATION_SECONDS`.
+
+        Each step has a time of its own, but a server that sends a byte now and then begins that anew every time.
+        """
         context = ssl.create_default_context()
-        if self.implicit:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=_SECONDS, context=context)
-        else:
-            server = smtplib.SMTP(self.host, self.port, timeout=_SECONDS)
+        server = (
+            smtplib.SMTP_SSL(timeout=_SECONDS, context=context) if self.implicit else smtplib.SMTP(timeout=_SECONDS)
+        )
+        vars(server)["_host"] = (
+            self.host
+        )  # the name that the certificate must have; only a constructor that connects sets it
+        cut = threading.Timer(_CONVERSATION_SECONDS, _hang_up, [server])
+        cut.daemon = True
+        cut.start()
         try:
-            self._greet(server, context)
-        except BaseException:
+            server.connect(self.host, self.port)
+            with server:
+                self._greet(server, context)
+                yield server
+        finally:
+            cut.cancel()
             server.close()
-            raise
-        return server
 
     def _greet(self, server: smtplib.SMTP, context: ssl.SSLContext) -> None:
         server.ehlo()
@@ -143,6 +161,13 @@ class Smtp:
         if not private:
             raise NotDelivered("the server offers no TLS to send the password under")
         server.login(self.user, self.password or "")
+
+
+def _hang_up(server: smtplib.SMTP) -> None:
+    """End a connection from another thread: who waits for the server finds that it is gone."""
+    if server.sock is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(server.sock, socket.SHUT_RDWR)
 
 
 def _is_final(error: Exception) -> bool:

@@ -33,6 +33,7 @@ _LONGEST_PAUSE = timedelta(minutes=10)
 _POLL_SECONDS = 2.0
 _PURPOSE = "letter"
 _LENGTH = 60
+_LINK = re.compile(r"\S*(?://|www\.|@)\S*|(?:[\w-]+\.)+[a-z]{2,}\b\S*", re.IGNORECASE)
 
 _log = logs.get(__name__)
 _news = threading.Event()
@@ -95,14 +96,16 @@ def reseal() -> int:
 
 
 def place() -> dict[str, str]:
-    """Return what a letter tells of where a request came from."""
+    """Return what a letter tells of where a request came from; a thief writes the agent, so little of that is told."""
     asked = origin.current()
-    return {"ip": asked.ip or "unknown", "agent": harmless(asked.user_agent or "unknown")}
+    agent = harmless(asked.user_agent or "")
+    return {"ip": asked.ip or "unknown", "agent": f"“{agent}”" if agent else "unknown"}
 
 
 def harmless(text: str) -> str:
-    """Return the beginning of what a stranger wrote, in which they can't write to a letter's reader: no links."""
-    return re.sub(r"[^\w ./;()_,+-]|//+|www\.|\.(?=[^\W\d])", "", text)[:_LENGTH].strip() or "unknown"
+    """Return the beginning of what a stranger wrote, without what mail programs make a link: it reaches the owner."""
+    plain = "".join(char if char.isprintable() and char not in "“”" else " " for char in text)
+    return " ".join(_LINK.sub(" ", plain).split())[:_LENGTH].strip()
 
 
 def latest(most: int) -> list[dict[str, Any]]:

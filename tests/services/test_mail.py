@@ -2,8 +2,14 @@
 
 import os
 import re
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -11,9 +17,10 @@ import time_machine
 from bson import ObjectId
 from flask import Flask
 
-from authsvc import clock
+from authsvc import clock, origin
 from authsvc.clients import mailer
 from authsvc.clients.mailer import Folder, Mailer, NotDelivered
+from authsvc.origin import Origin
 from authsvc.services import letters, mail
 from tests.accounts import Database
 from tests.letters import sent
@@ -209,6 +216,28 @@ class TestFailure:
         with pytest.raises(NotDelivered):
             Folder(tmp_path / "file" / "deeper").check()
 
+    def test_a_server_that_drips_does_not_hold_it_up(self, monkeypatch: pytest.MonkeyPatch):
+        """F21: each byte begins the time for a step anew, so the whole conversation has one too."""
+        monkeypatch.setattr(mailer, "_CONVERSATION_SECONDS", 0.3)
+        over = threading.Event()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def drip() -> None:
+                with listening.accept()[0] as line, suppress(OSError):
+                    while not over.wait(0.05):
+                        line.send(b"2")
+
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(drip)
+                begun = time.monotonic()
+                with pytest.raises(NotDelivered):
+                    mailer.from_url(f"smtp://127.0.0.1:{listening.getsockname()[1]}").send(EmailMessage())
+                over.set()
+        assert time.monotonic() - begun < 5
+
+    def test_a_conversation_is_over_before_another_may_try(self):
+        assert timedelta(seconds=mailer._CONVERSATION_SECONDS + 2 * mailer._SECONDS) < mail._LEASE
+
 
 class TestAnnouncing:
     def test_it_is_stored_before_and_goes_out_after(self, in_app: None, tmp_path: Path, mongo: Database):
@@ -260,7 +289,39 @@ class TestWording:
         assert "Bcc" not in letter["subject"]
 
 
+class TestPlace:
+    @pytest.mark.parametrize(
+        ("agent", "told"),
+        [
+            (None, "unknown"),
+            ("\r\n\t", "unknown"),
+            ("curl/8.5.0", "“curl/8.5.0”"),
+            ("a” b\x00\u202ec", "“a b c”"),
+            ("Unlock it at https://evil.example/unlock now", "“Unlock it at now”"),
+            ("Unlock at evil.example/x or www.evil or me@evil or ht\x00tps://evil", "“Unlock at or or or ht”"),
+            ("x" * 300, f"“{'x' * 60}”"),
+        ],
+    )
+    def test_little_of_what_a_thief_writes_is_told(self, in_app: None, agent: str | None, told: str):
+        """Whoever changes an address also writes into the letter that warns of it."""
+        origin.set_origin(Origin(ip="::1", user_agent=agent))
+        try:
+            assert mail.place() == {"ip": "::1", "agent": told}
+        finally:
+            origin.set_origin(Origin())
+
+
 class TestSettings:
+    def test_resealing_opens_what_waits_without_the_former_secret(self, in_app: None, app: Flask, tmp_path: Path):
+        post()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(app.config, "SECRET_KEY_FALLBACKS", [app.config["SECRET_KEY"]])
+            patch.setitem(app.config, "SECRET_KEY", "another secret " * 3)
+            assert (mail.reseal(), mail.reseal()) == (1, 0)
+            patch.setitem(app.config, "SECRET_KEY_FALLBACKS", [])
+            assert mail.deliver(Folder(tmp_path))
+        assert len(list(tmp_path.glob("*.eml"))) == 1
+
     def test_a_secret_that_was_changed_opens_old_letters(self, in_app: None, app: Flask, tmp_path: Path):
         post()
         before = {name: app.config[name] for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS")}
