@@ -30,15 +30,16 @@ LIMITS = {
     "verify_account": (5, 60),
     "letter_address": (30, 60),
     "link_address": (30, 60),
-    "reauthenticate_account": (5, 300),
+    "reauthenticate_session": (5, 300),
+    "reauthenticate_account": (20, 300),
     "mfa_account": (10, 900),
     "challenge_address": (60, 60),
 }
 """How many attempts may be made in how many seconds: failed sign-ins from a network, on an account, on an account from
 where its user is known; registrations from a network; refreshes from a network, of a session; letters to an account
 with a link to set a password, to verify an address (what is too much is left out in silence); requests for such letters
-from a network, links from there that were not valid; wrong passwords of somebody signed in; wrong second factors of
-an account, whatever the factor; challenges for sign-ins by passkey to a network."""
+from a network, links from there that were not valid; wrong passwords of somebody signed in, in one session, in all of
+an account; wrong second factors of an account, whatever the factor; challenges for sign-ins by passkey to a network."""
 
 
 class Config:

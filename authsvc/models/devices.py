@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
-from typing import cast
+from typing import Self, cast
 
 from bson import ObjectId
 from mongoengine import Document
@@ -40,6 +40,12 @@ class Device(Document):
     def any_of(cls, user: ObjectId, now: datetime) -> bool:
         """Tell whether the user is known anywhere."""
         return cls.objects(user=user, expires_at__gt=now).first() is not None
+
+    @classmethod
+    @bounded
+    def all_of(cls, owner: str, most: int) -> list[Self]:
+        """Return where a user is known."""
+        return list(cls.objects(user=object_id(owner)).limit(most))
 
     @classmethod
     @bounded

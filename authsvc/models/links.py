@@ -76,6 +76,12 @@ class Link(Document):
 
     @classmethod
     @bounded
+    def all_of(cls, owner: str, most: int) -> list[Self]:
+        """Return a user's links."""
+        return list(cls.objects(user=object_id(owner)).limit(most))
+
+    @classmethod
+    @bounded
     def remove_all(cls, owner: str, *purposes: str) -> None:
         """Delete a user's links for these purposes."""
         cls.objects(user=object_id(owner), purpose__in=purposes).delete()

@@ -9,6 +9,9 @@ from mongoengine.fields import IntField, ListField, ObjectIdField, StringField
 
 from authsvc.models.base import bounded, object_id, utc_field
 
+NOBODY = "-"
+"""The address in the sessions of an account that was deleted."""
+
 
 class Session(Document):
     """A sign-in: whose, until when, at which generation of its refresh token, and why it ended.
@@ -139,6 +142,13 @@ class Session(Document):
     def all_of(cls, owner: str, most: int) -> list[Self]:
         """Return a user's newest sessions, ended ones too."""
         return list(cls.objects(user=object_id(owner)).order_by("-id").limit(most))
+
+    @classmethod
+    @bounded
+    def blank(cls, owner: str) -> None:
+        """Forget whose a user's ended sessions were and where: only why they ended is still told."""
+        ended = cls.objects(user=object_id(owner), ended_at__ne=None)
+        ended.update(set__email=NOBODY, unset__ip=True, unset__user_agent=True)
 
     @classmethod
     @bounded

@@ -36,6 +36,19 @@ class LetterSchema(Schema):
     error = fields.String(required=True, allow_none=True)
 
 
+class ExportedDeviceSchema(Schema):
+    """A browser or a network where somebody has signed in: only until when it is known."""
+
+    expires_at = UtcDateTime(required=True)
+
+
+class ExportedLinkSchema(Schema):
+    """A link that was mailed and waits to be used."""
+
+    purpose = fields.String(required=True)
+    expires_at = UtcDateTime(required=True)
+
+
 class ExportSchema(Schema):
     """Everything; `stored` is the account as it stands in the database, with what other programs put there."""
 
@@ -44,6 +57,8 @@ class ExportSchema(Schema):
     sessions = fields.List(fields.Nested(ExportedSessionSchema), required=True)
     access_tokens = fields.List(fields.Nested(AccessTokenSchema), required=True)
     mfa = fields.Nested(MfaStatusSchema, required=True)
+    devices = fields.List(fields.Nested(ExportedDeviceSchema), required=True)
+    links = fields.List(fields.Nested(ExportedLinkSchema), required=True)
     letters = fields.List(fields.Nested(LetterSchema), required=True)
     activity = fields.List(fields.Nested(ActivitySchema), required=True)
 

@@ -12,7 +12,7 @@ from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
-from authsvc.services import audit
+from authsvc.services import audit, mail
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -30,8 +30,9 @@ class IssuedToken:
 
 
 def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None) -> IssuedToken:
-    """Make a token of the caller's. Raises SessionEnded where the session or the account was ended meanwhile.
+    """Make a token of the caller's, and tell them by letter.
 
+    Raises SessionEnded where the session or the account was ended meanwhile.
     User and session are read again once the token stands: whoever disables an account, or resets its password, writes
     the user and ends the sessions first and deletes the tokens last, so that none is left behind.
     """
@@ -49,11 +50,12 @@ def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None
     audit.record(
         Action.ACCESS_TOKEN_ISSUED, actor=who.user_id, target=who.user_id, token_id=str(document.id), scopes=scopes
     )
-    document.insert()
-    reason = _ended_meanwhile(who)
-    if reason is not None:
-        AccessToken.remove(document.id, who.user_id)
-        raise SessionEnded(reason)
+    with mail.announcing("access_token_made", document.user, to=who.email, **mail.place()):
+        document.insert()
+        reason = _ended_meanwhile(who)
+        if reason is not None:
+            AccessToken.remove(document.id, who.user_id)
+            raise SessionEnded(reason)
     return IssuedToken(document, text)
 
 

@@ -52,9 +52,16 @@ def verify(user: User | None, password: str) -> User | None:
 
 
 def prove(who: Caller, password: str) -> User:
-    """Take the caller's password as proof of who they are. Raises PasswordIncorrect, TooManyAttempts, HashingBusy."""
+    """Take the caller's password as proof of who they are; guesses in one session do not use up another's.
+
+    Raises PasswordIncorrect, TooManyAttempts, HashingBusy.
+    """
     found = User.find(who.user_id)
-    with throttles.counting(Key("reauthenticate_account", who.user_id, who.user_id), failures=(PasswordIncorrect,)):
+    guesses = (
+        Key("reauthenticate_session", who.session_id or "", who.user_id),
+        Key("reauthenticate_account", who.user_id, who.user_id),
+    )
+    with throttles.counting(*guesses, failures=(PasswordIncorrect,)):
         user = verify(found, password)
         if user is None:
             audit.record(Action.PASSWORD_INCORRECT, actor=who.user_id, target=who.user_id)

@@ -1,13 +1,17 @@
 """Proving once more who one is, taking everything along, leaving."""
 
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
+import time_machine
 from bson import Binary, ObjectId
 from flask import Flask
 from flask.testing import FlaskClient
+from pymongo.errors import AutoReconnect
 
 from authsvc import clock
+from authsvc.models.letters import Letter
 from authsvc.services import users
 from tests.accounts import EMAIL, WRONG_TYPES, Database, import_account, login, register, stored, throttled
 from tests.conftest import PASSWORD, Person
@@ -69,6 +73,14 @@ class TestReauthenticate:
             assert [prove(alice, "not it").status_code for _ in range(4)] == [403, 403, 403, 429]
             assert prove(alice).status_code == 429
 
+    def test_a_thief_s_guesses_do_not_keep_the_owner_out(self, alice: Person, app: Flask):
+        """R22: each session has its own, up to what an account may have."""
+        thief = alice.login()
+        with throttled(app, reauthenticate_session=3, reauthenticate_account=5):
+            assert [prove(thief, "not it").status_code for _ in range(4)] == [403, 403, 403, 429]
+            assert prove(alice).status_code == 200
+            assert [prove(alice, "not it").status_code for _ in range(3)] == [403, 403, 429]
+
     def test_success_is_not_counted(self, alice: Person, app: Flask):
         with throttled(app, reauthenticate_account=2):
             assert {prove(alice).status_code for _ in range(4)} == {200}
@@ -105,6 +117,15 @@ class TestDelete:
         assert [one["to"] for one in sent(app, "account_deleted")] == [EMAIL]
         assert mongo.audit.count_documents({"action": "account.deleted", "target": ObjectId(alice.id)}) == 1
 
+    def test_what_is_left_names_nobody(self, alice: Person, app: Flask, mongo: Database):
+        """The sessions tell why they ended, the audit who did it; waiting letters go nowhere, but the last."""
+        alice.login()
+        leave(alice)
+        for session in mongo.sessions.find():
+            assert (session["email"], session["endReason"]) == ("-", "account_deleted")
+            assert not {"ip", "userAgent"} & session.keys()
+        assert [one["kind"] for one in sent(app)] == ["account_deleted"]
+
     def test_the_address_is_free(self, alice: Person):
         leave(alice)
         assert register(alice.client, email=EMAIL).status_code == 201
@@ -130,19 +151,14 @@ class TestExport:
         answer = export(alice)
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
         found = answer.get_json()
-        assert found.keys() == {
-            "account",
-            "stored",
-            "sessions",
-            "accessTokens",
-            "passkeys",
-            "letters",
-            "activity",
-        }
+        lists = {"sessions", "accessTokens", "devices", "links", "letters", "activity"}
+        assert found.keys() == {"account", "stored", "mfa", *lists}
+        assert [one.keys() for one in found["devices"]] == [{"expiresAt"}]
+        assert [(one["purpose"], one.keys()) for one in found["links"]] == [("verify", {"purpose", "expiresAt"})]
         assert found["account"]["email"] == found["stored"]["email"] == EMAIL
         assert {one["endReason"] for one in found["sessions"]} == {None, "logout"}
         assert [one["name"] for one in found["accessTokens"]] == ["script"]
-        assert [one["kind"] for one in found["letters"]] == ["verify"]
+        assert [one["kind"] for one in found["letters"]] == ["access_token_made", "verify"]
         assert {"account.registered", "login.succeeded", "account.exported"} <= {
             one["action"] for one in found["activity"]
         }
@@ -164,6 +180,17 @@ class TestExport:
         found = export(old).get_json()["stored"]
         assert (found["plan"], found["born"]) == ("gold", "1815-12-10T00:00:00.000Z")
         assert "password" not in found
+
+    def test_what_sounds_like_a_secret_is_not(self, client: FlaskClient, mongo: Database):
+        """Other programs keep theirs beside ours; what is no plain value may hide one."""
+        secrets = dict.fromkeys(
+            ("apiKey", "resetCode", "pin", "recoveryHint", "refresh", "secretSauce", "authToken", "hashed", "photoOtp"),
+            "x",
+        )
+        shown = {"footprint": "x", "shipping": "x", "codec": "x", "monkey": "x"}
+        import_account(mongo, email=EMAIL, **secrets, **shown, recovery=["abc"], nested={"a": 1})
+        found = export(Person(client, EMAIL, PASSWORD).login()).get_json()["stored"]
+        assert found.keys() == {"name", "email", "role", "createdAt", *shown}
 
     def test_it_needs_a_fresh_sign_in(self, alice: Person, mongo: Database):
         grow_stale(mongo)
@@ -210,6 +237,17 @@ class TestStolenSession:
         assert alice.refresh(first).get_json()["reason"] == "token_reuse"
         assert alice.refresh(first).status_code == 401
         assert [one["to"] for one in sent(app, "session_stolen")] == [EMAIL]
+
+    def test_not_unless_it_can_be_told(self, alice: Person, app: Flask, mongo: Database):
+        """R54: else nobody ever hears of it, since the next use only finds a session that has ended."""
+        alice.refresh()
+        with time_machine.travel(clock.now() + timedelta(minutes=1)):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Letter, "insert", Mock(side_effect=AutoReconnect("cut")))
+                assert alice.refresh().status_code == 503
+            assert alice.refresh().get_json()["reason"] == "token_reuse"
+        assert len(sent(app, "session_stolen")) == 1
+        assert mongo.audit.count_documents({"action": "refresh_token.reused"}) >= 1
 
 
 class TestDisabled:

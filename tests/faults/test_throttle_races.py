@@ -78,6 +78,7 @@ ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]]
         400,
         lambda visitor, _: lambda n: visitor.request("POST", "/auth/email/verify", json={"token": str(n)}),
     ),
+    "reauthenticate_session": (403, lambda visitor, _: proofs(visitor)),
     "reauthenticate_account": (403, lambda visitor, _: proofs(visitor)),
     "mfa_account": (403, codes),
     "challenge_address": (

@@ -147,7 +147,7 @@ class Factors:
     @classmethod
     @bounded
     def add_passkey(cls, found: Any, passkey: ObjectId) -> Self | None:
-        """Let a passkey that is stored count. A secret of an app that was never confirmed goes: whose was it?"""
+        """Let a passkey that is stored count. A secret that was never confirmed goes, whosever it was."""
         changes: dict[str, Any] = {"push__passkeys": passkey, "inc__factor_epoch": 1}
         if not found.totp_enabled:
             changes["unset__totp"] = True
