@@ -75,15 +75,15 @@ def revert(token: str) -> User:
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
         for _ in range(_TURNS):
             found = links.find(token, "revert")
-            user = _reverted(found)
+            user = found.user if found.user.email == found.link.email else _reverted(found)
             if user is not None:
                 break
         else:
             raise LinkInvalid
-    links.spend(found)
     Session.copy_email(str(user.id), user.email)
     if found.user.email != user.email:
         mail.post("email_taken_back", user.id, to=found.user.email)
+    links.spend(found, *(set(found.user.undo_links or []) - set(user.undo_links or [])))
     return user
 
 

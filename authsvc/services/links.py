@@ -77,9 +77,10 @@ def is_reserved(email: str, user_id: str | None = None) -> bool:
     return link is not None and str(link.user) != user_id
 
 
-def spend(found: Found) -> None:
-    """Delete a link that has done what it was made for."""
-    Link.remove(found.link.digest)
+def spend(found: Found, *later: str) -> None:
+    """Delete a link that has done what it was made for, and `later` ones that it has ended (by their digests)."""
+    for digest in (*later, found.link.digest):
+        Link.remove(digest)
 
 
 def withdraw(address: str) -> None:
@@ -106,8 +107,8 @@ def _stored(link: Link, state: str) -> str:
 
 def _stands(link: Link, user: User) -> bool:
     """Tell whether what a link was made for is still so: using it changes that, so it works once."""
-    if link.purpose == "revert":
-        return link.digest in (user.undo_links or [])
+    if link.purpose == "revert":  # or its change is taken back already, and what belongs to that may be left to do
+        return link.digest in (user.undo_links or []) or link.email == user.email
     if link.purpose == "verify" and user.is_proved:
         return False
     return link.state == _state(link.purpose, user.email, user.link_epoch)

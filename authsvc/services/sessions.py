@@ -136,7 +136,9 @@ def end_all(user_id: str, reason: str, *, but: str | None = None) -> None:
 def is_of(session_id: str, user_id: ObjectId) -> bool:
     """Tell whether a session is a live one of this user."""
     session = Session.find(session_id)
-    return session is not None and session.user == user_id and session.ended_at is None
+    if session is None or session.user != user_id or session.ended_at is not None:
+        return False
+    return not _is_over(session.expires_at, session.last_used_at, clock.now())
 
 
 def list_own(who: Caller, limit: int, cursor: str | None) -> Page:

@@ -62,6 +62,11 @@ class TestPendingChange:
         alice.client.delete(f"/auth/sessions?scope={scope}", headers=alice.headers)
         problem(confirm(alice.client, app), 400, "link_invalid")
 
+    def test_it_dies_when_that_session_is_over(self, alice: Person, app: Flask, mongo: Database):
+        change_to(alice, EVIL)
+        mongo.sessions.update_many({}, {"$set": {"expiresAt": clock.now()}})
+        problem(confirm(alice.client, app), 400, "link_invalid")
+
     def test_it_dies_when_the_address_is_proved(self, alice: Person, app: Flask):
         """R82: before the owner knew of the account."""
         change_to(alice, EVIL)
@@ -138,6 +143,7 @@ class TestUndo:
         assert self.undo(stolen, app).status_code == 200
         problem(redeem(stolen.client, "/auth/email/revert", of_thief), 400, "link_invalid")
         assert stored(mongo)["email"] == EMAIL
+        assert mongo.links.count_documents({"purpose": "revert"}) == 0
 
     def test_the_thief_s_own_undo_does_not_end_the_owner_s(self, stolen: Person, app: Flask, mongo: Database):
         change_to(stolen, "evil2@example.com")
@@ -257,6 +263,8 @@ class TestInterrupted:
             with pytest.raises(KeyboardInterrupt):
                 redeem(alice.client, "/auth/email/revert", token)
         problem(alice.home(), 401, "session_ended")
+        assert redeem(alice.client, "/auth/email/revert", token).status_code == 200
+        problem(redeem(alice.client, "/auth/email/revert", token), 400, "link_invalid")
         restored = newest(app, "email_restored", EMAIL)
         assert redeem(alice.client, "/auth/password/reset", restored, newPassword=NEW).status_code == 204
 
