@@ -11,6 +11,8 @@ from authsvc.models.base import bounded, utc_field
 
 _TURNS = 8
 KEPT = timedelta(minutes=5)
+_SKEW = timedelta(minutes=1)
+"""How far clocks may be apart: that of another machine, or of a request that began later."""
 
 
 class Throttle(Document):
@@ -50,7 +52,7 @@ class Throttle(Document):
                     continue  # somebody else made it
                 return None
             same = cls.objects(digest=digest, ends_at=found.ends_at)
-            if not now < found.ends_at <= end:
+            if not now < found.ends_at <= end + _SKEW:
                 begun = {"set__count": 1, "set__told": False, "set__ends_at": end, "set__expires_at": end + KEPT}
                 if same.update_one(**begun):
                     return None

@@ -1,7 +1,7 @@
 """Second factors: which an account has, and taking any of them as proof."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -14,7 +14,6 @@ from authsvc.errors import (
     MfaTokenInvalid,
     NotFound,
     PasskeyInvalid,
-    Problem,
     SecondFactorRequired,
 )
 from authsvc.models.audit import Action
@@ -115,17 +114,16 @@ def passkey_options(mfa_token: str | None) -> Options:
 def complete(mfa_token: str, proof: Mapping[str, Any]) -> TokenPair:
     """Complete a sign-in by a second factor.
 
-    Whoever tries has the ticket for themselves; where it did not work it is put back. Raises MfaTokenInvalid,
-    MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, InvalidCredentials, NotReady.
+    The ticket is used up once the factor is known to be right, and before that is spent: nothing is spent in vain.
+    Raises MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, InvalidCredentials, NotReady.
     """
     ticket, user = _found(mfa_token)
-    if not MfaTicket.redeem(ticket.digest, clock.now()):
-        raise MfaTokenInvalid
-    try:
-        shown = prove(user, proof, "mfa", bound_to=ticket.digest)
-    except Problem:
-        ticket.insert()
-        raise
+
+    def use() -> None:
+        if not MfaTicket.redeem(ticket.digest, clock.now()):
+            raise MfaTokenInvalid
+
+    shown = prove(user, proof, "mfa", bound_to=ticket.digest, before_spending=use)
     new_place = devices.recognise(user) is None
     return sign_in.open_for(user, ["pwd", *shown.methods], new_place=new_place, passkey=shown.passkey)
 
@@ -145,7 +143,15 @@ def login_by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair
             return sign_in.open_for(shown.user, shown.methods, new_place=new_place, passkey=shown.passkey.id)
 
 
-def prove(user: User, proof: Mapping[str, Any], purpose: str, *, bound_to: str, alone: bool = False) -> Shown:
+def prove(
+    user: User,
+    proof: Mapping[str, Any],
+    purpose: str,
+    *,
+    bound_to: str,
+    alone: bool = False,
+    before_spending: Callable[[], None] = lambda: None,
+) -> Shown:
     """Take a second factor of a user's as proof, and spend it.
 
     `proof` holds `code`, or `recovery_code`, or `challenge_id` and `credential`. Wrong ones count together, whatever
@@ -154,10 +160,14 @@ def prove(user: User, proof: Mapping[str, Any], purpose: str, *, bound_to: str, 
     """
     with throttles.counting(Key("mfa_account", str(user.id), user.id), failures=(MfaCodeInvalid,)):
         if "credential" in proof:
-            return _by_passkey(user, proof, f"passkey.{purpose}", bound_to, alone)
+            shown = _by_passkey(user, proof, f"passkey.{purpose}", bound_to, alone)
+            before_spending()
+            return shown
         by_code = "code" in proof
-        taken = totp.take(user, proof["code"]) if by_code else recovery_codes.take(user, proof["recovery_code"])
-        if not taken:
+        spend = totp.check(user, proof["code"]) if by_code else recovery_codes.check(user, proof["recovery_code"])
+        if spend is not None:
+            before_spending()
+        if spend is None or not spend():
             _refuse(user, "totp" if by_code else "recovery_code")
         return Shown(list(totp.METHODS))
 

@@ -1,5 +1,8 @@
 """Recovery codes: the way in for who has lost the other second factors; each is good once."""
 
+from collections.abc import Callable
+from functools import partial
+
 from authsvc import clock
 from authsvc.errors import MfaNotEnabled
 from authsvc.models.audit import Action
@@ -23,15 +26,22 @@ def regenerate(who: Caller) -> list[str]:
     return codes
 
 
-def take(user: User, code: str) -> bool:
-    """Take a code as proof, on record and with a letter to its owner; False for one that is none, or was used."""
+def check(user: User, code: str) -> Callable[[], bool] | None:
+    """Return what takes a code as proof, on record and with a letter, and tells False where it was used meanwhile.
+
+    None for one that is none, or was used.
+    """
     digest = recovery_codes.digest(code)
-    held = user.recovery_code_hashes or []
-    if digest not in held or not user.mfa_enabled:
-        return False
+    if digest is None or digest not in (user.recovery_code_hashes or []) or not user.mfa_enabled:
+        return None
+    return partial(_take, user, digest)
+
+
+def _take(user: User, digest: str) -> bool:
+    remaining = str(len(user.recovery_code_hashes or []) - 1)
     try:
-        with factors.changing(user, "recovery_code_used", Action.RECOVERY_CODE_USED, remaining=str(len(held) - 1)):
-            if User.spend_recovery_code(str(user.id), str(digest)) is None:
+        with factors.changing(user, "recovery_code_used", Action.RECOVERY_CODE_USED, remaining=remaining):
+            if User.spend_recovery_code(str(user.id), digest) is None:
                 raise _UsedMeanwhile
     except _UsedMeanwhile:
         return False

@@ -1,5 +1,6 @@
 """Authenticator apps: enrolling one, taking its codes, removing it (RFC 6238)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,16 +84,18 @@ def remove(who: Caller) -> None:
         factors.settle(who, change)
 
 
-def take(user: User, code: str) -> bool:
-    """Take a code as proof; tell False for one that is wrong, or was taken already, or is older than one that was.
+def check(user: User, code: str) -> Callable[[], bool] | None:
+    """Return what takes a code as proof, and tells False where it was taken meanwhile.
 
-    Raises NotReady.
+    None for one that is wrong, or was taken already, or is older than one that was. Raises NotReady.
     """
     app = user.totp
     if app is None or app.confirmed_at is None:
-        return False
+        return None
     step = totp.matching_step(_secret(user, app), code, clock.now())
-    return step is not None and User.spend_totp(str(user.id), app, step) is not None
+    if step is None or step <= (app.step or 0):
+        return None
+    return lambda: User.spend_totp(str(user.id), app, step) is not None
 
 
 def reseal() -> int:

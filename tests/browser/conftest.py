@@ -46,7 +46,7 @@ def pages() -> Iterator[dict[str, int]]:
         server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and no longer: it delivers letters that other tests put into the outbox
 def service(app: Flask, settings: dict[str, str], pages: dict[str, int]) -> Iterator[Service]:
     """Return a running service that lists one origin, on localhost and on 127.0.0.1."""
     origins = f"http://localhost:{pages['listed']},http://127.0.0.1:{pages['listed']}"
