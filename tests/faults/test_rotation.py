@@ -125,7 +125,7 @@ class TestUnderLoad:
         """And afterwards what the retired key signed is refused, by every worker."""
         idle = somebody_else(load)
         done(flask(own_settings, "rotate", "--lead", str(LEAD)))
-        assert states(own_settings) == {1: "signs", 2: "next"}
+        assert set(states(own_settings)) == {1, 2}
         eventually(lambda: all(len(client.kids) == 2 for client in load), LEAD + 10)
         time.sleep(1)
         done(flask(own_settings, "retire", "1", "--yes"))
