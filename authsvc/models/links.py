@@ -70,9 +70,9 @@ class Link(Document):
 
     @classmethod
     @bounded
-    def remove(cls, digest: str) -> None:
-        """Delete the link with this hash, but not one that took its place."""
-        cls.objects(digest=digest).delete()
+    def remove(cls, digest: str) -> bool:
+        """Delete the link with this hash, but not one that took its place; tell whether it was this call that did."""
+        return cls.objects(digest=digest).modify(remove=True) is not None
 
     @classmethod
     @bounded

@@ -83,7 +83,9 @@ def revert(token: str) -> User:
     Session.copy_email(str(user.id), user.email)
     if found.user.email != user.email:
         mail.post("email_taken_back", user.id, to=found.user.email)
-    links.spend(found, *(set(found.user.undo_links or []) - set(user.undo_links or [])))
+    later = set(found.user.undo_links or []) - {found.link.digest, *(user.undo_links or [])}
+    if not links.spend(found, *later):
+        raise LinkInvalid
     return user
 
 
@@ -154,6 +156,7 @@ def _reverted(found: Found) -> User | None:
             if reverted is None:
                 raise LinkInvalid
     except LinkInvalid:
+        links.withdraw(way_in)
         return None
     links.cancel(str(user.id), "verify", "change")
     devices.forget(str(user.id))

@@ -39,9 +39,11 @@ def issue(purpose: str, user: User, email: str, *, session: str = "", epoch: int
     """Make a link for a user, to be sent to `email`; return its address.
 
     It takes the place of an earlier one, but one that takes a change back: of those each undoes its own change. It is
-    good while the `session` that asked for it is live, where one is named. `epoch` is for an account as it will be.
+    good while the `session` that asked for it is live, where one is named. `epoch` is for an account as it will be:
+    such a link takes no other's place, since that may be the one that is mailed.
     """
-    key = f"revert:{ObjectId()}" if purpose == "revert" else f"{purpose}:{user.id}"
+    alone = purpose == "revert" or epoch is not None
+    key = f"{purpose}:{ObjectId()}" if alone else f"{purpose}:{user.id}"
     expires_at = clock.now() + LIVES[purpose]
     link = Link(key=key, purpose=purpose, user=user.id, email=email, session=session, expires_at=expires_at)
     now = user.email if purpose == "change" else email
@@ -77,10 +79,14 @@ def is_reserved(email: str, user_id: str | None = None) -> bool:
     return link is not None and str(link.user) != user_id
 
 
-def spend(found: Found, *later: str) -> None:
-    """Delete a link that has done what it was made for, and `later` ones that it has ended (by their digests)."""
-    for digest in (*later, found.link.digest):
+def spend(found: Found, *later: str) -> bool:
+    """Delete a link that has done what it was made for, and `later` ones that it has ended (by their digests).
+
+    Tell whether it was this call that did: of several who use a link at once one does.
+    """
+    for digest in later:
         Link.remove(digest)
+    return Link.remove(found.link.digest)
 
 
 def withdraw(address: str) -> None:

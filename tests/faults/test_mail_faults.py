@@ -85,6 +85,8 @@ class TestOneWinner:
             self.race(visitor, "/auth/email/revert", newest(app, "email_changed", old), [{}] * THREADS)
             assert served.users.find_one({"email": old}) is not None
             assert len(sent(app, "email_restored", old)) == 1
+            body = {"token": newest(app, "email_restored", old), "newPassword": "a brand new passphrase"}
+            assert post(visitor, "/auth/password/reset", **body).status_code == 204
 
     def test_of_many_requests_the_newest_link_works(
         self, app: Flask, visitor: Visitor, served: MongoDatabase[dict[str, Any]]
