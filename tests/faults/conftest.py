@@ -42,11 +42,37 @@ def killable(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
         yield running
 
 
-@pytest.fixture
-def proxy(settings: dict[str, str]) -> Iterator[FaultProxy]:
-    """Return a healthy network to the database."""
+@pytest.fixture(scope="package")
+def shared_network(settings: dict[str, str]) -> Iterator[FaultProxy]:
+    """Return a network to the database for all tests that break nothing but that."""
     with FaultProxy(urlsplit(settings["MONGODB_URI"]).port or 0) as network:
         yield network
+
+
+@pytest.fixture(scope="package")
+def shared_behind(app: Flask, shared_network: FaultProxy, settings: dict[str, str]) -> Iterator[Service]:
+    """Return a running service whose database is behind that network."""
+    own = {"WEB_CONCURRENCY": 2, "MONGODB_URI": through(shared_network, settings)}
+    with Service(**{**settings, **own}) as running:
+        yield running
+
+
+def has_its_own(request: pytest.FixtureRequest) -> bool:
+    """Tell whether a test needs a network of its own: it starts a service, or one with settings of its own."""
+    settings = getattr(request.node, "callspec", None)
+    return "behind_proxy" not in request.fixturenames or (settings is not None and "behind_proxy" in settings.params)
+
+
+@pytest.fixture
+def proxy(settings: dict[str, str], request: pytest.FixtureRequest) -> Iterator[FaultProxy]:
+    """Return a healthy network to the database."""
+    if has_its_own(request):
+        with FaultProxy(urlsplit(settings["MONGODB_URI"]).port or 0) as network:
+            yield network
+        return
+    network = request.getfixturevalue("shared_network")
+    yield network
+    network.heal()
 
 
 @pytest.fixture
@@ -57,10 +83,17 @@ def behind_proxy(
     request: pytest.FixtureRequest,
 ) -> Iterator[Service]:
     """Return a running service whose database is behind that network; a parameter are settings of its own."""
-    own = {"WEB_CONCURRENCY": 2, **getattr(request, "param", {}), "MONGODB_URI": through(proxy, settings)}
-    with Service(**{**settings, **own}) as running:
-        yield running
-        proxy.heal()
+    if has_its_own(request):
+        own = {"WEB_CONCURRENCY": 2, **getattr(request, "param", {}), "MONGODB_URI": through(proxy, settings)}
+        with Service(**{**settings, **own}) as running:
+            yield running
+            proxy.heal()
+        return
+    running = request.getfixturevalue("shared_behind")
+    running.wait_ready()
+    yield running
+    proxy.heal()
+    running.wait_ready()
 
 
 def through(proxy: FaultProxy, settings: dict[str, str]) -> str:
