@@ -24,6 +24,11 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
 
 
+_WORD = r"(?<![a-z0-9]){}(?![a-z0-9])"
+_MIN_RANDOM_BYTES = 48
+"""A secret as long as this without its well-known words is random enough; chance writes `-dev-` now and then."""
+
+
 def host_of(origin: str) -> str:
     """Return the host of an origin, `localhost` where it is none."""
     match = _ORIGIN.fullmatch(origin)
@@ -54,13 +59,14 @@ def is_address(text: str) -> bool:
 
 def is_weak(secret: str) -> bool:
     """Tell whether a secret is a well-known one, or has too little variety to be random."""
-    folded = secret.casefold()
+    known = [word for word in _WELL_KNOWN if re.search(_WORD.format(re.escape(word)), secret.casefold())]
+    rest = re.sub("|".join(map(re.escape, known)), "", secret, flags=re.IGNORECASE) if known else secret
     repeated = Counter(secret).most_common(1)
     return (
         len(set(secret)) < _MIN_DISTINCT
         or (bool(repeated) and repeated[0][1] > len(secret) // 2)
         or secret in (secret + secret)[1:-1]
-        or any(re.search(rf"(?<![a-z0-9]){re.escape(word)}(?![a-z0-9])", folded) for word in _WELL_KNOWN)
+        or (bool(known) and len(rest.encode()) < _MIN_RANDOM_BYTES)
     )
 
 

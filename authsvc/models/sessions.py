@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
+from mongoengine import Document, Q
 from mongoengine.fields import IntField, ListField, ObjectIdField, StringField
 
 from authsvc.models.base import bounded, object_id, utc_field
@@ -42,6 +42,7 @@ class Session(Document):
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
     ip: str | None = StringField()
     user_agent: str | None = StringField(db_field="userAgent")
+    theft_seen_at: datetime | None = utc_field(db_field="theftSeenAt")
     ended_at: datetime | None = utc_field(db_field="endedAt")
     end_reason: str | None = StringField(db_field="endReason")
 
@@ -88,6 +89,13 @@ class Session(Document):
         live = cls.objects(id=found, ended_at=None, **whose)
         ended = live.modify(set__ended_at=now, set__end_reason=reason)
         return ended.user if ended is not None else None
+
+    @classmethod
+    @bounded
+    def claim_theft(cls, session_id: ObjectId, now: datetime, before: datetime) -> bool:
+        """Note on a live session that it was stolen; tell False where another has, since `before`."""
+        unseen = Q(theft_seen_at=None) | Q(theft_seen_at__lte=before)
+        return bool(cls.objects(unseen, id=session_id, ended_at=None).update_one(set__theft_seen_at=now))
 
     @classmethod
     @bounded

@@ -17,6 +17,8 @@ from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
 MAX_LIVE = 100
+_TELLING = timedelta(seconds=10)
+"""How long it may take to put a theft on record before another tries."""
 _BY_THEMSELVES = ("logout", "logout_others", "replaced")
 
 
@@ -192,22 +194,22 @@ def _described(session: Session, who: Caller, idle: timedelta) -> dict[str, Any]
 
 
 def _end_stolen(session: Session) -> None:
-    """End a session whose refresh token was copied, on record and with a letter to its user, once."""
-    theft = {"session": str(session.id), "reason": "token_reuse"}
-    try:
-        with (
-            audit.recording(Action.REFRESH_TOKEN_REUSED, target=session.user, **theft),
-            mail.announcing("session_stolen", session.user, to=session.email, **mail.place()),
-        ):
-            if Session.end(session.id, "token_reuse", clock.now()) is None:
-                raise _EndedMeanwhile
-    except _EndedMeanwhile:
+    """End a session whose refresh token was copied, on record and with a letter to its user.
+
+    Of many who show it at once one tells, before it ends; where that one dies, whoever shows it next does. The others
+    just see to it that it ends.
+    """
+    now = clock.now()
+    if not Session.claim_theft(session.id, now, now - _TELLING):
+        Session.end(session.id, "token_reuse", now)
         return
+    theft = {"session": str(session.id), "reason": "token_reuse"}
+    with (
+        audit.recording(Action.REFRESH_TOKEN_REUSED, target=session.user, **theft),
+        mail.announcing("session_stolen", session.user, to=session.email, **mail.place()),
+    ):
+        Session.end(session.id, "token_reuse", now)
     metrics.SESSIONS_ENDED.labels("token_reuse").inc()
-
-
-class _EndedMeanwhile(Exception):
-    pass
 
 
 def _changed(verified: User, now: User | None) -> str | None:

@@ -60,7 +60,8 @@ def codes(visitor: Visitor, served: MongoDatabase[dict[str, Any]]) -> Tries:
     return lambda _: visitor.request("POST", "/auth/login/mfa", json=wrong)
 
 
-ATTEMPTS: dict[str, tuple[int, Callable[[Visitor, MongoDatabase[dict[str, Any]]], Tries]]] = {
+Prepare = Callable[[Visitor, MongoDatabase[dict[str, Any]]], Tries]
+ATTEMPTS: dict[str, tuple[int, Prepare]] = {
     "login_address": (401, lambda visitor, _: lambda n: visitor.login(f"{n}@example.com", "not the right phrase")),
     "login_account": (401, lambda visitor, served: wrong_passwords(visitor, False, served)),
     "login_device": (401, lambda visitor, served: wrong_passwords(visitor, True, served)),
@@ -121,12 +122,7 @@ class TestLimit:
         """R22, R26: counted before any hash, over all workers."""
         passing, attempts = ATTEMPTS[name]
         for _ in range(max(1, ROUNDS // 5)):
-            for collection in ("users", "sessions", "devices", "throttles", "letters"):
-                served[collection].delete_many({})
-            attempt = attempts(Visitor(limited.url), served)
-            for collection in ("throttles", "letters"):
-                served[collection].delete_many({})
-            answers = race(*(partial(attempt, number) for number in range(MANY)))
+            answers = self.fifty(limited, served, attempts)
             counted = Counter(answer.status_code for answer in answers)
             if name in IN_SILENCE:
                 assert counted == {passing: MANY}, limited.log()
@@ -134,3 +130,16 @@ class TestLimit:
             else:
                 assert counted == {passing: MOST, 429: MANY - MOST}, limited.log()
             assert MOST in served.throttles.distinct("count")
+
+    def fifty(self, limited: Service, served: MongoDatabase[dict[str, Any]], attempts: Prepare) -> list[Any]:
+        """Return the answers to fifty attempts at once; once more where the machine was too slow for its deadlines."""
+        for _ in range(4):
+            for collection in ("users", "sessions", "devices", "throttles", "letters"):
+                served[collection].delete_many({})
+            attempt = attempts(Visitor(limited.url), served)
+            for collection in ("throttles", "letters"):
+                served[collection].delete_many({})
+            answers = race(*(partial(attempt, number) for number in range(MANY)))
+            if 503 not in {answer.status_code for answer in answers}:
+                break
+        return answers
