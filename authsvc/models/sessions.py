@@ -99,6 +99,12 @@ class Session(Document):
 
     @classmethod
     @bounded
+    def release_theft(cls, session_id: ObjectId) -> None:
+        """Let the next who sees the theft tell of it."""
+        cls.objects(id=session_id).update_one(unset__theft_seen_at=True)
+
+    @classmethod
+    @bounded
     def end_all(cls, owner: str, reason: str, now: datetime, *, but: str | None = None) -> int:
         """End all live sessions of a user, but one where that is named; return how many."""
         live = cls.objects(user=object_id(owner), ended_at=None)

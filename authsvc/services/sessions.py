@@ -204,11 +204,15 @@ def _end_stolen(session: Session) -> None:
         Session.end(session.id, "token_reuse", now)
         return
     theft = {"session": str(session.id), "reason": "token_reuse"}
-    with (
-        audit.recording(Action.REFRESH_TOKEN_REUSED, target=session.user, **theft),
-        mail.announcing("session_stolen", session.user, to=session.email, **mail.place()),
-    ):
-        Session.end(session.id, "token_reuse", now)
+    try:
+        with (
+            audit.recording(Action.REFRESH_TOKEN_REUSED, target=session.user, **theft),
+            mail.announcing("session_stolen", session.user, to=session.email, **mail.place()),
+        ):
+            Session.end(session.id, "token_reuse", now)
+    except Exception:
+        Session.release_theft(session.id)
+        raise
     metrics.SESSIONS_ENDED.labels("token_reuse").inc()
 
 
