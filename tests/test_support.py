@@ -302,7 +302,7 @@ class TestAnswerLostAfterCommit:
         proxy.swallow_reply_to("insert")
         proxy.cut_after_bytes(10)
         proxy.heal()
-        things.insert_one({})
+        assert things.insert_one({}).acknowledged
 
     def test_a_driver_that_tries_again_sends_it_twice(self, proxy: FaultProxy, direct: Database) -> None:
         """Whether the server takes the second for the first is the server's affair: the embedded one need not."""

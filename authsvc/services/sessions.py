@@ -127,12 +127,14 @@ def end_own(who: Caller, session_id: str) -> bool:
 
 def end_others(who: Caller) -> None:
     """End all the caller's sessions but the one that asks."""
-    _end_many(who.user_id, "logout_others", but=who.session_id)
+    end_all(who.user_id, "logout_others", but=who.session_id)
 
 
 def end_all(user_id: str, reason: str, *, but: str | None = None) -> None:
     """End all sessions of a user, but one where that is named."""
-    _end_many(user_id, reason, but=but)
+    count = Session.end_all(user_id, reason, clock.now(), but=but)
+    if count:
+        _note_end(user_id, reason, count=count)
 
 
 def is_of(session_id: str, user_id: ObjectId) -> bool:
@@ -154,12 +156,6 @@ def exported(session: Session) -> dict[str, Any]:
     """Return everything that is stored of a session and means something to its user."""
     names = ("created_at", "last_used_at", "expires_at", "ip", "user_agent", "methods", "ended_at", "end_reason")
     return {"id": str(session.id), **{name: getattr(session, name) for name in names}}
-
-
-def _end_many(user_id: str, reason: str, but: str | None = None) -> None:
-    count = Session.end_all(user_id, reason, clock.now(), but=but)
-    if count:
-        _note_end(user_id, reason, count=count)
 
 
 def _note_end(owner: str | ObjectId, reason: str, *, count: int = 1, **details: str) -> None:

@@ -98,9 +98,8 @@ class TestMakeRun:
     def test_a_database_that_dies_is_started_again(self, development: Service) -> None:
         visitor = Visitor(development.start().url)
         tokens = visitor.register("again@example.com").json()
-        for child in development.master().children():
-            if "secantus" in " ".join(child.cmdline()):
-                child.kill()
+        (database,) = (child for child in development.master().children() if "secantus" in " ".join(child.cmdline()))
+        database.kill()
         eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
 
     def test_a_reload_keeps_the_database_and_refuses_nobody(self, development: Service) -> None:
