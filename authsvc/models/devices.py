@@ -31,9 +31,10 @@ class Device(Document):
 
     @classmethod
     @bounded
-    def known(cls, digests: list[str], now: datetime) -> set[str]:
-        """Return those of the digests that stand for a place of an earlier sign-in."""
-        return set(cast(list[str], cls.objects(digest__in=digests, expires_at__gt=now).scalar("digest")))
+    def known(cls, digests: list[str], now: datetime) -> dict[str, datetime]:
+        """Return those of the digests that stand for a place of an earlier sign-in, and until when they do."""
+        found = cls.objects(digest__in=digests, expires_at__gt=now).scalar("digest", "expires_at")
+        return dict(cast(list[tuple[str, datetime]], list(found)))
 
     @classmethod
     @bounded

@@ -27,6 +27,7 @@ from authsvc.services import (
     tokens,
 )
 from authsvc.services.callers import Caller
+from authsvc.services.devices import Place
 from authsvc.services.mfa import Pending
 from authsvc.services.passkeys import Options
 from authsvc.services.throttles import Key
@@ -48,7 +49,7 @@ def register(name: str, email: str, password: str) -> TokenPair | None:
         return None
     user = _create(name, email, passwords.hashed(password))
     emails.ask_for_proof(user)
-    return sign_in.open_for(user, ["pwd"], new_place=False)
+    return sign_in.open_for(user, ["pwd"], place=None)
 
 
 def login(email: str, password: str) -> TokenPair | Pending:
@@ -59,14 +60,14 @@ def login(email: str, password: str) -> TokenPair | Pending:
     """
     address = _canonical(email)
     found = User.find_by_email(address)
-    known = devices.recognise(found)
-    guesses = _guesses(found, known, address or email.strip().casefold())
+    place = devices.recognise(found)
+    guesses = _guesses(found, place, address or email.strip().casefold())
     with throttles.counting(*guesses, failures=(InvalidCredentials,)), sign_in.on_record(found):
         user = passwords.verify(found, password)
         if user is None:
             raise InvalidCredentials
         sign_in.require_allowed(user)
-        return mfa.ask(user) if user.mfa_enabled else sign_in.open_for(user, ["pwd"], new_place=known is None)
+        return mfa.ask(user) if user.mfa_enabled else sign_in.open_for(user, ["pwd"], place=place)
 
 
 def refresh(refresh_token: str) -> TokenPair:
@@ -191,13 +192,12 @@ def _register_in_silence(name: str, email: str, password: str) -> None:
         mail.post_in_silence("known", user.id, to=user.email, link=link)
 
 
-def _guesses(user: User | None, place: tuple[str, bool] | None, address: str) -> tuple[Key, ...]:
+def _guesses(user: User | None, place: Place, address: str) -> tuple[Key, ...]:
     """Return what a wrong password counts against: where a user is known, not what strangers count against."""
-    if place is None:
+    if place.known_as is None:
         return throttles.by_network("login_address"), Key("login_account", address, user.id if user else None)
-    digest, by_cookie = place
-    own = Key("login_device", digest, user.id if user else None)
-    return (own,) if by_cookie else (throttles.by_network("login_address"), own)
+    own = Key("login_device", place.known_as, user.id if user else None)
+    return (own,) if place.by_cookie else (throttles.by_network("login_address"), own)
 
 
 def _canonical(email: str) -> str:

@@ -4,6 +4,7 @@ A browser is known for a year by a secret in a cookie, a network address for 30 
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import timedelta
 
 from bson import ObjectId
@@ -15,12 +16,28 @@ from authsvc.security import opaque_tokens
 from authsvc.security.networks import network_of
 
 KNOWN_FOR = timedelta(days=365)
-_NETWORK_KNOWN_FOR = timedelta(days=30)
+_NOTED_FOR = timedelta(days=1)
+"""How long a note of a sign-in is as good as a new one: a sign-in from where there is one writes none."""
+_NETWORK_KNOWN_FOR = timedelta(days=30) + _NOTED_FOR
 _NOBODY = ObjectId(b"\0" * 12)
 
 
-def recognise(user: User | None) -> tuple[str, bool] | None:
-    """Return what stands for the place of this request if the user signed in there before, and whether by its cookie.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """From where a sign-in comes: what stands for an earlier one there, whether that is by cookie, how new its note."""
+
+    known_as: str | None
+    by_cookie: bool
+    just_noted: bool
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether the user was not seen here before."""
+        return self.known_as is None
+
+
+def recognise(user: User | None) -> Place:
+    """Return whether and how the user is known where this request comes from.
 
     The same is read for an account that is not there.
     """
@@ -28,14 +45,18 @@ def recognise(user: User | None) -> tuple[str, bool] | None:
     asked = origin.current()
     network = _digest("network", owner, network_of(asked.ip))
     device = _digest("device", owner, asked.device) if asked.device is not None else network
-    known = Device.known([device, network], clock.now())
+    now = clock.now()
+    known = Device.known([device, network], now)
+    just_noted = network in known and known[network] > now + _NETWORK_KNOWN_FOR - _NOTED_FOR
     if device in known:
-        return device, device != network
-    return (network, False) if network in known else None
+        return Place(device, device != network, just_noted)
+    return Place(network if network in known else None, False, just_noted)
 
 
-def remember_network(user: User) -> None:
-    """Note that a user signed in from the network that asks."""
+def remember_network(user: User, place: Place | None) -> None:
+    """Note that a user signed in from the network that asks, unless they did so there within a day."""
+    if place is not None and place.just_noted:
+        return
     network = network_of(origin.current().ip)
     Device.remember(_digest("network", user.id, network), user.id, clock.now() + _NETWORK_KNOWN_FOR)
 

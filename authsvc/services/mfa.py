@@ -124,8 +124,8 @@ def complete(mfa_token: str, proof: Mapping[str, Any]) -> TokenPair:
             raise MfaTokenInvalid
 
     shown = prove(user, proof, "mfa", bound_to=ticket.digest, before_spending=use)
-    new_place = devices.recognise(user) is None
-    return sign_in.open_for(user, ["pwd", *shown.methods], new_place=new_place, passkey=shown.passkey)
+    place = devices.recognise(user)
+    return sign_in.open_for(user, ["pwd", *shown.methods], place=place, passkey=shown.passkey)
 
 
 def login_by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair:
@@ -139,8 +139,8 @@ def login_by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair
         with sign_in.on_record(claimed.user):
             shown = passkeys.prove(claimed, challenge, credential, owner=None, verify_user=True)
             sign_in.require_allowed(shown.user)
-            new_place = devices.recognise(shown.user) is None
-            return sign_in.open_for(shown.user, shown.methods, new_place=new_place, passkey=shown.passkey.id)
+            place = devices.recognise(shown.user)
+            return sign_in.open_for(shown.user, shown.methods, place=place, passkey=shown.passkey.id)
 
 
 def prove(

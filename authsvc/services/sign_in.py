@@ -11,6 +11,7 @@ from authsvc.errors import AccountDisabled, EmailUnverified, InvalidCredentials,
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.services import audit, devices, mail, sessions, tokens
+from authsvc.services.devices import Place
 from authsvc.services.tokens import TokenPair
 
 
@@ -22,15 +23,15 @@ def require_allowed(user: User) -> None:
         raise EmailUnverified
 
 
-def open_for(user: User, methods: list[str], *, new_place: bool, passkey: ObjectId | None = None) -> TokenPair:
+def open_for(user: User, methods: list[str], *, place: Place | None, passkey: ObjectId | None = None) -> TokenPair:
     """Open a session for who has proved to be a user by `methods`, and tell them of a sign-in from a new place.
 
-    Raises InvalidCredentials where that holds no longer.
+    No `place` stands for that of a registration. Raises InvalidCredentials where that holds no longer.
     """
     session = sessions.open_session(user, methods, passkey=passkey)
-    if new_place and devices.is_elsewhere(user):
+    if place is not None and place.is_new and devices.is_elsewhere(user):
         mail.post("new_sign_in", user.id, to=user.email, **mail.place())
-    devices.remember_network(user)
+    devices.remember_network(user, place)
     return tokens.mint(session, user)
 
 
