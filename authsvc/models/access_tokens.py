@@ -4,11 +4,9 @@ from datetime import datetime, timedelta
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.fields import ListField, ObjectIdField, StringField
-from mongoengine.queryset.visitor import Q
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 
 class AccessToken(Document):
@@ -19,8 +17,6 @@ class AccessToken(Document):
 
     meta = {
         "collection": "access_tokens",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["digest"], "name": "digest", "unique": True},
             {"fields": ["user", "-id"], "name": "user"},
@@ -51,14 +47,13 @@ class AccessToken(Document):
     @bounded
     def touch(cls, token_id: ObjectId, now: datetime, at_most_every: timedelta) -> None:
         """Note a use, unless one was noted a moment ago."""
-        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - at_most_every)
-        cls.objects(stale, id=token_id).update_one(set__last_used_at=now)
+        cls.objects(id=token_id, last_used_at__not__gt=now - at_most_every).update_one(set__last_used_at=now)
 
     @classmethod
     @bounded
     def live(cls, owner: str, now: datetime, *, limit: int, before: str | None = None) -> list[Self]:
         """Return a user's tokens that have not expired, newest first, from after the one with the id `before`."""
-        found = cls.objects(Q(expires_at=None) | Q(expires_at__gt=now), user=object_id(owner))
+        found = cls.objects(user=object_id(owner), expires_at__not__lte=now)
         later = found if before is None else found.filter(id__lt=object_id(before))
         return list(later.order_by("-id").limit(limit))
 

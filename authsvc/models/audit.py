@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.fields import DictField, ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 KEPT_FOR = timedelta(days=400)
 
@@ -78,8 +77,6 @@ class AuditEvent(Document):
 
     meta = {
         "collection": "audit",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["target", "-id"], "name": "target"},
             {"fields": ["at"], "name": "expiry", "expireAfterSeconds": int(KEPT_FOR.total_seconds())},

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import mongoengine
 import pymongo
 from bson import ObjectId
 from mongoengine.fields import DateTimeField
+from mongoengine.queryset import QuerySet
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +38,25 @@ def bounded(step: Callable[P, R]) -> Callable[P, R]:
 def object_id(text: str) -> ObjectId | None:
     """Return the id that 24 hexadecimal digits name, None for any other text."""
     return ObjectId(text) if ObjectId.is_valid(text) else None
+
+
+class Queries(QuerySet):
+    """Asks for single values first, and for ranges of them after that.
+
+    MongoEngine sorts conditions by name, and the embedded database takes the index of the first that has one: by
+    `expiresAt > now` before `user = …` it walks through what all users have.
+    """
+
+    @property
+    def _query(self) -> dict[str, Any]:
+        conditions = super()._query
+        return dict(sorted(conditions.items(), key=lambda condition: isinstance(condition[1], dict | list)))
+
+
+class Document(mongoengine.Document):
+    """A document that keeps the fields of other writers, and whose indexes are made before the first request only."""
+
+    meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": Queries}
 
 
 class UtcDateTimeField(DateTimeField):

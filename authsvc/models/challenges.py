@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.fields import BinaryField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 
 class Challenge(Document):
@@ -15,8 +14,6 @@ class Challenge(Document):
 
     meta = {
         "collection": "challenges",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [{"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0}],
     }
 

@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 
 class Device(Document):
@@ -17,8 +16,6 @@ class Device(Document):
 
     meta = {
         "collection": "devices",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["user"], "name": "user"},
             {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},

@@ -4,10 +4,9 @@ from datetime import datetime, timedelta
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.fields import IntField, ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 NOBODY = "-"
 """To whom a letter is that is never delivered."""
@@ -22,8 +21,6 @@ class Letter(Document):
 
     meta = {
         "collection": "letters",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["due_at"], "name": "due"},
             {"fields": ["user", "-id"], "name": "user"},

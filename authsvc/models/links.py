@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 _TURNS = 4
 
@@ -23,8 +22,6 @@ class Link(Document):
 
     meta = {
         "collection": "links",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["digest"], "name": "digest", "unique": True},
             {"fields": ["user"], "name": "user"},

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document
 from mongoengine.fields import ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 
 class MfaTicket(Document):
@@ -15,8 +14,6 @@ class MfaTicket(Document):
 
     meta = {
         "collection": "mfa_tickets",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["user"], "name": "user"},
             {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},

@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine import Document, Q
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import BinaryField, BooleanField, IntField, ListField, ObjectIdField, StringField
 
 from authsvc.errors import PasskeyKnown
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 
 class Passkey(Document):
@@ -20,8 +19,6 @@ class Passkey(Document):
 
     meta = {
         "collection": "passkeys",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["credential"], "name": "credential", "unique": True},
             {"fields": ["user", "-id"], "name": "user"},
@@ -71,9 +68,9 @@ class Passkey(Document):
     @bounded
     def advance(cls, passkey_id: ObjectId, sign_count: int, *, backed_up: bool, now: datetime) -> bool:
         """Note a use; tell False where the counter did not grow, as a copy of the key would show (WebAuthn 6.1.1)."""
-        grown = Q(sign_count__lt=sign_count) if sign_count else Q(sign_count=0)
+        grown = {"sign_count__lt": sign_count} if sign_count else {"sign_count": 0}
         changes = {"set__sign_count": sign_count, "set__backed_up": backed_up, "set__last_used_at": now}
-        return bool(cls.objects(grown, id=passkey_id).update_one(**changes))
+        return bool(cls.objects(id=passkey_id, **grown).update_one(**changes))
 
     @classmethod
     @bounded

@@ -1,12 +1,11 @@
 """What the database must have before a request is taken."""
 
-from mongoengine import Document
 from mongoengine.connection import get_connection
 from pymongo.errors import DuplicateKeyError
 
 from authsvc.models.access_tokens import AccessToken
 from authsvc.models.audit import AuditEvent
-from authsvc.models.base import deadline
+from authsvc.models.base import Document, deadline
 from authsvc.models.challenges import Challenge
 from authsvc.models.devices import Device
 from authsvc.models.letters import Letter

@@ -4,10 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine import Document, Q
 from mongoengine.fields import IntField, ListField, ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 
 NOBODY = "-"
 """The address in the sessions of an account that was deleted."""
@@ -22,8 +21,6 @@ class Session(Document):
 
     meta = {
         "collection": "sessions",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [
             {"fields": ["user", "ended_at", "-id"], "name": "user_live"},
             {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
@@ -94,8 +91,8 @@ class Session(Document):
     @bounded
     def claim_theft(cls, session_id: ObjectId, now: datetime, before: datetime) -> bool:
         """Note on a live session that it was stolen; tell False where another has, since `before`."""
-        unseen = Q(theft_seen_at=None) | Q(theft_seen_at__lte=before)
-        return bool(cls.objects(unseen, id=session_id, ended_at=None).update_one(set__theft_seen_at=now))
+        unseen = cls.objects(id=session_id, ended_at=None, theft_seen_at__not__gt=before)
+        return bool(unseen.update_one(set__theft_seen_at=now))
 
     @classmethod
     @bounded

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Self, cast
 
-from mongoengine import Document
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import IntField, StringField
 
 from authsvc import clock
-from authsvc.models.base import bounded, utc_field
+from authsvc.models.base import Document, bounded, utc_field
 
 
 class SigningKey(Document):
@@ -18,7 +17,7 @@ class SigningKey(Document):
     that a rotation is one insert.
     """
 
-    meta = {"collection": "signing_keys", "strict": False, "auto_create_index": False}
+    meta = {"collection": "signing_keys"}
 
     serial: int = IntField(primary_key=True)
     kid: str = StringField(required=True)

@@ -3,11 +3,10 @@
 from datetime import datetime, timedelta
 from typing import cast
 
-from mongoengine import Document
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import BooleanField, IntField, StringField
 
-from authsvc.models.base import bounded, utc_field
+from authsvc.models.base import Document, bounded, utc_field
 
 _TURNS = 8
 KEPT = timedelta(minutes=5)
@@ -23,8 +22,6 @@ class Throttle(Document):
 
     meta = {
         "collection": "throttles",
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [{"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0}],
     }
 

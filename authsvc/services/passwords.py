@@ -1,8 +1,10 @@
 """Passwords: what a new one may be, whether a given one is right, and replacing one."""
 
+import time
+
 from flask import current_app
 
-from authsvc.errors import FieldError, LinkInvalid, PasswordIncorrect, ValidationFailed
+from authsvc.errors import FieldError, HashingBusy, LinkInvalid, PasswordIncorrect, ValidationFailed
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
@@ -10,6 +12,8 @@ from authsvc.security.passwords import PasswordHash, hasher
 from authsvc.services import audit, links, mail, ownership, requested_links, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
+
+_PAUSE_SECONDS = 0.1
 
 
 def check(password: str, *words: str, pointer: str = "/password") -> None:
@@ -28,8 +32,16 @@ def check(password: str, *words: str, pointer: str = "/password") -> None:
 
 
 def require_room() -> None:
-    """Refuse at once, before anything is asked or counted, what would wait too long. Raises HashingBusy."""
-    hasher().require_room()
+    """Refuse, before anything is asked or counted, what would wait too long. Raises HashingBusy.
+
+    The refusal takes a moment, in which nothing is done: who comes back as soon as they are refused would otherwise
+    take the time that the others' hashes need.
+    """
+    try:
+        hasher().require_room()
+    except HashingBusy:
+        time.sleep(_PAUSE_SECONDS)
+        raise
 
 
 def verify(user: User | None, password: str) -> User | None:

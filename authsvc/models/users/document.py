@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine import Document, signals
+from mongoengine import signals
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import StringField
 
 from authsvc import clock
 from authsvc.errors import EmailTaken
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import Document, bounded, object_id, utc_field
 from authsvc.models.users.addresses import NEW_EPOCH, Addresses
 from authsvc.models.users.factors import WITHOUT_FACTORS, Factors
 from authsvc.models.users.passwords import Accounts, PasswordField
@@ -27,8 +27,6 @@ class User(Addresses, Factors, Document):
     meta = {
         "collection": "users",
         "queryset_class": Accounts,
-        "strict": False,
-        "auto_create_index": False,
         "indexes": [{"fields": ["email"], "name": "email_any_case", "unique": True, "collation": _ANY_CASE}],
     }
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from mongoengine.errors import InvalidQueryError
 from mongoengine.fields import StringField
-from mongoengine.queryset import QuerySet
 
+from authsvc.models.base import Queries
 from authsvc.security.passwords import PasswordHash
 
 
@@ -27,7 +27,7 @@ class PasswordField(StringField):
         return None if value is None else self.to_mongo(value)
 
 
-class Accounts(QuerySet):
+class Accounts(Queries):
     """Refuses the ways of writing a password that MongoEngine passes on without asking the field."""
 
     def update(self, *args: Any, **changes: Any) -> Any:
