@@ -80,6 +80,7 @@ class Config:
         self.TOKEN_AUDIENCE = self._str("TOKEN_AUDIENCE", self.PUBLIC_URL)
         self.WEBAUTHN_RP_ID = self._str("WEBAUTHN_RP_ID", settings.host_of(self.PUBLIC_URL))
         self.WEBAUTHN_ORIGINS = self._list("WEBAUTHN_ORIGINS") or [self.PUBLIC_URL]
+        self.ROLES = self._list("ROLES") or list(settings.OWN_ROLES)
         self.METRICS = self._str("METRICS", self.DEFAULT_METRICS)
         self.RATE_LIMITS = self._switch("RATE_LIMITS", "on") == "on"
         self.LIMITS = {name: self._limit(f"LIMIT_{name.upper()}", value) for name, value in LIMITS.items()}
@@ -115,6 +116,8 @@ class Config:
         self._require("TOKEN_AUDIENCE", same, "must not be that of the refresh tokens")
         if self._environ.get("WEBAUTHN_RP_ID") or self._environ.get("WEBAUTHN_ORIGINS"):
             self._check_webauthn()
+        named = all(re.fullmatch(settings.ROLE, role) for role in self.ROLES)
+        self._require("ROLES", named and set(settings.OWN_ROLES) <= set(self.ROLES), settings.ROLES_ADVICE)
         self._check_mail()
 
     def _check_webauthn(self) -> None:

@@ -20,6 +20,10 @@ MAIL = {
 }
 """What a setting must match, and how to say so."""
 
+OWN_ROLES = ("user", "admin")
+ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+ROLES_ADVICE = "must name user, admin and others of yours: small letters, digits, - and _, at most 32"
+
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")
 

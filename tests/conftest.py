@@ -33,6 +33,7 @@ COLLECTIONS = (
     "passkeys",
     "challenges",
     "mfa_tickets",
+    "locks",
 )
 MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
 

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from authsvc.api import problems
 from authsvc.errors import Problem, all_problems
 from authsvc.models.unavailable import DATABASE_ERRORS
-from authsvc.services import users
+from authsvc.services import accounts
 from tests.accounts import hashing, occupied, throttled
 from tests.api.forging import now
 from tests.authenticator import Authenticator
@@ -48,7 +48,7 @@ def after_logout(person: Person) -> Any:
 def when_disabled(person: Person) -> Any:
     """Return the answer to the right password of a disabled account."""
     with person.client.application.app_context():
-        users.disable(person.id)
+        accounts.disable(None, person.id)
     return login(person)
 
 

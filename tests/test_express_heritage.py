@@ -10,7 +10,7 @@ from bson import Decimal128, Int64, ObjectId
 from flask.testing import FlaskClient
 
 from authsvc.models.users import User
-from authsvc.services import passwords, users
+from authsvc.services import accounts, passwords
 from tests.accounts import EMAIL, OLD, Database, hashing, import_account, login, node_hash, register, stored
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.races import ROUNDS, race
@@ -157,7 +157,7 @@ def log_out(person: Person, mongo: Database) -> dict[str, Any]:
 def disable(person: Person, mongo: Database) -> dict[str, Any]:
     """Disable the account; return what that changes."""
     with person.client.application.app_context():
-        users.disable(person.id)
+        accounts.disable(None, person.id)
     return {"disabledAt": stored(mongo, OLD)["disabledAt"]}
 
 

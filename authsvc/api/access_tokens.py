@@ -29,7 +29,7 @@ def create(new_token: dict[str, Any]) -> IssuedToken:
 @blp.response(200, AccessTokenPageSchema)
 def index(paging: dict[str, Any]) -> Page:
     """List the caller's personal access tokens, newest first."""
-    return access_tokens.list_own(current_user, **paging)
+    return access_tokens.list_of(current_user.user_id, **paging)
 
 
 @blp.delete("/auth/access-tokens/<token_id>")

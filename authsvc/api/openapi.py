@@ -12,6 +12,7 @@ from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import public
 from authsvc.api.problems import Api
 from authsvc.errors import all_problems
+from authsvc.schemas.admin import Truth
 from authsvc.schemas.base import UtcDateTime, WholeNumber
 from authsvc.schemas.paging import Limit, NextCursor
 
@@ -29,6 +30,7 @@ def init_app(app: Flask, blueprints: tuple[SmorestBlueprint, ...]) -> None:
     api = Api(app)
     api.register_field(UtcDateTime, "string", "date-time")
     api.register_field(Limit, "integer", None)
+    api.register_field(Truth, "boolean", None)
     api.register_field(WholeNumber, "integer", None)
     api.register_field(NextCursor, "string", None)
     api.ma_plugin.converter.add_attribute_function(_bounds)

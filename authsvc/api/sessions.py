@@ -20,7 +20,7 @@ blp = Blueprint("sessions", __name__, description="Where the caller is signed in
 @blp.response(200, SessionPageSchema)
 def index(paging: dict[str, Any]) -> Page:
     """List the caller's live sessions, newest first."""
-    return sessions.list_own(current_user, **paging)
+    return sessions.list_of(current_user.user_id, **paging, current=current_user.session_id)
 
 
 @blp.delete("/auth/sessions/<session_id>")

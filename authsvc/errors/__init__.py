@@ -13,7 +13,7 @@ what `GET /problems/<code>` tells the client's developer.
     │                    SecondFactorRequired(methods), CrossOriginRefused, RoleMissing, ScopeMissing(scope),
     │                    FreshLoginRequired
     ├── NotFound 404 · MethodNotAllowed 405 · BodyTooLarge 413 · UnsupportedMediaType 415
-    ├── Conflict 409 ── EmailTaken, PasskeyKnown, LastLoginMethod, MfaAlreadyEnabled, MfaNotEnabled
+    ├── Conflict 409 ── EmailTaken, PasskeyKnown, LastLoginMethod, MfaAlreadyEnabled, MfaNotEnabled, LastAdmin, OwnRole
     ├── ValidationFailed 422 (errors: one FieldError for each)
     ├── TooManyAttempts 429 (limit, most, seconds, retry_after)
     ├── InternalError 500
@@ -25,9 +25,11 @@ from collections.abc import Sequence
 from authsvc.errors.conflict import (
     Conflict,
     EmailTaken,
+    LastAdmin,
     LastLoginMethod,
     MfaAlreadyEnabled,
     MfaNotEnabled,
+    OwnRole,
     PasskeyKnown,
 )
 from authsvc.errors.forbidden import (
@@ -69,12 +71,14 @@ __all__ = [
     "HashingBusy",
     "InternalError",
     "InvalidCredentials",
+    "LastAdmin",
     "LastLoginMethod",
     "MfaAlreadyEnabled",
     "MfaCodeInvalid",
     "MfaNotEnabled",
     "MfaTokenInvalid",
     "NotReady",
+    "OwnRole",
     "PasskeyInvalid",
     "PasskeyKnown",
     "PasswordIncorrect",

@@ -16,6 +16,22 @@ class EmailTaken(Conflict):
     title = "This email is already registered"
 
 
+class LastAdmin(Conflict):
+    """Nobody else who can sign in administers: the account can't be disabled or deleted, nor its role be taken. Make
+    somebody else an administrator first; who was invited counts once they have set a password.
+    """
+
+    code = "last_admin"
+    title = "This is the last administrator"
+
+
+class OwnRole(Conflict):
+    """Nobody changes the own role. Ask another administrator, or whoever runs the service."""
+
+    code = "own_role"
+    title = "Your own role is changed by somebody else"
+
+
 class PasskeyKnown(Conflict):
     """The passkey is registered already, with this or another account. Use another authenticator."""
 

@@ -2,6 +2,7 @@
 
 import secrets
 import struct
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self, cast
@@ -19,9 +20,13 @@ class Action(StrEnum):
 
     ACCOUNT_REGISTERED = "account.registered"
     REGISTRATION_REPEATED = "account.registration_repeated"
+    ACCOUNT_INVITED = "account.invited"
+    ACCOUNT_CREATED = "account.created"
     ACCOUNT_DISABLED = "account.disabled"
+    ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_DELETED = "account.deleted"
     ACCOUNT_EXPORTED = "account.exported"
+    ROLE_CHANGED = "role.changed"
     PROFILE_CHANGED = "profile.changed"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an action, no password
     PASSWORD_INCORRECT = "password.incorrect"  # noqa: S105
@@ -79,6 +84,8 @@ class AuditEvent(Document):
         "collection": "audit",
         "indexes": [
             {"fields": ["target", "-id"], "name": "target"},
+            {"fields": ["actor", "-id"], "name": "actor"},
+            {"fields": ["action", "-id"], "name": "action"},
             {"fields": ["at"], "name": "expiry", "expireAfterSeconds": int(KEPT_FOR.total_seconds())},
         ],
     }
@@ -96,8 +103,7 @@ class AuditEvent(Document):
     @bounded
     def insert(self) -> None:
         """Store a new event, under an id that sorts by its time whichever worker makes it."""
-        seconds, rest = divmod(self.at.timestamp(), 1)
-        self.id = ObjectId(struct.pack(">IH", int(seconds), int(rest * 1000)) + secrets.token_bytes(6))
+        self.id = _id_at(self.at, secrets.token_bytes(6))
         self.save(force_insert=True)
 
     @classmethod
@@ -113,3 +119,38 @@ class AuditEvent(Document):
         found = cls.objects(target=object_id(target), at__gt=since)
         later = found if before is None else found.filter(id__lt=object_id(before))
         return list(cast(Any, later.order_by("-id").limit(limit)))
+
+    @classmethod
+    @bounded
+    def search(
+        cls, *, user: str | None, action: str | None, span: "Span", limit: int, before: str | None = None
+    ) -> list[Self]:
+        """Return events of a span of time, newest first: of one kind, or about a user or by them, where that is asked.
+
+        Each is read from a range of an index: ids sort by time.
+        """
+        ids: dict[str, Any] = {"id__gte": _id_at(span.since, bytes(6)), "id__lt": _id_at(span.until, bytes(6))}
+        if before is not None:
+            ids["id__lt"] = min(ids["id__lt"], cast(ObjectId, object_id(before)))
+        kind = {} if action is None else {"action": action}
+        roles = [{}] if user is None else [{"target": object_id(user)}, {"actor": object_id(user)}]
+        found = {
+            event.id: event
+            for role in roles
+            for event in cast(Any, cls.objects(**role, **kind, **ids).order_by("-id").limit(limit))
+        }
+        return sorted(found.values(), key=lambda event: event.id, reverse=True)[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From a moment on, and up to another."""
+
+    since: datetime
+    until: datetime
+
+
+def _id_at(moment: datetime, rest: bytes) -> ObjectId:
+    """Return an id that sorts by a moment, to the millisecond."""
+    seconds, fraction = divmod(moment.timestamp(), 1)
+    return ObjectId(struct.pack(">IH", int(seconds), int(fraction * 1000)) + rest)

@@ -138,6 +138,12 @@ class Session(Document):
         """Put a user's new address into the live sessions."""
         cls.objects(user=object_id(owner), ended_at=None).update(set__email=email)
 
+    @classmethod
+    @bounded
+    def copy_role(cls, owner: str, role: str) -> None:
+        """Put a user's new role into the live sessions."""
+        cls.objects(user=object_id(owner), ended_at=None).update(set__role=role)
+
     @bounded
     def copy_account(self, role: str, email: str) -> None:
         """Put its user's role and address of this moment in the place of the copies it was read with.
@@ -147,6 +153,14 @@ class Session(Document):
         same = type(self).objects(id=self.id, ended_at=None, role=self.role, email=self.email)
         same.update_one(set__role=role, set__email=email)
         self.role, self.email = role, email
+
+    @classmethod
+    @bounded
+    def last_opened(cls, owners: list[ObjectId]) -> dict[ObjectId, datetime]:
+        """Return when each of these users last signed in, of those who did and whose session is still known."""
+        newest = {"$group": {"_id": "$user", "at": {"$max": "$createdAt"}}}
+        found = cls._get_collection().aggregate([{"$match": {"user": {"$in": owners}}}, newest])
+        return {one["_id"]: one["at"] for one in found}
 
     @classmethod
     @bounded

@@ -9,7 +9,6 @@ from marshmallow import ValidationError, fields
 from authsvc.schemas.base import Schema, Text
 
 _MOST = 100
-_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
 class Limit(fields.Field[int]):
@@ -27,12 +26,14 @@ class Limit(fields.Field[int]):
 class Cursor(Text):
     """Where a page starts: the `next` of the page before, opaque to the client."""
 
+    shape = re.compile(r"[0-9a-f]{24}", re.ASCII)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         try:
-            decoded = base64.b64decode(value, altchars=b"-_", validate=True).decode("ascii")
+            decoded = base64.b64decode(value, altchars=b"-_", validate=True).decode()
         except ValueError:
             decoded = ""
-        if not _ID.fullmatch(decoded):
+        if not self.shape.fullmatch(decoded):
             raise ValidationError("bad_format: This is not a cursor that a list gave.")
         return decoded
 

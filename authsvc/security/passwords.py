@@ -38,6 +38,11 @@ def is_hash(text: str) -> bool:
     return _HASH.fullmatch(text) is not None
 
 
+def scheme_of(stored: str) -> str | None:
+    """Return by what a hash was made."""
+    return "bcrypt" if is_hash(stored) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a verification found: `outdated` asks for the hash to be written anew."""

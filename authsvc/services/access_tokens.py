@@ -80,11 +80,9 @@ def standing(text: str) -> tuple[AccessToken, User]:
     return token, user
 
 
-def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
-    """Return a page of the caller's tokens, newest first; `cursor` is the `next` of the page before."""
-    return Page.of(
-        AccessToken.live(who.user_id, clock.now(), limit=limit + 1, before=cursor), limit, lambda token: token
-    )
+def list_of(user_id: str, limit: int, cursor: str | None) -> Page:
+    """Return a page of a user's tokens, newest first; `cursor` is the `next` of the page before."""
+    return Page.of(AccessToken.live(user_id, clock.now(), limit=limit + 1, before=cursor), limit, lambda token: token)
 
 
 def revoke(who: Caller, token_id: str) -> None:
@@ -94,11 +92,11 @@ def revoke(who: Caller, token_id: str) -> None:
     audit.record(Action.ACCESS_TOKEN_REVOKED, actor=who.user_id, target=who.user_id, token_id=token_id.lower())
 
 
-def revoke_all(user_id: str) -> None:
-    """Delete all tokens of a user."""
+def revoke_all(user_id: str, *, actor: str | None = None) -> None:
+    """Delete all tokens of a user; `actor` is who did it to them."""
     count = AccessToken.remove_all(user_id)
     if count:
-        audit.record(Action.ACCESS_TOKEN_REVOKED, target=user_id, count=count)
+        audit.record(Action.ACCESS_TOKEN_REVOKED, actor=actor, target=user_id, count=count)
 
 
 def _ended_meanwhile(who: Caller) -> str | None:

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 
 from authsvc import clock, logs, metrics, origin
-from authsvc.models.audit import KEPT_FOR, Action, AuditEvent
+from authsvc.models.audit import KEPT_FOR, Action, AuditEvent, Span
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
 _MUST = {
     Action.LOGIN_SUCCEEDED,
+    Action.ACCOUNT_INVITED,
+    Action.ACCOUNT_CREATED,
+    Action.ROLE_CHANGED,
     Action.PASSWORD_CHANGED,
     Action.PASSWORD_RESET,
     Action.EMAIL_CHANGED,
@@ -30,6 +34,9 @@ _MUST = {
     Action.SIGNING_KEYS_RESEALED,
 }
 """What may not happen unrecorded: where the record can't be written, neither is the rest. Others log and go on."""
+
+_AHEAD = timedelta(minutes=5)
+"""How far the clock of another machine may be ahead."""
 
 _log = logs.get(__name__)
 
@@ -72,6 +79,26 @@ def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
     """Return a page of what happened to the caller's account, newest first, from the `next` of the one before on."""
     since = clock.now() - KEPT_FOR
     return Page.of(AuditEvent.about(who.user_id, since, limit=limit + 1, before=cursor), limit, lambda event: event)
+
+
+def search(
+    limit: int,
+    cursor: str | None,
+    *,
+    user: str | None,
+    action: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Page:
+    """Return a page of events, newest first: those about a user or by them, of one kind, from a moment on or up to one.
+
+    What was recorded at `until` or later is left out.
+    """
+    now = clock.now()
+    oldest = now - KEPT_FOR
+    span = Span(max(since or oldest, oldest), min(until or now + _AHEAD, now + _AHEAD))
+    found = AuditEvent.search(user=user, action=action, span=span, limit=limit + 1, before=cursor)
+    return Page.of(found, limit, lambda event: event)
 
 
 def _event(

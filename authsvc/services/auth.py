@@ -5,12 +5,14 @@ from typing import Any
 
 from flask import current_app
 
+from authsvc import clock
 from authsvc.errors import EmailTaken, InvalidCredentials, SessionEnded, TokenInvalid
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import addresses
 from authsvc.security.passwords import PasswordHash
 from authsvc.services import (
+    accounts,
     audit,
     devices,
     emails,
@@ -149,13 +151,8 @@ def replace_session(refresh_token: str) -> None:
 
 
 def _create(name: str, email: str, password: PasswordHash) -> User:
-    """Insert an account; an address that was changed away from lately is still taken. Raises EmailTaken."""
-    if links.is_reserved(email):
-        raise EmailTaken
-    user = User.register(name, email, password)
-    if links.is_reserved(email):  # it was changed away from at this very moment
-        User.remove(str(user.id))
-        raise EmailTaken
+    """Insert an account. Raises EmailTaken."""
+    user = accounts.add(User(name=name, email=email, password=password, password_changed_at=clock.now()))
     audit.record(Action.ACCOUNT_REGISTERED, actor=user.id, target=user.id)
     return user
 

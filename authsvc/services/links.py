@@ -20,11 +20,19 @@ LIVES = {
     "change": timedelta(days=1),
     "revert": timedelta(days=7),
     "reset": timedelta(minutes=60),
+    "invite": timedelta(days=7),
 }
 """For how long a link for each purpose is good: to prove an address, to prove a new one, to take the change of an
-address back, to set a password (ASVS 6.5.5 asks for less from codes that people type; these have 256 bits)."""
+address back, to set a password, to set the first one of an account that somebody else made (ASVS 6.5.5 asks for less
+from codes that people type; these have 256 bits)."""
 
-_PAGES = {"verify": "verify-email", "change": "verify-email", "revert": "undo-email", "reset": "reset-password"}
+_PAGES = {
+    "verify": "verify-email",
+    "change": "verify-email",
+    "revert": "undo-email",
+    "reset": "reset-password",
+    "invite": "reset-password",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from authsvc.models.users import User
 from authsvc.services import access_tokens, devices, links, mfa, passkeys, sessions
 
-OF_THE_HOLDER = ("verify", "change", "reset")
+OF_THE_HOLDER = ("verify", "change", "reset", "invite")
 """Links that end when an account changes hands; those that take a change back are its former holder's."""
 
 
@@ -35,9 +35,11 @@ def ending_access(user_id: str, reason: str, *, but: str | None = None, tokens: 
         end_access(user_id, reason, but=but, tokens=tokens)
 
 
-def end_access(user_id: str, reason: str, *, but: str | None = None, tokens: bool = True) -> None:
-    """End sessions but one, sign-ins half done, and access tokens if they are meant too."""
-    sessions.end_all(user_id, reason, but=but)
+def end_access(
+    user_id: str, reason: str, *, but: str | None = None, tokens: bool = True, actor: str | None = None
+) -> None:
+    """End sessions but one, sign-ins half done, and access tokens if they are meant too; `actor` is who did it."""
+    sessions.end_all(user_id, reason, but=but, actor=actor)
     mfa.forget(user_id)
     if tokens:
         access_tokens.revoke_all(user_id)

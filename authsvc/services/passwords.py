@@ -112,7 +112,7 @@ def replace(user: User, password: str, *, but: str | None = None) -> bool:
                 raise _ChangedMeanwhile
     except _ChangedMeanwhile:
         return False
-    links.cancel(str(user.id), "change", "reset")
+    links.cancel(str(user.id), "change", "reset", "invite")
     return True
 
 
@@ -129,7 +129,7 @@ def reset(token: str, new_password: str) -> None:
     It proves the address, and signs nobody in. Raises LinkInvalid, ValidationFailed, TooManyAttempts, HashingBusy.
     """
     with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
-        found = links.find(token, "reset")
+        found = links.find(token, "reset", "invite")
         user = found.user
         check(new_password, user.email, user.name or "", pointer="/newPassword")
         new = hasher().hash(new_password)

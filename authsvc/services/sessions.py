@@ -130,11 +130,11 @@ def end_others(who: Caller) -> None:
     end_all(who.user_id, "logout_others", but=who.session_id)
 
 
-def end_all(user_id: str, reason: str, *, but: str | None = None) -> None:
-    """End all sessions of a user, but one where that is named."""
+def end_all(user_id: str, reason: str, *, but: str | None = None, actor: str | None = None) -> None:
+    """End all sessions of a user, but one where that is named; `actor` is who did it to them."""
     count = Session.end_all(user_id, reason, clock.now(), but=but)
     if count:
-        _note_end(user_id, reason, count=count)
+        _note_end(user_id, reason, actor, count=count)
 
 
 def is_of(session_id: str, user_id: ObjectId) -> bool:
@@ -145,11 +145,14 @@ def is_of(session_id: str, user_id: ObjectId) -> bool:
     return not _is_over(session.expires_at, session.last_used_at, clock.now())
 
 
-def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
-    """Return a page of the caller's live sessions, newest first; `cursor` is the `next` of the page before."""
+def list_of(user_id: str, limit: int, cursor: str | None, *, current: str | None) -> Page:
+    """Return a page of a user's live sessions, newest first; `cursor` is the `next` of the page before.
+
+    The session `current` is the one that asks.
+    """
     now, idle = clock.now(), _idle()
-    found = Session.live(who.user_id, now, idle, limit=limit + 1, before=cursor)
-    return Page.of(found, limit, lambda session: _described(session, who, idle))
+    found = Session.live(user_id, now, idle, limit=limit + 1, before=cursor)
+    return Page.of(found, limit, lambda session: _described(session, current, idle))
 
 
 def exported(session: Session) -> dict[str, Any]:
@@ -158,9 +161,9 @@ def exported(session: Session) -> dict[str, Any]:
     return {"id": str(session.id), **{name: getattr(session, name) for name in names}}
 
 
-def _note_end(owner: str | ObjectId, reason: str, *, count: int = 1, **details: str) -> None:
+def _note_end(owner: str | ObjectId, reason: str, by: str | None = None, *, count: int = 1, **details: str) -> None:
     metrics.SESSIONS_ENDED.labels(reason).inc(count)
-    actor = owner if reason in _BY_THEMSELVES else None
+    actor = owner if reason in _BY_THEMSELVES else by
     audit.record(Action.SESSION_ENDED, actor=actor, target=owner, reason=reason, count=count, **details)
 
 
@@ -176,10 +179,10 @@ def _standing(claims: Mapping[str, Any]) -> dict[str, Any]:
     return standing
 
 
-def _described(session: Session, who: Caller, idle: timedelta) -> dict[str, Any]:
+def _described(session: Session, current: str | None, idle: timedelta) -> dict[str, Any]:
     return {
         "id": str(session.id),
-        "current": str(session.id) == who.session_id,
+        "current": str(session.id) == current,
         "created_at": session.created_at,
         "last_used_at": session.last_used_at,
         "expires_at": min(session.expires_at, session.last_used_at + idle),

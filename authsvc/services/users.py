@@ -1,6 +1,7 @@
-"""Accounts: the caller's own profile, its export and its end, and switching one off."""
+"""Accounts: the caller's own profile, its export and its end."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from authsvc.models.letters import Letter
 from authsvc.models.links import Link
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import audit, links, mail, mfa, ownership, sessions
+from authsvc.services import administrators, audit, links, mail, mfa, ownership, sessions
 from authsvc.services.callers import Caller
 
 _OWN = {"name", "email", "role", "createdAt", "passwordChangedAt", "emailVerifiedAt", "disabledAt"}
@@ -39,24 +40,38 @@ def rename(who: Caller, name: str) -> User:
     return user
 
 
-def remove(who: Caller) -> None:
-    """Delete the caller's account, and with it everything that was open, links, passkeys, and letters still to go.
+class ChangedMeanwhile(Exception):
+    """The account was not as it was found any more: nothing was done."""
 
-    Who deleted it and when stays on record, and its ended sessions tell why they ended and no more. Where it is gone
-    already, what was left of it goes. Raises SessionEnded then.
+
+def remove(who: Caller) -> None:
+    """Delete the caller's account. Where it is gone already, what was left of it goes.
+
+    Raises SessionEnded then, LastAdmin.
     """
-    user = User.find(who.user_id)
-    if user is None:
-        _end_what_is_left(who.user_id)
-        raise SessionEnded("account_deleted")
-    with (
-        audit.recording(Action.ACCOUNT_DELETED, actor=user.id, target=user.id),
-        mail.announcing("account_deleted", user.id, to=user.email, **mail.place()),
-        ownership.changing(who.user_id, "account_deleted"),
-    ):
-        if not User.remove(who.user_id):
-            raise SessionEnded("account_deleted")
+    while (user := User.find(who.user_id)) is not None:
+        with suppress(ChangedMeanwhile):
+            return delete(user, actor=who.user_id)
     _end_what_is_left(who.user_id)
+    raise SessionEnded("account_deleted")
+
+
+def delete(user: User, *, actor: str | None) -> None:
+    """Delete an account, and with it everything that was open, links, passkeys, and letters still to go.
+
+    Who deleted it and when stays on record, and its ended sessions tell why they ended and no more. Raises LastAdmin,
+    ChangedMeanwhile.
+    """
+    user_id = str(user.id)
+    with (
+        administrators.keeping_one(user),
+        audit.recording(Action.ACCOUNT_DELETED, actor=actor, target=user.id),
+        mail.announcing("account_deleted", user.id, to=user.email, **mail.place()),
+        ownership.changing(user_id, "account_deleted"),
+    ):
+        if not User.remove(user):
+            raise ChangedMeanwhile
+    _end_what_is_left(user_id)
     mail.drop_others(user.id, "account_deleted")
 
 
@@ -65,13 +80,6 @@ def _end_what_is_left(user_id: str) -> None:
     with ownership.changing(user_id, "account_deleted"):
         links.cancel(user_id, "revert")
     Session.blank(user_id)
-
-
-def disable(user_id: str) -> None:
-    """Disable an account, and end what is open; who had its address before may still take that back later."""
-    with ownership.changing(user_id, "account_disabled"):
-        if User.disable(user_id) is not None:
-            audit.record(Action.ACCOUNT_DISABLED, target=user_id)
 
 
 def export(who: Caller) -> dict[str, Any]:

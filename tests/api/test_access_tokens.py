@@ -15,7 +15,7 @@ from pymongo.database import Database
 from authsvc.errors import SessionEnded
 from authsvc.schemas.access_tokens import SCOPES
 from authsvc.security import opaque_tokens
-from authsvc.services import access_tokens, sessions, users
+from authsvc.services import access_tokens, accounts, sessions
 from authsvc.services.callers import Caller
 from tests.accounts import WRONG_TYPES, told
 from tests.api.forging import claims_of, now
@@ -123,7 +123,7 @@ class TestCreate:
         """F8: the token is stored, then the user is read again."""
         who = Caller(alice.id, alice.email, "user")
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
             with pytest.raises(SessionEnded):
                 access_tokens.issue(who, "late", ["account:read"], None)
             mongo.users.delete_many({})
@@ -273,7 +273,7 @@ class TestEnd:
 
     def test_it_dies_with_its_owner(self, alice: Person, app: Flask, mongo: Mongo, token: str) -> None:
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         problem(alice.client.get("/auth/me", headers=bearer(token)), 401, "token_invalid")
         mongo.users.update_one({}, {"$unset": {"disabledAt": 1}})
         problem(alice.client.get("/auth/me", headers=bearer(token)), 401, "token_invalid")

@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect
 
 from authsvc import clock
 from authsvc.models.letters import Letter
-from authsvc.services import users
+from authsvc.services import accounts
 from tests.accounts import EMAIL, WRONG_TYPES, Database, import_account, login, register, stored, throttled
 from tests.conftest import PASSWORD, Person
 from tests.letters import newest, sent
@@ -254,6 +254,6 @@ class TestDisabled:
     def test_its_links_are_dead(self, alice: Person, app: Flask, mongo: Database):
         link = newest(app, "verify", EMAIL)
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         assert alice.client.post("/auth/email/verify", json={"token": link}).status_code == 400
         assert mongo.links.count_documents({"user": ObjectId(alice.id)}) == 0

@@ -8,7 +8,7 @@ from flask import Flask
 from pymongo.errors import AutoReconnect
 
 from authsvc.models.audit import Action, AuditEvent
-from authsvc.services import passwords, signing_keys, users
+from authsvc.services import accounts, passwords, signing_keys, users
 from tests.accounts import Database, login, throttled
 from tests.api.forging import now
 from tests.authenticator import Authenticator
@@ -141,7 +141,7 @@ class TestRecord:
             user = users.User.find(alice.id)
             assert user is not None
             assert passwords.replace(user, "another good password")
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         found = {event["action"]: event for event in mongo.audit.find()}
         elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED}
         elsewhere |= {Action.REGISTRATION_REPEATED, *OF_THE_ACCOUNT, *OF_FACTORS}

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from authsvc.services import users
+from authsvc.services import accounts
 from tests.accounts import (
     BAD_HASHES,
     EMAIL,
@@ -37,7 +37,7 @@ WRONG = "not the right phrase"
 def disable(person: Person) -> Person:
     """Disable a person's account, as an administrator would."""
     with person.client.application.app_context():
-        users.disable(person.id)
+        accounts.disable(None, person.id)
     return person
 
 

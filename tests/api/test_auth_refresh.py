@@ -9,7 +9,7 @@ import time_machine
 from flask import Flask
 from pymongo.database import Database
 
-from authsvc.services import users
+from authsvc.services import accounts
 from tests.api.forging import altered, claims_of, now
 from tests.conftest import PASSWORD, Person, problem
 
@@ -163,7 +163,7 @@ class TestAccount:
 
     def test_disabled(self, alice: Person, app: Flask) -> None:
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         ended(alice.refresh(), "account_disabled")
         ended(alice.home(), "account_disabled")
 

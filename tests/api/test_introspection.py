@@ -7,7 +7,7 @@ import time_machine
 from flask import Flask
 from pymongo.database import Database
 
-from authsvc.services import users
+from authsvc.services import accounts
 from tests.api.forging import altered, claims_of, now
 from tests.conftest import Person, problem
 
@@ -129,7 +129,7 @@ class TestInactive:
     def test_whose_owner_is_disabled(self, alice: Person, bob: Person, app: Flask) -> None:
         token = new_token(alice)["token"]
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         for shown in (token, alice.tokens["accessToken"], alice.tokens["refreshToken"]):
             assert described(bob, shown) == {"active": False}
 

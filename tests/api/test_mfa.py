@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from authsvc import clock
 from authsvc.models.users import User
-from authsvc.services import emails, passwords, sessions, users
+from authsvc.services import accounts, emails, passwords, sessions
 from tests.accounts import EMAIL, WRONG_TYPES, Database, login, stored, told
 from tests.api.forging import claims_of
 from tests.authenticator import Authenticator
@@ -339,7 +339,7 @@ class TestOvertaken:
             alice.client.post("/auth/logout", headers=alice.headers)
         elif what == "disable":
             with app.app_context():
-                users.disable(alice.id)
+                accounts.disable(None, alice.id)
         else:
             with app.app_context():
                 emails.verify(newest(app, "verify", EMAIL), None)

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
-from authsvc.services import users
+from authsvc.services import accounts
 from tests.accounts import EMAIL, WRONG_TYPES, Database, counted_work, login, register, stored, throttled, told
 from tests.conftest import PASSWORD, Person
 from tests.letters import newest, sent, token_in
@@ -127,7 +127,7 @@ class TestForgot:
 
     def test_a_disabled_account_gets_no_letter(self, alice: Person, app: Flask):
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         assert forgot(alice.client).status_code == 202
         assert sent(app, "reset") == []
 
@@ -232,7 +232,7 @@ class TestReset:
 
     def test_a_disabled_account_stays_so(self, alice: Person, app: Flask, token: str, mongo: Database):
         with app.app_context():
-            users.disable(alice.id)
+            accounts.disable(None, alice.id)
         assert reset(alice.client, token).status_code == 400
         assert stored(mongo)["disabledAt"] is not None
 

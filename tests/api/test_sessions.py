@@ -11,7 +11,7 @@ from pymongo.database import Database
 from authsvc.errors import InvalidCredentials
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import passwords, sessions, users
+from authsvc.services import accounts, passwords, sessions
 from tests.api.forging import claims_of
 from tests.conftest import Person, problem
 
@@ -131,7 +131,7 @@ class TestOpen:
     ) -> None:
         """R61, F8: between the check of the password and the opening of the session."""
         changes: dict[str, Callable[[User], object]] = {
-            "disable": lambda user: users.disable(str(user.id)),
+            "disable": lambda user: accounts.disable(None, str(user.id)),
             "delete": lambda user: mongo.users.delete_one({"_id": user.id}),
             "password": lambda user: passwords.replace(user, "another good password"),
         }

@@ -11,7 +11,7 @@ from pymongo.database import Database as MongoDatabase
 from requests import Response
 
 from authsvc.models.users import User
-from authsvc.services import passwords, sessions, users
+from authsvc.services import accounts, passwords, sessions
 from tests.conftest import PASSWORD
 from tests.support.races import ROUNDS, race
 from tests.support.service import Service, Visitor
@@ -163,7 +163,7 @@ def by_operator(app: Flask, served: MongoDatabase[dict[str, Any]], change: str, 
     """Change an account as the operator's side does: the user first, the sessions second."""
     with app.app_context():
         if change == "disable":
-            users.disable(user_id)
+            accounts.disable(None, user_id)
         elif change == "delete":
             served.users.delete_one({"_id": ObjectId(user_id)})
             sessions.end_all(user_id, "account_deleted")

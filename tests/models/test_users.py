@@ -55,7 +55,7 @@ HASHED: dict[str, Callable[[str], Any]] = {
     "save unvalidated": lambda plain: new(plain).save(validate=False),
     "save forced": lambda plain: new(plain).save(force_insert=True),
     "create": lambda plain: User.objects.create(name="New", email=EMAIL, password=plain),
-    "register": lambda plain: User.register("New", EMAIL, plain),
+    "insert": lambda plain: new(plain).insert(),
     "attribute and save": by_attribute,
     "attribute and save unvalidated": lambda plain: by_attribute(plain, validate=False),
     "item and save": by_item,
@@ -188,24 +188,25 @@ class TestAtomicChanges:
     @pytest.mark.parametrize("user_id", ["5e" * 12, "nope", "", "5f" * 13, '{"$ne": null}'])
     def test_nobody_is_changed_by_an_id_that_is_nobodys(self, mongo: Database, document: dict[str, Any], user_id: str):
         """D8: nothing is created either."""
-        assert User.find(user_id) is User.rename(user_id, "X") is User.disable(user_id) is None
+        assert User.find(user_id) is User.rename(user_id, "X") is None
         assert list(mongo.users.find()) == [document]
 
     def test_a_stale_copy_does_not_undo_what_others_changed(self, mongo: Database, document: dict[str, Any]):
         """D8"""
         user_id = str(document["_id"])
-        User.find(user_id)
-        mongo.users.update_one({"_id": document["_id"]}, {"$set": {"role": "admin", "profile.theme": "dark"}})
+        found = User.find(user_id)
+        mongo.users.update_one({"_id": document["_id"]}, {"$set": {"role": "editor", "profile.theme": "dark"}})
         User.rename(user_id, "Renamed")
-        User.disable(user_id)
+        User.disable(found)
         after = stored(mongo, OLD)
         assert after.pop("disabledAt")
-        assert after == {**document, "name": "Renamed", "role": "admin", "profile": {"theme": "dark"}}
+        assert after == {**document, "name": "Renamed", "role": "editor", "profile": {"theme": "dark"}}
 
     def test_disabling_is_done_once(self, mongo: Database, document: dict[str, Any]):
-        assert User.disable(str(document["_id"])) is not None
+        found = loaded()
+        assert User.disable(found) is not None
         when = stored(mongo, OLD)["disabledAt"]
-        assert User.disable(str(document["_id"])) is None
+        assert User.disable(found) is None
         assert stored(mongo, OLD)["disabledAt"] == when
 
 
@@ -214,7 +215,7 @@ class TestOneAddressOneAccount:
         """R10, R14"""
         for email in (OLD, OLD.upper()):
             with pytest.raises(EmailTaken):
-                User.register("Other", email, PLAIN)
+                User(name="Other", email=email, password=PLAIN).insert()
             with pytest.raises(NotUniqueError):
                 User(name="Other", email=email, password=PLAIN).save()
         assert mongo.users.count_documents({}) == 1
@@ -227,4 +228,4 @@ class TestOneAddressOneAccount:
         assert readiness.missing_indexes() == []
         mongo.users.drop_index("email_1")
         with pytest.raises(EmailTaken):
-            User.register("Other", OLD.title(), PLAIN)
+            User(name="Other", email=OLD.title(), password=PLAIN).insert()

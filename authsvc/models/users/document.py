@@ -12,28 +12,31 @@ from authsvc import clock
 from authsvc.errors import EmailTaken
 from authsvc.models.base import Document, bounded, object_id, utc_field
 from authsvc.models.users.addresses import NEW_EPOCH, Addresses
+from authsvc.models.users.directory import ANY_CASE, DEFAULT, Directory
 from authsvc.models.users.factors import WITHOUT_FACTORS, Factors
 from authsvc.models.users.passwords import Accounts, PasswordField
 from authsvc.security import passwords
 from authsvc.security.passwords import PasswordHash
 
-_ANY_CASE = {"locale": "en", "strength": 2}
-"""Addresses that Express stored in capitals are found, and taken, in any case: the index decides, the data stays."""
 
-
-class User(Addresses, Factors, Document):
+class User(Addresses, Factors, Directory, Document):
     """An account. Changed by the atomic transitions below, never by `save()`, which is for inserts."""
 
     meta = {
         "collection": "users",
         "queryset_class": Accounts,
-        "indexes": [{"fields": ["email"], "name": "email_any_case", "unique": True, "collation": _ANY_CASE}],
+        "indexes": [
+            {"fields": ["email"], "name": "email_any_case", "unique": True, "collation": ANY_CASE},
+            {"fields": ["name", "id"], "name": "name_any_case", "collation": ANY_CASE},
+            {"fields": ["role", "id"], "name": "role"},
+            {"fields": ["disabled_at", "id"], "name": "disabled", "sparse": True},
+        ],
     }
 
     name: str = StringField()
     email: str = StringField(required=True)
     password: PasswordHash | None = cast(Any, PasswordField())
-    role: str = StringField(default="user")
+    role: str = StringField(default=DEFAULT)
     created_at: datetime = utc_field(db_field="createdAt", default=clock.now)
     password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
     disabled_at: datetime | None = utc_field(db_field="disabledAt")
@@ -43,12 +46,10 @@ class User(Addresses, Factors, Document):
         """Tell whether something else than authsvc wrote the password hash."""
         return self.password_changed_at is None
 
-    @classmethod
-    def register(cls, name: str, email: str, password: PasswordHash) -> Self:
-        """Insert a new account; `email` is canonical. Raises EmailTaken."""
-        user = cls(name=name, email=email, password=password, password_changed_at=clock.now())
+    def insert(self) -> Self:
+        """Store a new account; its address is canonical. Raises EmailTaken."""
         try:
-            return cast(Self, _insert(user))
+            return cast(Self, _insert(self))
         except NotUniqueError as error:
             raise EmailTaken from error
 
@@ -62,7 +63,7 @@ class User(Addresses, Factors, Document):
     @bounded
     def find_by_email(cls, email: str) -> Self | None:
         """Return the account with this address, in any case."""
-        return cast(Self | None, cls.objects(email=email).collation(_ANY_CASE).first())
+        return cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
 
     @classmethod
     @bounded
@@ -99,23 +100,10 @@ class User(Addresses, Factors, Document):
 
     @classmethod
     @bounded
-    def remove(cls, user_id: str) -> bool:
-        """Delete the account; tell whether it was there."""
-        return bool(cls.objects(id=object_id(user_id)).delete())
-
-    @classmethod
-    @bounded
     def stored(cls, user_id: str) -> dict[str, Any] | None:
         """Return everything that is stored of the account but its password, fields of other writers included."""
         found = cls._get_collection().find_one({"_id": object_id(user_id)}, {"password": 0, "_cls": 0, "__v": 0})
         return cast(dict[str, Any] | None, found)
-
-    @classmethod
-    @bounded
-    def disable(cls, user_id: str) -> Self | None:
-        """Disable the account, once; None where it is gone or was disabled before."""
-        live = cls.objects(id=object_id(user_id), disabled_at=None)
-        return cast(Self | None, live.modify(set__disabled_at=clock.now(), new=True))
 
 
 @bounded

@@ -1,0 +1,17 @@
+"""Roles: `user`, `admin`, and whatever else `ROLES` names for the services behind."""
+
+from flask import current_app
+
+from authsvc.errors import FieldError, ValidationFailed
+
+
+def known() -> list[str]:
+    """Return the roles that an account can have."""
+    return list(current_app.config["ROLES"])
+
+
+def require_known(role: str) -> None:
+    """Refuse a role that is none. Raises ValidationFailed."""
+    if role not in known():
+        said = f"This must be one of {', '.join(known())}."
+        raise ValidationFailed([FieldError("not_allowed", said, "/role")])
