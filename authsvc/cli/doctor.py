@@ -5,12 +5,12 @@ from dataclasses import asdict
 import click
 from flask.cli import with_appcontext
 
-from authsvc.cli.output import plainly, show
+from authsvc.cli.output import as_json_option, plainly, show
 from authsvc.services import doctor
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @with_appcontext
 @plainly
 def command(as_json: bool) -> None:

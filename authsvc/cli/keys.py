@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 
 from authsvc import clock
-from authsvc.cli.output import moment, plainly, show
+from authsvc.cli.output import as_json_option, moment, plainly, show
 from authsvc.services import mail, signing_keys, totp
 from authsvc.services.signing_keys import RingKey
 
@@ -18,7 +18,7 @@ _LEAD = int(signing_keys.PUBLISH_LEAD.total_seconds())
 
 
 @group.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @plainly
 def list_keys(as_json: bool) -> None:
     """List the keys: which signs, which is next, which only verifies and until when."""

@@ -18,6 +18,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
 def plainly(command: Callable[P, R]) -> Callable[P, R]:
     """Let a command say in one line why it could not do its work, and exit with 1."""
 
@@ -29,7 +32,8 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
             with logs.only_warnings():
                 return command(*args, **kwargs)
         except Problem as problem:
-            raise click.ClickException(problem.detail) from problem
+            said = [str(error["detail"]) for error in problem.extra.get("errors", ())]
+            raise click.ClickException(" ".join(said) or problem.detail) from problem
         except SealBroken as broken:
             raise click.ClickException(
                 "SECRET_KEY does not open what is stored; put the former one into SECRET_KEY_FALLBACKS"
@@ -52,6 +56,17 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
 
 
+def show_one(row: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing, a member a line, or as a JSON object."""
+    shown = {name: _text(value) for name, value in row.items()}
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+        return
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        click.echo(f"{name.ljust(width)}  {_cell(value)}".rstrip())
+
+
 def moment(time: datetime) -> str:
     """Return a time in UTC to the second, as RFC 3339 has it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -62,4 +77,7 @@ def _text(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = "" if value is None else str(value)
+    return "".join(char if char.isprintable() else "?" for char in text)

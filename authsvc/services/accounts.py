@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from authsvc import clock
 from authsvc.errors import AccountDisabled, EmailTaken, NotFound, NotReady, OwnRole
+from authsvc.models.access_tokens import AccessToken
 from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import ADMIN, User
@@ -18,6 +19,7 @@ from authsvc.services.paging import Page
 from authsvc.services.users import ChangedMeanwhile
 
 _TURNS = 8
+_MANY = 10_000
 
 
 def find(user_id: str) -> User:
@@ -26,6 +28,24 @@ def find(user_id: str) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def look_up(text: str) -> User:
+    """Return the account with this id or address. Raises NotFound."""
+    user = User.find(text) or User.find_by_email(text.strip())
+    if user is None:
+        raise NotFound(f"There is no account {text}.")
+    return user
+
+
+def count_sessions(user: User) -> int:
+    """Return how many live sessions a user has."""
+    return len(sessions.list_of(str(user.id), sessions.MAX_LIVE, None, current=None).items)
+
+
+def count_access_tokens(user: User) -> int:
+    """Return how many personal access tokens of a user are good."""
+    return len(AccessToken.live(str(user.id), clock.now(), limit=_MANY))
 
 
 def add(user: User) -> User:

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
 from authsvc.security.passwords import hasher
 from authsvc.services import signing_keys, totp
+from authsvc.services.findings import Finding
 
 _SLOWEST_HASH = 1.0
 _FASTEST_HASH = 0.05
@@ -26,15 +26,6 @@ _LONGEST_ACCESS = 3600
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 Config = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is wrong: about what, what it means, and how to mend it."""
-
-    about: str
-    what: str
-    remedy: str
 
 
 def examine() -> list[Finding]:

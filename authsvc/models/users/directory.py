@@ -90,7 +90,7 @@ class Directory:
 
     @classmethod
     @bounded
-    def is_another_admin(cls, but: ObjectId) -> bool:
+    def is_another_admin(cls, but: ObjectId | None) -> bool:
         """Tell whether somebody else administers who can sign in: one who was invited and never came is nobody yet."""
         admins = cast(Any, cls).objects(role=ADMIN, disabled_at=None, id__ne=but).only("password", "passkeys")
         return any(one.password is not None or one.passkeys for one in admins)

@@ -1,0 +1,12 @@
+"""What an examination finds: `flask doctor` of the deployment, `flask db check` of what is stored."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong: about what, what it means, and how to mend it."""
+
+    about: str
+    what: str
+    remedy: str
