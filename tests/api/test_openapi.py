@@ -12,12 +12,15 @@ import pymongo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pymongo.database import Database as MongoDatabase
 
 from authsvc import __version__
 from authsvc.api.guards import public, requires_login
 from authsvc.errors import all_problems
 from tests.conftest import Person
 from tests.wire import BODY_ROUTES, OPTIONAL_BODY
+
+Database = MongoDatabase[dict[str, Any]]
 
 VERBS = ("get", "post", "put", "patch", "delete")
 
@@ -223,14 +226,47 @@ class TestAnswersConform:
             client.get("/auth/me", headers=headers),
         ]
         for answer in asked:
-            responses = document["paths"][answer.request.path][answer.request.method.lower()]["responses"]
-            content = responses[str(answer.status_code)].get("content")
-            if content is None:
-                assert answer.data == b""
-            else:
-                ((media_type, described),) = content.items()
-                assert answer.content_type == media_type
-                conforms(document, described["schema"], answer.get_json(), answer.request.path)
+            self.conforms(document, answer, answer.request.path)
+
+    def test_administration_does(self, alice: Person, bob: Person, document: dict[str, Any], mongo: Database):
+        for collection in (mongo.users, mongo.sessions):
+            collection.update_many({"email": alice.email}, {"$set": {"role": "admin"}})
+        client, headers = alice.client, alice.headers
+        invitation = {"name": "New", "email": "new@example.com", "role": "user"}
+        one = f"/admin/users/{bob.id}"
+        asked = [
+            client.get("/admin/users?q=a&limit=1", headers=headers),
+            client.get("/admin/users?limit=1&status=active&role=user", headers=headers),
+            client.get("/admin/users?limit=0", headers=headers),
+            client.post("/admin/users", json=invitation, headers=headers),
+            client.post("/admin/users", json=invitation, headers=headers),
+            client.get(one, headers=headers),
+            client.get(f"/admin/users/{'5e' * 12}", headers=headers),
+            client.patch(one, json={"name": "B", "role": "admin", "disabled": False}, headers=headers),
+            client.patch(f"/admin/users/{alice.id}", json={"role": "user"}, headers=headers),
+            client.get(f"{one}/sessions", headers=headers),
+            client.get(f"{one}/access-tokens", headers=headers),
+            client.post(f"{one}/password-reset", headers=headers),
+            client.delete(f"{one}/sessions", headers=headers),
+            client.delete(f"{one}/access-tokens", headers=headers),
+            client.delete(f"{one}/mfa", headers=headers),
+            client.delete(one, headers=headers),
+            client.get("/admin/audit?limit=2", headers=headers),
+            client.get("/admin/audit", headers={}),
+        ]
+        for answer in asked:
+            self.conforms(document, answer, re.sub("[0-9a-f]{24}", "{user_id}", answer.request.path))
+
+    def conforms(self, document: dict[str, Any], answer: Any, path: str) -> None:
+        """Check an answer by what the document says of its route."""
+        responses = document["paths"][path][answer.request.method.lower()]["responses"]
+        content = responses[str(answer.status_code)].get("content")
+        if content is None:
+            assert answer.get_data(as_text=True) in {"", "{}\n"}
+        else:
+            ((media_type, described),) = content.items()
+            assert answer.content_type == media_type
+            conforms(document, described["schema"], answer.get_json(), path)
 
     def test_even_when_it_is_not_ready(self, client: FlaskClient, document: dict[str, Any]):
         """The reasons are a member of the problem."""
