@@ -7,6 +7,7 @@ from typing import Any
 
 import bson
 from bson import ObjectId
+from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
@@ -20,7 +21,7 @@ from authsvc.security.passwords import PasswordHash
 _STEP_SECONDS = 60.0
 """What one batch may take."""
 
-_ENCODED: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, uuid_representation=bson.UUID_STANDARD)
+_ENCODED: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
 _AS_STORED: CodecOptions[dict[str, Any]] = _ENCODED.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 _DUPLICATE = 11000
 
