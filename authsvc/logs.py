@@ -34,6 +34,7 @@ _SECRET_TEXTS = re.compile(
     r"eyJ[\w-]*\.[\w-]*\.?[\w-]*"  # a JWT
     r"|as[vl]_\w+"  # a personal access token, the secret of a link
     r"|\$(?:2[aby]|argon2\w*|pbkdf2\w*|scrypt)\$[^\s\"']+"  # a password hash
+    r"|(?:argon2|bcrypt|pbkdf2|scrypt)[\w:]*\$[^\s\"']+"  # one of Django or Werkzeug
     r"|mongodb(?:\+srv)?://\S+"  # a database address with its password
     r"|[^\s@<>\"'=,;:]+@[^\s@<>\"'=,;]+\.[^\s@<>\"'=,;]+",  # an e-mail address
     re.ASCII,

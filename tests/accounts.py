@@ -35,7 +35,7 @@ BAD_HASHES = [
     "$2b$99$" + "." * 53,
     "$2b$10$short",
     "$2b$10$" + "." * 53 + "\n",
-    "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG",
+    "$argon2d$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b+dWRWJTmaaJObG",
     PASSWORD,
     "",
 ]

@@ -346,7 +346,9 @@ class TestLines:
         assert "forged" not in line
 
     @pytest.mark.parametrize("shape", SHAPES, ids=str)
-    @pytest.mark.parametrize("secret", [EMAIL, "asv_0123456789", "eyJhbGciOi.eyJzdWIi.c2ln", "$2b$04$abcdefghij"])
+    @pytest.mark.parametrize(
+        "secret", [EMAIL, "asv_0123456789", "eyJhbGciOi.eyJzdWIi.c2ln", "$2b$04$abcdefghij", "pbkdf2:sha256:9$salt$ab"]
+    )
     @pytest.mark.parametrize("as_json", [True, False])
     def test_a_secret_of_any_shape_is_taken_out(
         self, written: Callable[[], list[str]], shape: str, secret: str, as_json: bool

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from authsvc.cli import moving
 from authsvc.cli.output import as_json_option, plainly, show, show_one
 from authsvc.models.users import ADMIN, DEFAULT, User
 from authsvc.security import addresses
@@ -15,8 +16,10 @@ from authsvc.services.directory import Seen
 
 group = AppGroup("users", help="The accounts of the service.", short_help="Accounts.")
 
+group.add_command(moving.import_users)
+group.add_command(moving.export_users)
+
 _PAGE = 100
-_WHOM = "USER is an address or an id."
 
 
 @group.command("list")

@@ -5,13 +5,13 @@ from flask import current_app
 from authsvc.errors import FieldError, ValidationFailed
 
 
-def known() -> list[str]:
+def known() -> frozenset[str]:
     """Return the roles that an account can have."""
-    return list(current_app.config["ROLES"])
+    return frozenset(current_app.config["ROLES"])
 
 
 def require_known(role: str) -> None:
     """Refuse a role that is none. Raises ValidationFailed."""
     if role not in known():
-        said = f"This must be one of {', '.join(known())}."
+        said = f"This must be one of {', '.join(current_app.config["ROLES"])}."
         raise ValidationFailed([FieldError("not_allowed", said, "/role")])
