@@ -13,5 +13,5 @@ def known() -> frozenset[str]:
 def require_known(role: str) -> None:
     """Refuse a role that is none. Raises ValidationFailed."""
     if role not in known():
-        said = f"This must be one of {', '.join(current_app.config["ROLES"])}."
+        said = f"This must be one of {', '.join(current_app.config['ROLES'])}."
         raise ValidationFailed([FieldError("not_allowed", said, "/role")])
