@@ -1,5 +1,5 @@
 """The command line: the same services as the API, for whoever runs the service."""
 
-from authsvc.cli import doctor, keys
+from authsvc.cli import doctor, keys, users
 
-COMMANDS = (keys.group, doctor.command)
+COMMANDS = (keys.group, users.group, doctor.command)

@@ -55,6 +55,8 @@ class Action(StrEnum):
     SIGNING_KEY_ROTATED = "signing_key.rotated"
     SIGNING_KEY_RETIRED = "signing_key.retired"
     SIGNING_KEYS_RESEALED = "signing_keys.resealed"
+    USERS_IMPORTED = "users.imported"
+    USERS_EXPORTED = "users.exported"
 
     @property
     def outcome(self) -> str:

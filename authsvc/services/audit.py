@@ -28,6 +28,8 @@ _MUST = {
     Action.SIGNING_KEY_ROTATED,
     Action.SIGNING_KEY_RETIRED,
     Action.SIGNING_KEYS_RESEALED,
+    Action.USERS_IMPORTED,
+    Action.USERS_EXPORTED,
 }
 """What may not happen unrecorded: where the record can't be written, neither is the rest. Others log and go on."""
 

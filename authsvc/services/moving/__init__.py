@@ -1,0 +1,1 @@
+"""Moving users in and out: files of accounts, with their hashes."""
