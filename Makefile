@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cli test check format soak timing bench lock audit sbom clean
+.PHONY: help run cli test check format soak timing bench scale lock audit sbom clean
 
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 200
 JOBS ?= 2
+SCALE ?= 1000000
 BIN := .venv/bin
 READY := .venv/.ready
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -43,6 +44,9 @@ timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 
 bench: $(READY) ## Print speed as ratios: logins to bare bcrypt, GET / to a bare Flask route
 	@$(BIN)/python -m bench
+
+scale: $(READY) ## Import a million users (SCALE=1000000), and compare each route by key with a thousand
+	@SCALE=$(SCALE) $(BIN)/python -m bench scale
 
 audit: $(READY) ## Look for known vulnerabilities in what requirements.txt pins (R99); fails where nobody can be asked
 	$(AUDIT)

@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import hot_path, scale, under_load
+from bench import hot_path, moving, scale, under_load
 from bench.stage import Row
 
 FIGURES: dict[str, Callable[[], list[Row]]] = {
@@ -17,7 +17,8 @@ FIGURES: dict[str, Callable[[], list[Row]]] = {
     "refreshes": hot_path.refreshes,
     "registrations": hot_path.registrations,
     "cold_start": hot_path.cold_start,
-    "by_key": scale.by_key,
+    "moving": moving.moving,
+    "scale": scale.scale,
 }
 
 

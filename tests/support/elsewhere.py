@@ -1,5 +1,7 @@
 """Hashes as other programs make them: by Django's own hashers, Werkzeug's functions and argon2-cffi."""
 
+from functools import cache
+
 import argon2
 from django.conf import settings
 from django.contrib.auth import hashers
@@ -27,6 +29,7 @@ def argon2_hash(password: str, kind: argon2.Type = argon2.Type.ID, **parameters:
     ).hash(password)
 
 
+@cache
 def of_every_kind(password: str) -> dict[str, tuple[str, str]]:
     """Return (scheme, hash) by who made it."""
     return {

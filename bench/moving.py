@@ -1,0 +1,106 @@
+"""What it costs to take users in: `flask users import` beside a bare `insert_many` of the same documents."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bson import ObjectId
+from bson.json_util import JSONOptions, loads
+from pymongo import MongoClient
+
+from bench.stage import Row, database
+from tests.support.service import ROOT
+
+USERS = int(os.environ.get("USERS", "100000"))
+BATCH = 1_000
+LEAST = 0.6
+_ANY_CASE = {"locale": "en", "strength": 2}
+_AWARE = JSONOptions(tz_aware=True)
+
+
+def moving() -> list[Row]:
+    """Import a file on a fresh database, in turns with bare inserts of what is in it."""
+    with TemporaryDirectory(prefix="authsvc-bench-") as folder:
+        file = written(Path(folder) / "users.jsonl", USERS)
+        bare, ours = [inserts(file)], [imports(file)]
+        bare.append(inserts(file))
+        ours.append(imports(file))
+        with database() as settings:
+            imported(settings, file)
+            again = USERS / imported(settings, file, taken=0)
+    figure = f"{fmean(ours):,.0f}/s = {fmean(ours) / fmean(bare):.0%} of {fmean(bare):,.0f}/s by insert_many"
+    return [
+        (f"users imported, of {USERS:,}", figure, fmean(ours) / fmean(bare) >= LEAST),
+        ("the same file again", f"{again:,.0f}/s", None),
+    ]
+
+
+def written(file: Path, users: int) -> Path:
+    """Write so many users as mongoexport does; return the file."""
+    with file.open("w") as out:
+        for number in range(users):
+            out.write(
+                json.dumps(
+                    {
+                        "_id": {"$oid": str(ObjectId())},
+                        "name": f"User {number}",
+                        "email": f"user-{number}@example.com",
+                        "password": "$2b$12$" + "a" * 53,
+                        "role": "user",
+                        "createdAt": {"$date": "2019-05-04T03:02:01.654Z"},
+                        "__v": 0,
+                    }
+                )
+                + "\n"
+            )
+    return file
+
+
+def imports(file: Path) -> float:
+    """Return users a second of an import into a fresh database, from the command to its end."""
+    with database() as settings:
+        return USERS / imported(settings, file)
+
+
+def imported(settings: dict[str, str], file: Path, *, taken: int | None = None) -> float:
+    """Import a file as an operator does; return how long that took."""
+    command = [sys.executable, "-m", "flask", "users", "import", str(file), "--json"]
+    begin = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.PIPE, check=True)
+    lasted = time.monotonic() - begin
+    report = json.loads(done.stdout)
+    assert report["taken"] == (report["line"] if taken is None else taken), report
+    return lasted
+
+
+def inserts(file: Path) -> float:
+    """Return documents a second of bare inserts into a fresh database, with the same index and write concern."""
+    with database() as settings, MongoClient(settings["MONGODB_URI"], w="majority", journal=True) as client:
+        users = client.get_default_database().users
+        users.create_index("email", unique=True, collation=_ANY_CASE)
+        spent = 0.0
+        for batch in batches(file):
+            begin = time.monotonic()
+            users.insert_many(batch, ordered=False)
+            spent += time.monotonic() - begin
+        return users.estimated_document_count() / spent
+
+
+def batches(file: Path) -> Iterator[list[dict[str, Any]]]:
+    """Yield the documents of a file; reading them is no part of what is measured."""
+    batch: list[dict[str, Any]] = []
+    with file.open() as lines:
+        for line in lines:
+            batch.append(loads(line, json_options=_AWARE))
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
