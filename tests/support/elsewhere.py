@@ -1,6 +1,7 @@
 """Hashes as other programs make them: by Django's own hashers, Werkzeug's functions and argon2-cffi."""
 
 from functools import cache
+from typing import Any
 
 import argon2
 from django.conf import settings
@@ -9,17 +10,13 @@ from werkzeug.security import generate_password_hash
 
 from tests.accounts import node_hash
 
-settings.configure(
-    PASSWORD_HASHERS=[
-        f"django.contrib.auth.hashers.{name}PasswordHasher"
-        for name in ("PBKDF2", "PBKDF2SHA1", "Argon2", "BCryptSHA256", "BCrypt", "Scrypt", "MD5")
-    ]
-)
+settings.configure()
 
 
-def django_hash(password: str, algorithm: str = "default") -> str:
-    """Return what Django stores for a password, with its default parameters."""
-    return hashers.make_password(password, hasher=algorithm)
+def django_hash(password: str, hasher: str, **parameters: Any) -> str:
+    """Return what one of Django's hashers makes of a password, with its default parameters but for those given."""
+    made = getattr(hashers, f"{hasher}PasswordHasher")()
+    return str(made.encode(password, **{"salt": made.salt(), **parameters}))
 
 
 def argon2_hash(password: str, kind: argon2.Type = argon2.Type.ID, **parameters: int) -> str:
@@ -33,12 +30,12 @@ def argon2_hash(password: str, kind: argon2.Type = argon2.Type.ID, **parameters:
 def of_every_kind(password: str) -> dict[str, tuple[str, str]]:
     """Return (scheme, hash) by who made it."""
     return {
-        "django pbkdf2": ("pbkdf2_sha256", django_hash(password, "pbkdf2_sha256")),
-        "django pbkdf2 sha1": ("pbkdf2_sha1", django_hash(password, "pbkdf2_sha1")),
-        "django argon2": ("argon2id", django_hash(password, "argon2")),
-        "django bcrypt_sha256": ("bcrypt_sha256", django_hash(password, "bcrypt_sha256")),
-        "django bcrypt": ("bcrypt", django_hash(password, "bcrypt")),
-        "django scrypt": ("scrypt", django_hash(password, "scrypt")),
+        "django pbkdf2": ("pbkdf2_sha256", django_hash(password, "PBKDF2")),
+        "django pbkdf2 sha1": ("pbkdf2_sha1", django_hash(password, "PBKDF2SHA1")),
+        "django argon2": ("argon2id", django_hash(password, "Argon2")),
+        "django bcrypt_sha256": ("bcrypt_sha256", django_hash(password, "BCryptSHA256")),
+        "django bcrypt": ("bcrypt", django_hash(password, "BCrypt")),
+        "django scrypt": ("scrypt", django_hash(password, "Scrypt")),
         "werkzeug scrypt": ("scrypt", generate_password_hash(password)),
         "werkzeug pbkdf2": ("pbkdf2_sha256", generate_password_hash(password, "pbkdf2")),
         "werkzeug pbkdf2 sha1": ("pbkdf2_sha1", generate_password_hash(password, "pbkdf2:sha1:2000")),
