@@ -52,7 +52,7 @@ def written(file: Path, users: int) -> Path:
                         "_id": {"$oid": str(ObjectId())},
                         "name": f"User {number}",
                         "email": f"user-{number}@example.com",
-                        "password": "$2b$12$" + "a" * 53,
+                        "password": "$2b$12$" + "." * 53,
                         "role": "user",
                         "createdAt": {"$date": "2019-05-04T03:02:01.654Z"},
                         "__v": 0,

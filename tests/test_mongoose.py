@@ -123,7 +123,7 @@ class TestImported:
         express("register", PEOPLE)
         before = list(mongo.users.find().sort("_id"))
         file = tmp_path / "users.json"
-        file.write_text("".join(dumps(one, RELAXED_JSON_OPTIONS) + "\n" for one in before))
+        file.write_text("".join(dumps(one, json_options=RELAXED_JSON_OPTIONS) + "\n" for one in before))
         wipe(mongo)
         done = client.application.test_cli_runner().invoke(args=["users", "import", str(file)])
         assert done.exit_code == 0, done.output

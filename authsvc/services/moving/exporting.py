@@ -50,7 +50,7 @@ def give(out: TextIO, *, factors: bool) -> Generator[Given, None, None]:
     try:
         for stored in moving.every():
             document = stored if factors else _without_factors(stored)
-            out.write(dumps(document, CANONICAL_JSON_OPTIONS) + "\n")
+            out.write(dumps(document, json_options=CANONICAL_JSON_OPTIONS) + "\n")
             _count(given, document)
             if given.users % _OFTEN == 0:
                 yield given
