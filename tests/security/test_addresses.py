@@ -1,12 +1,13 @@
 """One function says which spellings are the same account. R10-R13, D15."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.security.addresses import MAX_LENGTH, NotAnAddress, canonical
+from authsvc.security.addresses import MAX_LENGTH, NotAnAddress, _canonical, canonical
 
 ATEXT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+/=?^_`{|}~-"
 locals_ = st.lists(st.text(ATEXT, min_size=1, max_size=12), min_size=1, max_size=4).map(".".join)
@@ -34,6 +35,24 @@ class TestCanonical:
         """R10"""
         mixed = "".join(random.choice((char.upper(), char.lower())) for char in text)
         assert canonical(mixed) == canonical(text)
+
+    @given(
+        st.one_of(
+            anything, addresses, st.builds("{}@{}".format, st.text("aB1._+-", max_size=70), domains.map(".".join))
+        )
+    )
+    @settings(deadline=None)
+    def test_the_remembered_domain_changes_nothing(self, text: str):
+        """The validator is the judge, also of what is put together without it."""
+
+        def judged(judge: Callable[[str], str]) -> str:
+            try:
+                return judge(text)
+            except NotAnAddress as refusal:
+                return refusal.code
+
+        if text.rpartition("@")[0].isascii():
+            assert judged(canonical) == judged(_canonical)
 
     @given(anything)
     @settings(deadline=None)

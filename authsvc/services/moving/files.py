@@ -4,7 +4,7 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, NoReturn
 
 from bson.json_util import JSONOptions, object_hook
@@ -153,7 +153,12 @@ def _members(pairs: list[tuple[str, Any]]) -> Any:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name twice")
-    return object_hook(found, _EXTENDED) if pairs and pairs[0][0].startswith("$") else found
+    if not pairs or not pairs[0][0].startswith("$"):
+        return found
+    if len(pairs) == 1 and pairs[0][0] == "$date" and isinstance(pairs[0][1], str):  # the quicker way, for most of them
+        time = datetime.fromisoformat(pairs[0][1])
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return object_hook(found, _EXTENDED)
 
 
 def _refuse(_: str) -> NoReturn:
