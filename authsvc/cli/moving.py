@@ -57,11 +57,12 @@ def import_users(*, file: str, kind: str, dry_run: bool, from_line: int, state: 
             as_csv = kind == "csv" or (kind == "auto" and _looks_like_csv(file, source))
             line = max(from_line, report.line + 1)
             taking = importing.take(source, as_csv=as_csv, report=report, from_line=line, dry_run=dry_run)
-            _follow(taking, place, 0 if file == "-" else Path(file).stat().st_size)
+            _follow(taking, place, _seen(report), 0 if file == "-" else Path(file).stat().st_size)
         except Unreadable as unreadable:
             raise click.ClickException(str(unreadable)) from unreadable
         except _STOPS:
-            click.echo(f"Interrupted: what is up to line {report.line} is in. Run it again to go on.", err=True)
+            if not dry_run:
+                click.echo(f"Interrupted: what is up to line {report.line} is in. Run it again to go on.", err=True)
             raise
     click.echo(json.dumps(report.shown(), indent=2) if as_json else "\n".join(_told(report, dry_run)))
     if report.invalid:
@@ -96,14 +97,18 @@ def export_users(*, file: str, without_factors: bool, yes: bool, as_json: bool) 
     click.echo(said, err=file == "-")
 
 
-def _follow(taking: Generator[Report, None, None], place: Place | None, size: int) -> None:
+def _follow(taking: Generator[Report, None, None], place: Place | None, before: int, size: int) -> None:
     with closing(taking), _progress(size) as tell:
         for report in taking:
             if place is not None:
                 place.keep(report)
-            tell(report.read, report.taken + report.duplicate + report.invalid)
+            tell(report.read, _seen(report) - before)
     if place is not None:
         place.forget()
+
+
+def _seen(report: Report) -> int:
+    return report.taken + report.duplicate + report.invalid
 
 
 def _opened(file: str) -> io.BufferedReader:
