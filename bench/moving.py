@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -80,13 +81,13 @@ def imported(settings: dict[str, str], file: Path, *, taken: int | None = None) 
     return lasted
 
 
-def inserts(file: Path) -> float:
+def inserts(file: Path, most: int = USERS) -> float:
     """Return documents a second of bare inserts into a fresh database, with the same index and write concern."""
     with database() as settings, MongoClient(settings["MONGODB_URI"], w="majority", journal=True) as client:
         users = client.get_default_database().users
         users.create_index("email", unique=True, collation=_ANY_CASE)
         spent = 0.0
-        for batch in batches(file):
+        for batch in islice(batches(file), -(-most // BATCH)):
             begin = time.monotonic()
             users.insert_many(batch, ordered=False)
             spent += time.monotonic() - begin
