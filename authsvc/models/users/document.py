@@ -17,7 +17,7 @@ from authsvc.models.users.passwords import Accounts, PasswordField
 from authsvc.security import passwords
 from authsvc.security.passwords import PasswordHash
 
-ANY_CASE = {"locale": "en", "strength": 2}
+_ANY_CASE = {"locale": "en", "strength": 2}
 """Addresses that Express stored in capitals are found, and taken, in any case: the index decides, the data stays."""
 
 
@@ -29,7 +29,7 @@ class User(Addresses, Factors, Document):
         "queryset_class": Accounts,
         "strict": False,
         "auto_create_index": False,
-        "indexes": [{"fields": ["email"], "name": "email_any_case", "unique": True, "collation": ANY_CASE}],
+        "indexes": [{"fields": ["email"], "name": "email_any_case", "unique": True, "collation": _ANY_CASE}],
     }
 
     name: str = StringField()
@@ -64,7 +64,7 @@ class User(Addresses, Factors, Document):
     @bounded
     def find_by_email(cls, email: str) -> Self | None:
         """Return the account with this address, in any case."""
-        return cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
+        return cast(Self | None, cls.objects(email=email).collation(_ANY_CASE).first())
 
     @classmethod
     @bounded

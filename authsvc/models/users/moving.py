@@ -15,7 +15,7 @@ from mongoengine.errors import MongoEngineException, ValidationError
 from pymongo.errors import BulkWriteError
 
 from authsvc.models.base import deadline
-from authsvc.models.users.document import ANY_CASE, User
+from authsvc.models.users.document import User
 from authsvc.security.passwords import PasswordHash
 
 _STEP_SECONDS = 60.0
@@ -103,15 +103,10 @@ def insert_new(accounts: Sequence[NewAccount]) -> Inserted:
     return outcome
 
 
-def find_known(accounts: Sequence[NewAccount]) -> Inserted:
-    """Tell what `insert_new` would do, as far as it depends on who is there; nothing is written."""
-    users = User._get_collection()
-    with deadline(_STEP_SECONDS):
-        ids = {one["_id"] for one in users.find({"_id": {"$in": [one.id for one in accounts]}}, {"_id": 1})}
-        same = users.find({"email": {"$in": [one.email for one in accounts]}}, {"email": 1}, collation=ANY_CASE)
-        emails = {one["email"].lower() for one in same}
-    known = {at for at, one in enumerate(accounts) if one.id in ids or one.email.lower() in emails}
-    return Inserted(known=known)
+def ids_and_addresses() -> Iterator[tuple[ObjectId, str]]:
+    """Yield the id and the address of every account, in no order."""
+    for one in User._get_collection().find({}, {"email": 1}, batch_size=10_000):
+        yield one["_id"], str(one.get("email", ""))
 
 
 def every() -> Iterator[dict[str, Any]]:
