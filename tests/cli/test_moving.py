@@ -254,7 +254,7 @@ class TestCsv:
         assert (report["taken"], report["roles"]) == (2, {"admin": 1, "user": 1})
         alice, bob = stored(mongo), stored(mongo, "bob@example.com")
         assert (alice["name"], alice["plan"]) == ('Alice "Al"\r\nLiddell, Jr.', "gold")
-        assert set(bob) == {"_id", "email", "password", "createdAt"}
+        assert set(bob) == {"_id", "email", "password", "role", "createdAt"}
         assert login(client).get_json()["user"]["emailVerified"]
         assert not login(client, "bob@example.com").get_json()["user"]["emailVerified"]
 
