@@ -156,11 +156,10 @@ class Session(Document):
 
     @classmethod
     @bounded
-    def last_opened(cls, owners: list[ObjectId]) -> dict[ObjectId, datetime]:
-        """Return when each of these users last signed in, of those who did and whose session is still known."""
-        newest = {"$group": {"_id": "$user", "at": {"$max": "$createdAt"}}}
-        found = cls._get_collection().aggregate([{"$match": {"user": {"$in": owners}}}, newest])
-        return {one["_id"]: one["at"] for one in found}
+    def last_opened(cls, owner: ObjectId) -> datetime | None:
+        """Return when a user last signed in; None where no session of theirs is known any more."""
+        newest = cls.objects(user=owner).only("created_at").order_by("-id").first()
+        return newest.created_at if newest is not None else None
 
     @classmethod
     @bounded

@@ -31,8 +31,7 @@ class Seen:
 
 def seen(*found: User) -> list[Seen]:
     """Return accounts with what else is shown of them."""
-    last = Session.last_opened([user.id for user in found])
-    return [Seen(user, last.get(user.id)) for user in found]
+    return [Seen(user, Session.last_opened(user.id)) for user in found]
 
 
 def search(limit: int, cursor: str | None, q: str | None, role: str | None, status: str | None) -> Page:

@@ -15,7 +15,7 @@ _SECRETS = {
     "a ticket": re.compile(r"\basm_\w{20,}"),
     "the secret of an app": re.compile(r"otpauth://"),
     "a recovery code": re.compile(r"\b([0-9a-hjkmnp-tv-z]{6}-){3}[0-9a-hjkmnp-tv-z]{6}\b"),
-    "a hash": re.compile(r"\$2b\$\d\d\$"),
+    "a hash": re.compile(r"\$2b\$\d\d\$|\b(argon2|pbkdf2|scrypt|bcrypt)[\w:]*\$\S+\$"),
     _PASSWORD: re.compile("correct horse battery"),
 }
 _SEALED = ("letters", "signing_keys")

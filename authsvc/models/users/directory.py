@@ -52,7 +52,7 @@ class Directory:
         In the order of addresses and names; all accounts in the order in which they were made, disabled ones in that
         in which they were disabled. Who is found by both is listed by the address.
         """
-        rest: dict[str, Any] = {} if role is None else {"role__in": [role, None] if role == DEFAULT else [role]}
+        rest: dict[str, Any] = {} if role is None else {"role__in": [role, None]} if role == DEFAULT else {"role": role}
         if disabled is not None and (begins or not disabled):
             rest |= {"disabled_at__gt": _EVER} if disabled else {"disabled_at": None}
         fields = cls.order_of(begins, disabled)

@@ -79,6 +79,7 @@ def _with_id(document: dict[str, Any]) -> dict[str, Any]:
     if given is None:
         document = {"_id": ObjectId(), **{name: value for name, value in document.items() if name != "_id"}}
         document.setdefault("createdAt", clock.now())
+        document.setdefault("role", "user")
     elif isinstance(given, str) and ObjectId.is_valid(given):
         document["_id"] = ObjectId(given)
     else:
@@ -115,7 +116,7 @@ def _read_password(document: dict[str, Any]) -> None:
 def _read_role(document: dict[str, Any], roles: frozenset[str]) -> None:
     role = document.get("role")
     if role == "":
-        del document["role"]
+        document["role"] = "user"
     elif role is not None and (not isinstance(role, str) or role not in roles):
         raise Invalid("role: none of the known ones")
 
