@@ -144,6 +144,13 @@ class TestRecord:
             assert user is not None
             assert passwords.replace(user, "another good password")
             accounts.disable(None, alice.id)
+        for command in (
+            ("create", "root@example.com", "--name", "Root", "--invite"),
+            ("create", "other@example.com", "--name", "Other", "--password-stdin"),
+            ("promote", "other@example.com"),
+            ("enable", alice.email),
+        ):
+            assert runner.invoke(args=["users", *command], input=f"{PASSWORD}\n").exit_code == 0
         found = {event["action"]: event for event in mongo.audit.find()}
         elsewhere = {Action.LOGIN_FAILED, Action.ATTEMPTS_THROTTLED, Action.REFRESH_TOKEN_REUSED}
         elsewhere |= {Action.REGISTRATION_REPEATED, *OF_THE_ACCOUNT, *OF_FACTORS}
