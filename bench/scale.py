@@ -3,42 +3,55 @@
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+import mongoengine
 import requests
+from bson import ObjectId
 from pymongo import MongoClient
 
 from authsvc.embedded import Database
+from authsvc.models.audit import AuditEvent
+from authsvc.models.users import User
 from bench import moving
 from bench.stage import PASSWORD, Row, on
 from tests.support.service import Service, Visitor
 
 FEW, MANY = 1_000, int(os.environ.get("SCALE", "1000000"))
 SAMPLE = 100_000
-CALLS = 300
+CALLS = 200
 MOST = 1.2
+BEGINNING = "user-500"
+SEARCH = f"GET /admin/users?q={BEGINNING}&limit=20"
+READ = (
+    "/",
+    "/auth/me",
+    "/auth/verify",
+    "/auth/sessions?limit=1",
+    "/auth/access-tokens?limit=1",
+    "/auth/mfa",
+    "/auth/passkeys",
+)
+ABOUT_ONE = ("{id}", "{id}/sessions?limit=1", "{id}/access-tokens?limit=1")
+"""Routes that go by a key: the caller's own, and an account's under /admin/users."""
 
 Call = Callable[[], requests.Response]
 
 
-@dataclass(frozen=True)
-class Search:
-    """What a list or a search asks of the database, and the index that it is to be answered from."""
-
-    route: str
-    collection: str
-    filter: dict[str, Any]
-    sort: dict[str, int]
-    index: str
-
-
-SEARCHES: tuple[Search, ...] = ()
-"""One for each route that lists or searches (`GET /admin/users?q=`): `plans` looks at how the database answers it."""
+SEARCHES: dict[str, tuple[str, Callable[[], Any]]] = {
+    "GET /admin/users?q=, addresses": ("email_any_case", lambda: User.ranges("email", BEGINNING, {}, None)[0]),
+    "GET /admin/users?q=, names": ("name_any_case", lambda: User.ranges("name", BEGINNING, {}, None)[0]),
+    "GET /admin/users?role=": ("role", lambda: User.ranges("id", None, {"role": "admin"}, None)[0]),
+    "GET /admin/users?status=disabled": ("disabled", lambda: User.ranges("disabled_at", None, {}, None)[0]),
+    "GET /admin/audit?action=": ("action", lambda: AuditEvent.objects(action="login.failed").order_by("-id")),
+    "GET /admin/audit?user=": ("target", lambda: AuditEvent.objects(target=ObjectId()).order_by("-id")),
+}
+"""What each route that lists or searches asks of the database, and the index that it is to be answered from."""
 
 
 def scale() -> list[Row]:
@@ -54,9 +67,10 @@ def scale() -> list[Row]:
         figure = f"{rate:,.0f}/s = {rate / bare:.0%} of {bare:,.0f}/s by insert_many"
         rows: list[Row] = [(f"users imported, of {MANY:,}", figure, rate / bare >= moving.LEAST)]
         database = stack.enter_context(Database(folder / "many"))  # a server that was just started, on the same data
-        rows += plans(database.uri)
         pair = [calls_of(stack, stack.enter_context(Database(folder / "few"))), calls_of(stack, database)]
-        return rows + [compared(name, pair[0][name], pair[1][name]) for name in pair[0]]
+        rows += plans(database.uri)
+        rows += [compared(name, pair[0][name], pair[1][name]) for name in pair[0] if name != SEARCH]
+        return [*rows, searched(pair[1])]
 
 
 def fill(folder: Path, file: Path) -> float:
@@ -78,18 +92,32 @@ def compared(name: str, few: Call, many: Call) -> Row:
     return f"{name}, {FEW:,} and {MANY:,} accounts", figure, more / less <= MOST
 
 
+def searched(calls: dict[str, Call]) -> Row:
+    """Time a search among the many; on the embedded database it costs what its whole range does."""
+    taken = []
+    for _ in range(20):
+        begin = perf_counter()
+        answer = calls[SEARCH]()
+        taken.append(perf_counter() - begin)
+        assert answer.ok
+    found = len(answer.json()["items"])
+    return f"{SEARCH}, {found} found among {MANY:,}", f"{median(taken) * 1e3:.1f} ms", None
+
+
 def plans(uri: str) -> list[Row]:
     """Look at how the database answers each of `SEARCHES`: from its index, and by no reading of all documents."""
-    with MongoClient(uri) as client:
-        return [_plan(client.get_default_database(), search) for search in SEARCHES]
+    mongoengine.connect(host=uri, uuidRepresentation="standard")
+    try:
+        return [_plan(route, index, asked()) for route, (index, asked) in SEARCHES.items()]
+    finally:
+        mongoengine.disconnect()
 
 
-def _plan(database: Any, search: Search) -> Row:
-    found = database[search.collection].find(search.filter).sort(list(search.sort.items())).explain()
-    stages = list(_stages(found["queryPlanner"]["winningPlan"]))
+def _plan(route: str, index: str, asked: Any) -> Row:
+    stages = list(_stages(asked.explain()["queryPlanner"]["winningPlan"]))
     names = [str(stage.get("stage")) for stage in stages]
     indexes = {stage["indexName"] for stage in stages if "indexName" in stage}
-    return f"plan of {search.route}", " < ".join(names), "COLLSCAN" not in names and indexes == {search.index}
+    return f"plan of {route}", f"{' < '.join(names)}: {index}", "COLLSCAN" not in names and indexes == {index}
 
 
 def _stages(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -98,24 +126,44 @@ def _stages(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def calls_of(stack: ExitStack, database: Database) -> dict[str, Call]:
-    """Return what is called on a service with this database."""
+    """Return what is called on a service with this database: every route that goes by a key, and a search."""
     service = stack.enter_context(Service(**on(database.uri)))
     visitor = Visitor(service.url, keep_alive=True)
     tokens = visitor.register("bench@example.com", PASSWORD).json()
-    visitor.register("other@example.com", PASSWORD)  # whose oldest sessions end while this one's go on
+    other = visitor.register("other@example.com", PASSWORD).json()  # whose oldest sessions end while this one's go on
+    with MongoClient[dict[str, Any]](database.uri) as client:
+        for name in ("users", "sessions"):
+            client.get_default_database()[name].update_many({"email": "bench@example.com"}, {"$set": {"role": "admin"}})
     bearer = {"Authorization": f"Bearer {tokens['accessToken']}"}
-    access, held = tokens["accessToken"], [tokens["refreshToken"]]
+    held, numbers = [tokens["refreshToken"]], count()
+
+    def ask(method: str, path: str, body: Any = None) -> Call:
+        return lambda: visitor.request(method, path, json=body, headers=bearer)
 
     def refresh() -> requests.Response:
         answer = visitor.refresh(held[0])
         held[0] = answer.json()["refreshToken"]
         return answer
 
+    def end_a_session() -> requests.Response:
+        visitor.login("other@example.com", PASSWORD)
+        shown = visitor.request("GET", f"{one}/sessions?limit=1", headers=bearer).json()["items"][0]
+        assert shown["id"]
+        return visitor.request("DELETE", f"{one}/sessions", headers=bearer)
+
+    one = f"/admin/users/{other['user']['id']}"
+    script = {"name": "bench", "scopes": ["account:read"], "expiresInDays": 1}
     return {
+        "register": lambda: visitor.register(f"new-{next(numbers)}@example.com", PASSWORD),
         "login": lambda: visitor.login("other@example.com", PASSWORD),
         "refresh": refresh,
-        "GET /": lambda: visitor.home(access),
-        "GET /auth/me": lambda: visitor.me(access),
-        "GET /auth/verify": lambda: visitor.request("GET", "/auth/verify", headers=bearer),
-        "GET /auth/sessions": lambda: visitor.request("GET", "/auth/sessions?limit=1", headers=bearer),
+        **{f"GET {path}": ask("GET", path) for path in READ},
+        **{f"GET {one_of_them}": ask("GET", one_of_them.replace("{id}", one)) for one_of_them in ABOUT_ONE},
+        "PATCH /auth/me": ask("PATCH", "/auth/me", {"name": "Bench"}),
+        "POST /auth/access-tokens": ask("POST", "/auth/access-tokens", script),
+        "POST /auth/password/forgot": ask("POST", "/auth/password/forgot", {"email": "other@example.com"}),
+        "PATCH {id}": ask("PATCH", one, {"name": "Other"}),
+        "POST {id}/password-reset": ask("POST", f"{one}/password-reset"),
+        SEARCH: ask("GET", SEARCH.removeprefix("GET ")),
+        "login, and DELETE {id}/sessions": end_a_session,
     }

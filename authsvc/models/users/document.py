@@ -74,9 +74,13 @@ class User(Addresses, Factors, Directory, Document):
     @classmethod
     @bounded
     def upgrade_hash(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
-        """Put another hash of the same password where `old` still stands; None where somebody else was first."""
+        """Put another hash of the same password where `old` still stands; None where somebody else was first.
+
+        Or where another password was set right after that: this one is good no more.
+        """
         changes = {"set__password": new, "set__password_changed_at": clock.now()}
-        return cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
+        found = cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
+        return found if found is not None and found.password == new else None
 
     @classmethod
     @bounded

@@ -34,9 +34,17 @@ class Accounts(Queries):
         """Update, `update_one` and `upsert_one` included. Raises InvalidQueryError."""
         return super().update(*args, **_seen(changes))
 
-    def modify(self, *args: Any, **changes: Any) -> Any:
-        """Update one and return it. Raises InvalidQueryError."""
-        return super().modify(*args, **_seen(changes))
+    def modify(self, *args: Any, new: bool = False, **changes: Any) -> Any:
+        """Update one and return it as it was or, for `new`, as it is then; None where there is none.
+
+        That takes two steps, since the embedded database reads all documents for a `findAndModify`: what is returned
+        may have been changed again meanwhile. Raises InvalidQueryError.
+        """
+        if not new:
+            return super().modify(*args, **_seen(changes))
+        if not self.update_one(**changes):
+            return None
+        return self._document.objects(id=self._query["_id"]).first()
 
 
 def _seen(changes: dict[str, Any]) -> dict[str, Any]:
