@@ -117,7 +117,7 @@ def _configure_http(app: Flask) -> None:
         )
     app.jinja_env.globals["style"] = pages.STYLE
     app.jinja_env.filters["with_code"] = pages.with_code
-    openapi.init_app(app, (*api.BLUEPRINTS, *web.BLUEPRINTS))
+    openapi.init_app(app, (*api.BLUEPRINTS, *web.blueprints(account_pages=app.config["ACCOUNT_PAGES"])))
     if app.config["APP_ENV"] == "development":
         for blueprint in api.FOR_DEVELOPMENT:
             app.register_blueprint(blueprint)

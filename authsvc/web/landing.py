@@ -16,7 +16,9 @@ from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import public
 from authsvc.errors import NotFound
 
-blp = Blueprint("landing", __name__, stateless=True, template_folder="templates", description="Where the links in letters lead.")
+blp = Blueprint(
+    "landing", __name__, stateless=True, template_folder="templates", description="Where the links in letters lead."
+)
 
 _SCRIPT = (Path(__file__).parent / "templates" / "link.js").read_text()
 
