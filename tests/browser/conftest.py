@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.windows import window
 from tests.conftest import PASSWORD
 from tests.support.service import ROOT, Service, Visitor, free_port
 
@@ -95,6 +96,13 @@ def account(service: Service, clean: None) -> dict[str, str]:
     email = f"{secrets.token_hex(6)}@example.com"
     assert Visitor(service.url).register(email, PASSWORD).status_code == 201
     return {"email": email, "password": PASSWORD}
+
+
+@pytest.fixture
+def desk(browser: Browser, service: Service) -> Iterator[Page]:
+    """Return a window to the service in which nothing goes wrong."""
+    with window(browser, service) as page:
+        yield page
 
 
 FETCH = """async ({url, method, body, headers, mode, credentials}) => {
