@@ -12,7 +12,7 @@ from tests.support.service import Service, Visitor
 
 pytestmark = pytest.mark.browser
 
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile/15E148 Safari/604.1"
 
 
 def from_elsewhere(service: Service, account: dict[str, str], agent: str) -> str:

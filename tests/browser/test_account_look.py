@@ -32,7 +32,8 @@ SERIOUS = """async () => (await axe.run(document, {resultTypes: ["violations"]})
 FOCUS_IS_SEEN = """() => {
   const style = getComputedStyle(document.activeElement);
   const box = document.activeElement.getBoundingClientRect();
-  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 && box.top < innerHeight && box.bottom > 0;
+  const ringed = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  return ringed && box.top < innerHeight && box.bottom > 0;
 }"""
 
 
