@@ -15,7 +15,7 @@ _MODULE = (_FOLDER / "authsvc.js").read_bytes()
 _TYPES = (_FOLDER / "authsvc.d.ts").read_bytes()
 
 # Modules are fetched with CORS, and these tell nobody's secret. By the decorator: the allow-list would add itself.
-_for_any_page = cross_origin(origins="*", send_wildcard=True, always_send=True, supports_credentials=False)
+_for_any_page = cross_origin(origins="*", send_wildcard=True, automatic_options=False)
 
 
 @blp.get("/authsvc.js")
