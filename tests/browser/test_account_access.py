@@ -1,6 +1,6 @@
 """The account pages in a real browser: devices, access tokens, activity; and where a sign-in returns to."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
@@ -62,15 +62,15 @@ class TestTokens:
         sign_in(desk, account, at="/account/#tokens")
         at_home(desk, "Access tokens")
         expect(desk.get_by_text("No tokens yet.")).to_be_visible()
-        desk.get_by_role("button", name="Make the token").click()
-        expect(desk.get_by_label("What it is for")).to_be_focused()
-        desk.get_by_label("What it is for").fill("Backup")
-        desk.get_by_role("button", name="Make the token").click()
+        desk.get_by_role("button", name="Create token").click()
+        expect(desk.get_by_label("Token name")).to_be_focused()
+        desk.get_by_label("Token name").fill("Backup")
+        desk.get_by_role("button", name="Create token").click()
         expect(desk.locator("#scopes-error")).to_have_text("Choose at least one.")
         expect(desk.get_by_label("users:read")).to_be_hidden()
         desk.get_by_label("account:read").check()
-        desk.get_by_label("How long it lasts").select_option("90 days")
-        desk.get_by_role("button", name="Make the token").click()
+        desk.get_by_label("Expires after").select_option("90 days")
+        desk.get_by_role("button", name="Create token").click()
         dialog = desk.get_by_role("dialog", name="Your new token")
         token = dialog.locator("#token-value").inner_text()
         dialog.get_by_role("button", name="Copy the token").click()
@@ -82,7 +82,7 @@ class TestTokens:
         assert token not in desk.content()
         desk.get_by_role("button", name="Revoke the token Backup").click()
         desk.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-        says(desk, "The token is revoked.")
+        says(desk, "Token revoked.")
         expect(desk.get_by_text("No tokens yet.")).to_be_visible()
         assert Visitor(service.url).me(token).status_code == 401
 
@@ -148,24 +148,25 @@ SAY = """async ([text, origins, here]) => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def ask(browser: Browser, service: Service) -> Iterator[Callable[[str], str | None]]:
+    """Return what asks the pages' own function."""
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"http://localhost:{service.port}/account/sign-up")
+    yield lambda text: page.evaluate(SAY, [text, [APP], HERE])
+    context.close()
+
+
 class TestReturn:
     """The address to return to is written by whoever made the link (OWASP: unvalidated redirects)."""
 
-    @pytest.fixture(scope="class")
-    def ask(self, browser: Any, service: Service) -> Any:
-        """Return what asks the pages' own function."""
-        context = browser.new_context(bypass_csp=True)
-        page = context.new_page()
-        page.goto(f"http://localhost:{service.port}/account/sign-up")
-        yield lambda text: page.evaluate(SAY, [text, [APP], HERE])
-        context.close()
-
     @pytest.mark.parametrize(("text", "address"), GOOD.items())
-    def test_where_it_may_go(self, ask: Any, text: str, address: str) -> None:
+    def test_where_it_may_go(self, ask: Callable[[str], str | None], text: str, address: str) -> None:
         assert ask(text) == address
 
     @pytest.mark.parametrize("text", BAD)
-    def test_where_it_may_not(self, ask: Any, text: str) -> None:
+    def test_where_it_may_not(self, ask: Callable[[str], str | None], text: str) -> None:
         assert ask(text) is None
 
     def test_a_sign_in_returns_to_a_listed_page(

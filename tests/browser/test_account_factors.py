@@ -39,12 +39,12 @@ def enrol(page: Page, mongo: Database) -> tuple[pyotp.TOTP, list[str]]:
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     app = pyotp.TOTP(dialog.locator("#totp-secret").inner_text().replace(" ", ""))
-    dialog.get_by_label("The code that the app shows").fill("000000")
-    dialog.get_by_role("button", name="Turn it on").click()
-    expect(dialog.get_by_label("The code that the app shows")).to_be_focused()
-    expect(dialog.locator("#totp-code-error")).to_contain_text("This code is not right")
-    dialog.get_by_label("The code that the app shows").fill(code(app, mongo))
-    dialog.get_by_role("button", name="Turn it on").click()
+    dialog.get_by_label("Code from the app").fill("000000")
+    dialog.get_by_role("button", name="Turn on").click()
+    expect(dialog.get_by_label("Code from the app")).to_be_focused()
+    expect(dialog.locator("#totp-code-error")).to_contain_text("This code is wrong")
+    dialog.get_by_label("Code from the app").fill(code(app, mongo))
+    dialog.get_by_role("button", name="Turn on").click()
     codes = page.get_by_role("dialog", name="Your recovery codes")
     expect(codes.get_by_role("listitem")).to_have_count(10)
     return app, codes.get_by_role("listitem").all_inner_texts()
@@ -67,7 +67,7 @@ class TestAuthenticatorApp:
         assert codes[0] in Path(downloaded.value.path()).read_text()
         dialog.get_by_role("button", name="Copy").click()
         expect(dialog.get_by_role("status")).to_contain_text("Copied")
-        dialog.get_by_role("button", name="I have kept them").click()
+        dialog.get_by_role("button", name="I have saved them").click()
         expect(signed_in.get_by_text("10 left")).to_be_visible()
 
         signed_in.get_by_role("button", name="Sign out").click()
@@ -86,12 +86,12 @@ class TestAuthenticatorApp:
         turn_to(signed_in, "Security", SECURITY[1])
         signed_in.get_by_role("button", name="Remove the authenticator app").click()
         signed_in.get_by_role("dialog").get_by_role("button", name="Remove").click()
-        says(signed_in, "The authenticator app is removed")
+        says(signed_in, "Authenticator app removed")
         assert mongo.users.count_documents({"totp": {"$exists": True}}) == 0
 
     def test_a_recovery_code_lets_in_once(self, signed_in: Page, proved: dict[str, str], mongo: Database) -> None:
         _, codes = enrol(signed_in, mongo)
-        signed_in.get_by_role("button", name="I have kept them").click()
+        signed_in.get_by_role("button", name="I have saved them").click()
         for expected in ("in", "not"):
             signed_in.get_by_role("button", name="Sign out").click()
             signed_in.wait_for_url("**/account/sign-in*")
@@ -102,15 +102,15 @@ class TestAuthenticatorApp:
             field.fill(codes[3])
             signed_in.keyboard.press("Enter")
             if expected == "in":
-                at_home(signed_in, SECURITY[1]) if "security" in signed_in.url else at_home(signed_in)
+                at_home(signed_in)
             else:
                 expect(signed_in.locator("#recoveryCode-error")).to_contain_text("was used already")
 
     def test_new_recovery_codes(self, signed_in: Page, mongo: Database) -> None:
         _, codes = enrol(signed_in, mongo)
-        signed_in.get_by_role("button", name="I have kept them").click()
-        signed_in.get_by_role("button", name="Make new recovery codes").click()
-        signed_in.get_by_role("dialog").get_by_role("button", name="Make new ones").click()
+        signed_in.get_by_role("button", name="I have saved them").click()
+        signed_in.get_by_role("button", name="Create new recovery codes").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Create new codes").click()
         dialog = signed_in.get_by_role("dialog", name="Your recovery codes")
         expect(dialog.get_by_role("listitem")).to_have_count(10)
         assert not set(dialog.get_by_role("listitem").all_inner_texts()) & set(codes)
@@ -130,7 +130,7 @@ class TestPasskeys:
         expect(dialog.get_by_label("Name")).to_have_value("Chrome on Linux")
         dialog.get_by_label("Name").fill(name)
         dialog.get_by_role("button", name="Continue").click()
-        says(page, "The passkey is added")
+        says(page, "Passkey added")
 
     def test_added_renamed_used_and_removed(self, signed_in: Page, mongo: Database) -> None:
         devtools, authenticator = plug_in(signed_in)
@@ -146,13 +146,12 @@ class TestPasskeys:
         signed_in.wait_for_url("**/account/sign-in*")
         devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**presence, "enabled": True})
         signed_in.get_by_role("button", name="Sign in with a passkey").click()
-        signed_in.wait_for_url("**/account/")
         at_home(signed_in)
 
         turn_to(signed_in, "Security", SECURITY[1])
         signed_in.get_by_role("button", name="Remove the passkey The old laptop").click()
         signed_in.get_by_role("dialog").get_by_role("button", name="Remove").click()
-        says(signed_in, "The passkey is removed")
+        says(signed_in, "Passkey removed")
         expect(signed_in.get_by_text("No passkeys yet.")).to_be_visible()
 
     def test_the_browser_offers_one_where_the_address_is_filled_in(self, signed_in: Page, mongo: Database) -> None:
@@ -171,10 +170,10 @@ class TestPasskeys:
         self.add(signed_in)
         outdate(mongo)
         turn_to(signed_in, "Tokens", "Access tokens")
-        signed_in.get_by_label("What it is for").fill("Backup")
+        signed_in.get_by_label("Token name").fill("Backup")
         signed_in.get_by_label("account:read").check()
-        signed_in.get_by_role("button", name="Make the token").click()
-        dialog = signed_in.get_by_role("dialog", name="Is it still you?")
+        signed_in.get_by_role("button", name="Create token").click()
+        dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         expect(dialog.get_by_label("Password", exact=True)).to_be_hidden()
         dialog.get_by_role("button", name="Use a passkey").click()
         expect(signed_in.get_by_role("dialog", name="Your new token")).to_be_visible()
@@ -187,22 +186,22 @@ class TestPasskeys:
         sign_in_here(signed_in, proved)
         devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**presence, "enabled": True})
         signed_in.get_by_role("button", name="Use a passkey").click()
-        at_home(signed_in, "Access tokens") if "tokens" in signed_in.url else at_home(signed_in)
+        at_home(signed_in)
 
 
 class TestProof:
     def test_a_code_is_asked_for_where_there_is_an_app(self, signed_in: Page, mongo: Database) -> None:
         app, _ = enrol(signed_in, mongo)
-        signed_in.get_by_role("button", name="I have kept them").click()
+        signed_in.get_by_role("button", name="I have saved them").click()
         outdate(mongo)
-        signed_in.get_by_role("button", name="Make new recovery codes").click()
-        signed_in.get_by_role("dialog").get_by_role("button", name="Make new ones").click()
-        dialog = signed_in.get_by_role("dialog", name="Is it still you?")
+        signed_in.get_by_role("button", name="Create new recovery codes").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Create new codes").click()
+        dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         field = dialog.get_by_label("Code", exact=True)
         expect(field).to_be_focused()
         field.fill("000000")
         dialog.get_by_role("button", name="Continue").click()
-        expect(dialog.locator("#again-code-field-error")).to_contain_text("This code is not right")
+        expect(dialog.locator("#again-code-field-error")).to_contain_text("This code is wrong")
         field.fill(code(app, mongo))
         dialog.get_by_role("button", name="Continue").click()
         expect(signed_in.get_by_role("dialog", name="Your recovery codes")).to_be_visible()
@@ -212,9 +211,9 @@ class TestProof:
     ) -> None:
         turn_to(signed_in, "Your data", "Your data")
         outdate(mongo)
-        signed_in.get_by_role("button", name="Delete the account").click()
-        signed_in.get_by_role("dialog").get_by_role("button", name="Delete the account").click()
-        dialog = signed_in.get_by_role("dialog", name="Is it still you?")
+        signed_in.get_by_role("button", name="Delete account").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Delete account").click()
+        dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         dialog.get_by_label("Password", exact=True).fill("not the right one")
         dialog.get_by_role("button", name="Continue").click()
         expect(dialog.locator("#again-password-field-error")).to_have_text("This is not your password.")

@@ -62,7 +62,7 @@ class TestSignUp:
         desk.get_by_role("button", name="Create account").click()
         email = desk.get_by_label("Email")
         expect(email).to_be_focused()
-        expect(desk.locator("#email-error")).to_have_text("There is an account with this address already.")
+        expect(desk.locator("#email-error")).to_have_text("There is already an account with this address.")
 
     def test_nothing_is_sent_while_a_field_is_empty(self, desk: Page) -> None:
         desk.goto("/account/sign-up")
@@ -86,12 +86,12 @@ class TestVerificationRequired:
     ) -> None:
         with window(browser, strict) as page:
             sign_up(page)
-            expect(page.get_by_role("heading", name="Look into your mail")).to_be_focused()
+            expect(page.get_by_role("heading", name="Check your email")).to_be_focused()
             expect(page.get_by_text(ADA)).to_be_visible()
             sign_in(page, {"email": ADA, "password": PASSWORD})
             expect(page.get_by_text("Your address is not confirmed yet")).to_be_visible()
-            page.get_by_role("button", name="Send the letter again").click()
-            says(page, "a letter is on its way")
+            page.get_by_role("button", name="Send the email again").click()
+            says(page, "an email is on its way")
             follow(page, "verify-email", newest(app, "verify", ADA))
             page.get_by_role("button", name="Confirm").click()
             page.get_by_role("link", name="Continue").click()
@@ -156,27 +156,27 @@ def sign_in_here(page: Page, account: dict[str, str]) -> None:
 class TestPassword:
     def test_forgotten_and_set_anew(self, app: Flask, account: dict[str, str], desk: Page, service: Service) -> None:
         desk.goto("/account/sign-in")
-        desk.get_by_role("link", name="Forgotten your password?").click()
+        desk.get_by_role("link", name="Forgot your password?").click()
         desk.get_by_label("Email").fill(account["email"])
-        desk.get_by_role("button", name="Send the letter").click()
-        expect(desk.get_by_role("heading", name="Look into your mail")).to_be_focused()
+        desk.get_by_role("button", name="Send the email").click()
+        expect(desk.get_by_role("heading", name="Check your email")).to_be_focused()
         token = newest(app, "reset", account["email"])
         follow(desk, "reset-password", token)
         field = desk.get_by_label("New password")
         expect(field).to_be_focused()
         field.fill("password123")
-        desk.get_by_role("button", name="Set the password").click()
+        desk.get_by_role("button", name="Set password").click()
         expect(desk.locator("#newPassword-error")).to_contain_text("one of the first that an attacker tries")
         field.fill(NEW)
-        desk.get_by_role("button", name="Set the password").click()
+        desk.get_by_role("button", name="Set password").click()
         expect(desk.get_by_role("heading", name="Your password is set")).to_be_focused()
         desk.get_by_role("link", name="Sign in").click()
         sign_in_here(desk, {**account, "password": NEW})
         at_home(desk)
         follow(desk, "reset-password", token)
         desk.get_by_label("New password").fill(NEW)
-        desk.get_by_role("button", name="Set the password").click()
-        expect(desk.get_by_role("heading", name="This link works no more")).to_be_focused()
+        desk.get_by_role("button", name="Set password").click()
+        expect(desk.get_by_role("heading", name="This link no longer works")).to_be_focused()
 
     def test_half_a_link_says_so(self, desk: Page) -> None:
         for place in ("verify-email", "undo-email", "reset-password"):
@@ -188,12 +188,12 @@ class TestPassword:
         at_home(desk, "Sign-in and security")
         desk.get_by_label("Current password").fill("not the right one")
         desk.get_by_label("New password").fill(NEW)
-        desk.get_by_role("button", name="Change the password").click()
+        desk.get_by_role("button", name="Change password").click()
         expect(desk.get_by_label("Current password")).to_be_focused()
         expect(desk.locator("#current-password-error")).to_have_text("This is not your password.")
         desk.get_by_label("Current password").fill(account["password"])
-        desk.get_by_role("button", name="Change the password").click()
-        says(desk, "Your password is changed")
+        desk.get_by_role("button", name="Change password").click()
+        says(desk, "Password changed")
         expect(desk.get_by_label("New password")).to_have_value("")
         assert Visitor(service.url).login(account["email"], NEW).status_code == 200
 
@@ -202,9 +202,9 @@ class TestProfile:
     def test_the_name_is_changed(self, account: dict[str, str], desk: Page, mongo: Database) -> None:
         sign_in(desk, account)
         at_home(desk)
-        desk.get_by_label("What you are called").fill("Countess Lovelace")
-        desk.get_by_role("button", name="Save the name").click()
-        says(desk, "Your name is saved")
+        desk.get_by_label("Your name").fill("Countess Lovelace")
+        desk.get_by_role("button", name="Save name").click()
+        says(desk, "Name saved")
         expect(desk.locator("#who")).to_have_text("Countess Lovelace")
         assert mongo.users.find_one({"email": account["email"]})["name"] == "Countess Lovelace"
 
@@ -216,11 +216,11 @@ class TestProfile:
         at_home(desk)
         outdate(mongo)
         desk.get_by_label("New address").fill("new@example.com")
-        desk.get_by_role("button", name="Change the address").click()
-        dialog = desk.get_by_role("dialog", name="Is it still you?")
+        desk.get_by_role("button", name="Change address").click()
+        dialog = desk.get_by_role("dialog", name="Confirm it's you")
         dialog.get_by_label("Password", exact=True).fill(account["password"])
         dialog.get_by_role("button", name="Continue").click()
-        says(desk, "A letter is on its way to new@example.com")
+        says(desk, "We sent an email to new@example.com")
         follow(desk, "verify-email", newest(app, "change", "new@example.com"))
         desk.get_by_role("button", name="Confirm").click()
         expect(desk.get_by_text("new@example.com belongs to your account now")).to_be_visible()
@@ -240,7 +240,7 @@ class TestLeaving:
         outdate(mongo)
         with desk.expect_download() as downloaded:
             desk.get_by_role("button", name="Download").click()
-            dialog = desk.get_by_role("dialog", name="Is it still you?")
+            dialog = desk.get_by_role("dialog", name="Confirm it's you")
             dialog.get_by_label("Password", exact=True).fill(account["password"])
             dialog.get_by_role("button", name="Continue").click()
         assert downloaded.value.suggested_filename.endswith(".json")
@@ -251,13 +251,13 @@ class TestLeaving:
     ) -> None:
         sign_in(desk, account, at="/account/#data")
         at_home(desk, "Your data")
-        desk.get_by_role("button", name="Delete the account").click()
+        desk.get_by_role("button", name="Delete account").click()
         dialog = desk.get_by_role("dialog", name="Delete your account?")
         expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
         desk.keyboard.press("Enter")
         expect(dialog).to_be_hidden()
         assert mongo.users.count_documents({"email": account["email"]}) == 1
-        desk.get_by_role("button", name="Delete the account").click()
-        dialog.get_by_role("button", name="Delete the account").click()
+        desk.get_by_role("button", name="Delete account").click()
+        dialog.get_by_role("button", name="Delete account").click()
         expect(desk.get_by_text("Your account is deleted.")).to_be_visible()
         assert mongo.users.count_documents({"email": account["email"]}) == 0

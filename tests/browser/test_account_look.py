@@ -103,7 +103,7 @@ class TestEveryPage:
             expect(eyes.locator(f"#{section}-title")).to_be_visible()
             eyes.wait_for_load_state("networkidle")
             looks_right(eyes, axe)
-        for button, dialog in (("Delete the account", "Delete your account?"),):
+        for button, dialog in (("Delete account", "Delete your account?"),):
             eyes.get_by_role("button", name=button).click()
             expect(eyes.get_by_role("dialog", name=dialog)).to_be_visible()
             looks_right(eyes, axe)
@@ -141,13 +141,13 @@ class TestKeyboard:
         self.tab_to(desk, "Your data")
         desk.keyboard.press("Enter")
         expect(desk.get_by_role("heading", level=1, name="Your data")).to_be_focused()
-        self.tab_to(desk, "Delete the account")
+        self.tab_to(desk, "Delete account")
         desk.keyboard.press("Enter")
         expect(desk.get_by_role("button", name="Cancel")).to_be_focused()
         desk.keyboard.press("Escape")
         expect(desk.locator("#delete")).to_be_focused()
         desk.keyboard.press("Enter")
-        self.tab_to(desk, "Delete the account")
+        self.tab_to(desk, "Delete account")
         desk.keyboard.press("Enter")
         expect(desk.get_by_text("Your account is deleted.")).to_be_visible()
         assert mongo.users.count_documents({}) == 0
@@ -193,5 +193,5 @@ class TestSentences:
         desk.goto("/account/forgot-password")
         desk.route("**/auth/**", lambda route: route.abort())
         desk.get_by_label("Email").fill("ada@example.com")
-        desk.get_by_role("button", name="Send the letter").click()
+        desk.get_by_role("button", name="Send the email").click()
         expect(desk.locator("[data-alert]")).to_contain_text("The service can't be reached.")

@@ -128,5 +128,5 @@ document.addEventListener("click", ({target}) => {
 byId("codes-print").addEventListener("click", () => print());
 byId("codes-download").addEventListener("click", () => {
   download("recovery-codes.txt", `Recovery codes for ${location.host}\n\n${lines(byId("codes"))}\n`, "text/plain");
-  toast("The codes are in your downloads.");
+  toast("Saved to your downloads.");
 });

@@ -3,6 +3,7 @@
 import {call, logout} from "/authsvc.js";
 import {byId, makeButton, make, onPress, toast} from "./dom.js";
 import {confirmed} from "./dialogs.js";
+import {signIn} from "./return.js";
 import {device, deviceIcon, paged, row, tableRow, when} from "./shown.js";
 import {ENDED, action, methods} from "./words.js";
 
@@ -35,7 +36,7 @@ function drawSession({id, current, lastUsedAt, ip, userAgent, methods: used}) {
 export const sessions = loadSessions;
 
 onPress(byId("end-others"), confirmed({
-  title: "Sign out everywhere else?", text: "All devices but this one have to sign in again.", yes: "Sign out",
+  title: "Sign out everywhere else?", text: "Every device but this one has to sign in again.", yes: "Sign out",
 }, async () => {
   await call("DELETE", "/auth/sessions?scope=others");
   await sessions();
@@ -56,4 +57,7 @@ export const activity = paged("/auth/me/activity", {
   },
 });
 
-onPress(byId("sign-out"), () => logout());
+onPress(byId("sign-out"), async () => {
+  await logout();
+  signIn("logout");
+});

@@ -35,7 +35,7 @@ export async function enter() {
 
 onSend(byId("name-form"), async (given) => {
   showUser(await call("PATCH", "/auth/me", given));
-  toast("Your name is saved.");
+  toast("Name saved.");
 });
 
 onSend(byId("email-form"), async (given, form) => {
@@ -44,10 +44,10 @@ onSend(byId("email-form"), async (given, form) => {
   }
   await fresh(() => call("POST", "/auth/me/email", given));
   reset(form);
-  toast(`A letter is on its way to ${given.email}. The address counts once you follow its link.`);
+  toast(`We sent an email to ${given.email}. The change counts once you follow its link.`);
 });
 
 onPress(byId("resend"), async () => {
   await call("POST", "/auth/email/resend", {email: me.email});
-  toast("Another letter is on its way.");
+  toast("Another email is on its way.");
 });

@@ -30,9 +30,14 @@ export function keepReturn() {
   for (const link of document.querySelectorAll("a[data-keep]")) link.search = new URLSearchParams({return: target});
 }
 
-/** Leave for the sign-in, and come back from there; `ended` is why a session did. */
+let left = false;
+
+/** Leave for the sign-in, and come back from there, unless one left of oneself; `ended` is why a session did. */
 export function signIn(ended) {
+  if (left) return;
+  left = true;
   const here = location.pathname + location.hash;
-  const query = new URLSearchParams({...(here === HOME ? {} : {return: here}), ...(ended && {ended})});
+  const comesBack = here !== HOME && !["logout", "account_deleted"].includes(ended);
+  const query = new URLSearchParams({...(comesBack && {return: here}), ...(ended && {ended})});
   location.replace(`/account/sign-in${query.size ? "?" : ""}${query}`);
 }

@@ -22,7 +22,7 @@ export async function enter() {
 }
 
 function showTotp({enabled, confirmedAt}) {
-  byId("totp-state").replaceChildren(...(enabled ? ["Set up on ", onDay(confirmedAt)] : ["A code of six digits, from your phone"]));
+  byId("totp-state").replaceChildren(...(enabled ? ["Set up on ", onDay(confirmedAt)] : ["Six-digit codes from your phone"]));
   badge("totp-badge", enabled ? "On" : "Off", enabled ? "good" : "");
   byId("totp-add").hidden = enabled;
   byId("totp-remove").hidden = !enabled;
@@ -30,7 +30,7 @@ function showTotp({enabled, confirmedAt}) {
 
 function showRecovery(remaining, needed) {
   byId("recovery-row").hidden = !needed;
-  byId("recovery-state").textContent = "The way in if you lose your phone or passkeys";
+  byId("recovery-state").textContent = "For when you lose your phone or passkeys";
   badge("recovery-badge", `${remaining} left`, remaining > 3 ? "good" : "warn");
 }
 
@@ -44,12 +44,12 @@ function drawPasskey({id, name, createdAt, lastUsedAt, backedUp}) {
   made.append("added ", when(createdAt));
   used.append(...(lastUsedAt ? ["last used ", when(lastUsedAt)] : ["not used yet"]));
   const remove = confirmed({
-    title: "Remove the passkey?", text: `“${name}” signs nobody in any more. Remove it from your device too.`, yes: "Remove",
+    title: "Remove the passkey?", text: `You can no longer sign in with “${name}”. Remove it from your device too.`, yes: "Remove",
   }, async () => {
     await fresh(() => call("DELETE", `/auth/passkeys/${id}`));
     await enter();
     byId("add-passkey").focus();
-    toast("The passkey is removed.");
+    toast("Passkey removed.");
   });
   return row("passkey", name, [made, used, backedUp && "synced"], null,
     makeButton("Rename", () => rename(id, name), {kind: "quiet", more: `Rename the passkey ${name}`}),
@@ -75,26 +75,26 @@ onSend(byId("passkey-form"), async ({name}) => {
 
 const rename = (id, name) => askName("Rename the passkey", name, async (given) => {
   await call("PATCH", `/auth/passkeys/${id}`, {name: given});
-  toast("The passkey has another name.");
+  toast("Passkey renamed.");
 });
 
 onPress(byId("add-passkey"), () => askName("Add a passkey", device(navigator.userAgent), async (name) => {
   const {challengeId, publicKey} = await fresh(() => call("POST", "/auth/passkeys/options"));
   const credential = await createPasskey(publicKey);
   await call("POST", "/auth/passkeys", {challengeId, name, credential});
-  toast("The passkey is added.");
+  toast("Passkey added.");
 }));
 
 onSend(byId("password-form"), async ({currentPassword, newPassword}, form) => {
   await call("POST", "/auth/me/password", {currentPassword, newPassword});
   reset(form);
   for (const place of form.querySelectorAll("[data-user]")) place.value = user().email;
-  toast("Your password is changed. You are signed out everywhere else.");
+  toast("Password changed. You are signed out everywhere else.");
 }, {password_incorrect: "currentPassword"});
 
 onPress(byId("ask-password"), async () => {
   await call("POST", "/auth/password/forgot", {email: user().email});
-  toast("A letter with a link is on its way.");
+  toast("An email with a link is on its way.");
 });
 
 onPress(byId("totp-add"), async () => {
@@ -117,20 +117,20 @@ onSend(byId("totp-form"), async ({code}) => {
   byId("totp-dialog").close();
   await showCodes(recoveryCodes);
   await enter();
-  toast("The authenticator app is set up.");
+  toast("Authenticator app set up.");
 }, {mfa_code_invalid: "code"});
 
 onPress(byId("totp-remove"), confirmed({
-  title: "Remove the authenticator app?", text: "Its codes let nobody in any more, and you sign in without them.", yes: "Remove",
+  title: "Remove the authenticator app?", text: "You will no longer be asked for its codes when you sign in.", yes: "Remove",
 }, async () => {
   await fresh(() => call("DELETE", "/auth/mfa/totp"));
   await enter();
   byId("totp-add").focus();
-  toast("The authenticator app is removed.");
+  toast("Authenticator app removed.");
 }));
 
 onPress(byId("recovery-make"), confirmed({
-  title: "Make new recovery codes?", text: "The ones that you have are good no more.", yes: "Make new ones", danger: false,
+  title: "Create new recovery codes?", text: "The codes that you have stop working.", yes: "Create new codes", danger: false,
 }, async () => {
   const {recoveryCodes} = await fresh(() => call("POST", "/auth/mfa/recovery-codes"));
   await showCodes(recoveryCodes);

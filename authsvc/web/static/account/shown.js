@@ -48,7 +48,7 @@ export function row(picture, name, facts, badge, ...buttons) {
 
 /** Make a row of a table, whose cells are [label, ...children]; the label stands beside them on a phone. */
 export const tableRow = (...cells) => make("tr", {role: "row"}, ...cells.map(([label, ...children]) =>
-  make("td", {role: "cell", "data-label": label || null}, ...children)));
+  make("td", {role: "cell", "data-label": label || null}, make("div", {}, ...children))));
 
 /**
  * Return what loads a list of the service page by page: the first anew each time, more when it is asked for.

@@ -2,7 +2,7 @@
 
 import {call, completeMfa, login, loginWithPasskey, onChange} from "/authsvc.js";
 import {byId, leaving, onPress, showStep, tellAs, toast} from "./dom.js";
-import {alertIn, onSend, show} from "./forms.js";
+import {alertIn, onSend, reset, show} from "./forms.js";
 import {goOn, keepReturn} from "./return.js";
 import {ENDED, sentence} from "./words.js";
 
@@ -34,7 +34,7 @@ onSend(byPassword, async (given) => {
 
 onPress(byId("resend"), async () => {
   await call("POST", "/auth/email/resend", {email: byPassword.elements.email.value.trim()});
-  toast("If the address is still to be confirmed, a letter is on its way.");
+  toast("If the address still has to be confirmed, an email is on its way.");
 });
 
 async function arrive(answer) {
@@ -45,6 +45,7 @@ async function arrive(answer) {
   const canAsk = "credentials" in navigator && methods.includes("passkey");
   part("passkey").hidden = !canAsk;
   step("factor").querySelector("[data-alert]").hidden = true;
+  document.querySelector(".below").hidden = true;
   const first = methods.includes("totp") ? "totp" : canAsk ? null : "recovery_code";
   showStep("factor", canAsk && !first ? byId("factor-passkey") : undefined);
   offer(first);
@@ -66,7 +67,8 @@ byId("other-code").addEventListener("click", () => offer("totp"));
 byId("start-again").addEventListener("click", () => startAgain());
 
 function startAgain(error) {
-  for (const form of document.forms) form.reset();
+  for (const form of document.forms) reset(form);
+  document.querySelector(".below").hidden = false;
   showStep("password", byPassword.elements.email);
   if (error) show(byPassword, error);
 }

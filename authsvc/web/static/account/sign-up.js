@@ -22,5 +22,5 @@ onSend(byId("sign-up"), async (given) => {
 
 onPress(byId("resend"), async () => {
   await call("POST", "/auth/email/resend", {email: address});
-  toast("Another letter is on its way.");
+  toast("Another email is on its way.");
 });

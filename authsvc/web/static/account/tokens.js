@@ -17,12 +17,12 @@ export const tokens = paged("/auth/access-tokens", {
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({
-    title: "Revoke the token?", text: `What uses “${name}” gets in no more, at once and for good.`, yes: "Revoke",
+    title: "Revoke the token?", text: `Whatever uses “${name}” stops working at once.`, yes: "Revoke",
   }, async () => {
     await call("DELETE", `/auth/access-tokens/${id}`);
     await tokens();
     byId("tokens-title").focus();
-    toast("The token is revoked.");
+    toast("Token revoked.");
   });
   return tableRow(
     ["", make("strong", {}, name)],
@@ -46,11 +46,11 @@ onSend(byId("token-form"), async ({name, expiresInDays}, form) => {
 onPress(byId("export"), async () => {
   const data = await fresh(() => call("GET", "/auth/me/export"));
   download(`account-${new Date().toISOString().slice(0, 10)}.json`, JSON.stringify(data, null, 2), "application/json");
-  toast("Your data is in your downloads.");
+  toast("Saved to your downloads.");
 });
 
 onPress(byId("delete"), confirmed({
-  title: "Delete your account?", text: "Everything in it is gone, for good. Whoever has the address can sign up with it again.", yes: "Delete the account",
+  title: "Delete your account?", text: "Everything in it is gone for good.", yes: "Delete account",
 }, async () => {
   await fresh(() => call("DELETE", "/auth/me"));
   signIn("account_deleted");
