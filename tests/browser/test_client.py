@@ -128,15 +128,17 @@ class TestTabs:
         here, there = browsing.open().login(account), browsing.open()
         there.hears(account["email"])
         held: list[Route] = []
-        browsing.context.route("**/auth/refresh-token", held.append)
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        browsing.context.route("**/auth/refresh-token", hold, times=1)
         here.start("() => authsvc.refresh()")
         while not held:
             here.page.wait_for_timeout(20)
         there.start("() => authsvc.logout()")
         there.page.wait_for_timeout(300)
-        browsing.context.unroute("**/auth/refresh-token")
-        for route in held:
-            route.continue_()
+        held[0].continue_()
         there.result()
         for tab in (here, there):
             tab.hears(None)
