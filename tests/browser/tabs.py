@@ -20,7 +20,7 @@ KEEP_CALLING = """async ([seconds, pause]) => {
   }
   return seen;
 }"""
-ATTEMPT = """([name, options]) => authsvc[name](options).then(
+ATTEMPT = """([name, options]) => authsvc[name](options ?? undefined).then(
   (value) => ({value}), ({name, code, status, reason, retryAfter}) => ({name, code, status, reason, retryAfter}))"""
 
 

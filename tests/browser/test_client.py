@@ -128,15 +128,17 @@ class TestTabs:
         here, there = browsing.open().login(account), browsing.open()
         there.hears(account["email"])
         held: list[Route] = []
-        browsing.context.route("**/auth/refresh-token", held.append)
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        browsing.context.route("**/auth/refresh-token", hold, times=1)
         here.start("() => authsvc.refresh()")
         while not held:
             here.page.wait_for_timeout(20)
         there.start("() => authsvc.logout()")
         there.page.wait_for_timeout(300)
-        browsing.context.unroute("**/auth/refresh-token")
-        for route in held:
-            route.continue_()
+        held[0].continue_()
         there.result()
         for tab in (here, there):
             tab.hears(None)
@@ -145,6 +147,36 @@ class TestTabs:
             assert tab.user() is None
             tab.page.reload()
             assert tab.loaded().user() is None
+
+    def test_a_tab_that_is_seen_refreshes_ahead_and_one_that_is_not_when_it_is(
+        self, browsing: Browsing, account: Account
+    ) -> None:
+        browsing.context.add_init_script(
+            """Object.defineProperty(document, "hidden", {get: () => globalThis.away || false});
+               globalThis.turn = (away) => {
+                 globalThis.away = away;
+                 document.dispatchEvent(new Event("visibilitychange", {bubbles: true}));
+               };"""
+        )
+        tab = browsing.open().login(account)
+        tab.page.wait_for_timeout(LIFE * 1000)
+        assert browsing.refreshes() == [401, 200], "before the token expired, and unasked"
+        tab.page.evaluate("turn(true)")
+        tab.page.wait_for_timeout(LIFE * 1000)
+        assert browsing.refreshes() == [401, 200], "nobody looks"
+        tab.page.evaluate("turn(false)")
+        tab.page.wait_for_timeout(500)
+        assert browsing.refreshes() == [401, 200, 200]
+        assert tab.told() == [None, account["email"]]
+
+    def test_a_page_that_comes_back_asks_anew(self, browsing: Browsing, account: Account) -> None:
+        """From the back-forward cache: it heard nothing while it was there."""
+        tab = browsing.open().login(account)
+        tab.page.evaluate("fetch(authsvc.service + '/auth/logout', {method: 'POST', credentials: 'include'})")
+        assert tab.user() == account["email"]
+        tab.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+        assert tab.user() is None
+        tab.hears(None)
 
     def test_a_visitor_is_asked_for_once(self, browsing: Browsing) -> None:
         tab = browsing.open()

@@ -82,9 +82,8 @@ function announce(next) {
 }
 
 function begin({accessToken: token, expiresIn, user}, asked) {
-  const life = expiresIn * 1e3, expires = asked + life;
-  const ahead = Math.min(6e4, life / 4) * (1 + Math.random() / 2); // not all tabs at once
-  announce({token, user, expires, due: expires - ahead});
+  const expires = asked + expiresIn * 1e3;
+  announce({token, user, expires, due: expires - Math.min(9e4, expiresIn * 375)});
 }
 
 // Replace the session, unless that was done since it was `stale`.
@@ -101,15 +100,14 @@ const renew = (stale) => refreshing ??= inTurn(async (waited) => {
   }
 }).finally(() => { refreshing = null; });
 
-function schedule(delay = session ? session.due - Date.now() : 0) {
+const later = ({due, expires}) => due + (expires - due) * Math.random() / 2 - Date.now(); // not all tabs at once
+
+function schedule(delay = session ? later(session) : 0) {
   clearTimeout(timer);
   if (session !== null && !document.hidden) timer = setTimeout(tick, Math.min(delay, 2e9));
 }
 
-function tick() {
-  if (session?.due > Date.now()) return schedule();
-  renew(session).catch(({retryAfter = 5}) => schedule(1e3 * retryAfter * (1 + Math.random())));
-}
+const tick = () => renew(session).catch(({retryAfter = 5}) => schedule(1e3 * retryAfter * (1 + Math.random())));
 
 for (const event of ["online", "visibilitychange", "pageshow"]) {
   addEventListener(event, ({persisted}) => {

@@ -1,6 +1,6 @@
 // The home: one section at a time, named by what stands behind `#`.
 
-import {onChange} from "/authsvc.js";
+import {onChange, user as whoever} from "/authsvc.js";
 import {byId, tell, tellAs} from "./dom.js";
 import {activity, sessions} from "./places.js";
 import * as profile from "./profile.js";
@@ -24,6 +24,10 @@ onChange((user) => {
   if (!user) return setTimeout(() => signIn(ended), shown ? PATIENCE : 0);
   profile.showUser(user);
   if (!shown) begin();
+});
+
+whoever().catch((error) => { // the client goes on trying
+  byId("loading").lastChild.textContent = sentence(error);
 });
 
 function begin() {
