@@ -81,6 +81,8 @@ SCOPES = (
 class ArrivalSchema(Schema):
     """What a link to a page may say; the page's script reads it."""
 
+    error_messages = {"unknown": "unknown_field: Unknown parameter."}
+
     return_to = fields.String(
         data_key="return", metadata={"description": "where to go after the sign-in: a path, or at `CORS_ORIGINS`"}
     )
