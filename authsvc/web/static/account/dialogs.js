@@ -53,7 +53,8 @@ export function download(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(url), 6e4);
 }
 
-const lines = (place) => place.children.length ? [...place.children].map((child) => child.textContent).join("\n") : place.textContent;
+/** Return the text of an element, or the texts of those in it, one a line. */
+const lines = (place) => (place.children.length ? [...place.children] : [place]).map((one) => one.textContent).join("\n");
 
 async function copy(button) {
   const place = byId(button.dataset.copy);

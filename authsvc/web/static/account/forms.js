@@ -23,7 +23,8 @@ export function onSend(form, work, places = {}) {
 function valuesOf(form) {
   const values = {};
   for (const {name, value, type} of form.elements) {
-    if (name && type !== "checkbox" && name !== "username") values[name] = type === "password" || /password/i.test(name) ? value : value.trim();
+    if (!name || type === "checkbox" || name === "username") continue;
+    values[name] = /password/i.test(name) ? value : value.trim();
   }
   if ("code" in values) values.code = values.code.replace(/\s/g, "");
   return values;
@@ -56,7 +57,9 @@ export function clear(form) {
 
 /** Empty a form, and hide what it shows of a password. */
 export function reset(form) {
+  const kept = [...form.querySelectorAll("[data-user]")].map((input) => [input, input.value]);
   form.reset();
+  for (const [input, value] of kept) input.value = value; // by which password managers know whose form it is
   clear(form);
   for (const button of form.querySelectorAll('[data-peek][aria-pressed="true"]')) button.click();
 }

@@ -30,7 +30,7 @@ function showTotp({enabled, confirmedAt}) {
 
 function showRecovery(remaining, needed) {
   byId("recovery-row").hidden = !needed;
-  byId("recovery-state").textContent = "For when you lose your phone or passkeys";
+  byId("recovery-state").textContent = "If you lose your phone or passkeys";
   badge("recovery-badge", `${remaining} left`, remaining > 3 ? "good" : "warn");
 }
 
@@ -88,7 +88,6 @@ onPress(byId("add-passkey"), () => askName("Add a passkey", device(navigator.use
 onSend(byId("password-form"), async ({currentPassword, newPassword}, form) => {
   await call("POST", "/auth/me/password", {currentPassword, newPassword});
   reset(form);
-  for (const place of form.querySelectorAll("[data-user]")) place.value = user().email;
   toast("Password changed. You are signed out everywhere else.");
 }, {password_incorrect: "currentPassword"});
 

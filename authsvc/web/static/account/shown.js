@@ -41,8 +41,9 @@ export const deviceIcon = (agent) => /\bMobile\b|\biPhone\b|\bAndroid\b/.test(ag
 export function row(picture, name, facts, badge, ...buttons) {
   const said = facts.filter(Boolean).flatMap((fact, index) => index ? [" · ", fact] : [fact]);
   return make("li", {class: "row"}, icon(picture),
-    make("div", {class: "what"}, make("strong", {}, name), make("span", {class: "soft"}, ...said)),
-    badge ? make("span", {class: "badge good"}, badge) : null,
+    make("div", {class: "what"},
+      make("span", {class: "named"}, make("strong", {}, name), badge ? make("span", {class: "badge good"}, badge) : null),
+      make("span", {class: "soft"}, ...said)),
     buttons.length ? make("div", {class: "does"}, ...buttons) : null);
 }
 
