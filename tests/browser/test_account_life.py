@@ -202,7 +202,7 @@ class TestProfile:
     def test_the_name_is_changed(self, account: dict[str, str], desk: Page, mongo: Database) -> None:
         sign_in(desk, account)
         at_home(desk)
-        desk.get_by_label("Your name").fill("Countess Lovelace")
+        desk.get_by_label("Your name", exact=True).fill("Countess Lovelace")
         desk.get_by_role("button", name="Save name").click()
         says(desk, "Name saved")
         expect(desk.locator("#who")).to_have_text("Countess Lovelace")
