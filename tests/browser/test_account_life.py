@@ -38,12 +38,16 @@ def follow(page: Page, place: str, token: str) -> None:
 
 
 class TestSignUp:
-    def test_from_signing_up_to_a_confirmed_address(self, app: Flask, clean: None, desk: Page) -> None:
+    def test_from_signing_up_to_a_confirmed_address(
+        self, app: Flask, clean: None, desk: Page, mongo: Database
+    ) -> None:
+        """R74: opening the link changes nothing, as scanners of mail do."""
         sign_up(desk)
         at_home(desk)
         expect(desk.get_by_text("Your address is not confirmed yet")).to_be_visible()
         expect(desk.get_by_text("Not confirmed", exact=True)).to_be_visible()
         follow(desk, "verify-email", newest(app, "verify", ADA))
+        assert mongo.users.count_documents({"emailVerifiedAt": {"$exists": True}}) == 0
         desk.get_by_role("button", name="Confirm").click()
         expect(desk.get_by_role("heading", name="Your address is confirmed")).to_be_focused()
         desk.get_by_role("link", name="Continue").click()
