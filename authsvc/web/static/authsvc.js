@@ -55,11 +55,13 @@ const inTurn = (work) => !locks ? leased(work) :
 async function leased(work) { // insecure contexts have no Web Locks
   const own = String(Math.random());
   const lease = () => (localStorage[NAME] || "").split(" ");
+  let waited;
   while (lease()[0] !== own) {
-    if (!(lease()[1] > Date.now())) localStorage[NAME] = `${own} ${Date.now() + 45e3}`;
+    if (lease()[1] > Date.now()) waited = true;
+    else localStorage[NAME] = `${own} ${Date.now() + 45e3}`;
     await new Promise((done) => setTimeout(done, 20 + 40 * Math.random()));
   }
-  return work(true).finally(() => delete localStorage[NAME]);
+  return work(waited).finally(() => delete localStorage[NAME]);
 }
 
 const known = () => session && session.user;
