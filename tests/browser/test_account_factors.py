@@ -13,6 +13,8 @@ from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_i
 
 pytestmark = pytest.mark.browser
 
+NO_OFFERS = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
+"""The virtual authenticator takes each offer at once, before anything else can be pressed."""
 SECURITY = ("/account/#security", "Sign-in and security")
 
 
@@ -133,18 +135,16 @@ class TestPasskeys:
         says(page, "Passkey added")
 
     def test_added_renamed_used_and_removed(self, signed_in: Page, mongo: Database) -> None:
-        devtools, authenticator = plug_in(signed_in)
+        plug_in(signed_in)
+        signed_in.add_init_script(NO_OFFERS)
         self.add(signed_in)
         signed_in.get_by_role("button", name="Rename the passkey My laptop").click()
         signed_in.get_by_role("dialog").get_by_label("Name").fill("The old laptop")
         signed_in.get_by_role("dialog").get_by_role("button", name="Continue").click()
         expect(signed_in.get_by_text("The old laptop")).to_be_visible()
 
-        presence = {"authenticatorId": authenticator, "enabled": False}
-        devtools.send("WebAuthn.setAutomaticPresenceSimulation", presence)
         signed_in.get_by_role("button", name="Sign out").click()
         signed_in.wait_for_url("**/account/sign-in*")
-        devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**presence, "enabled": True})
         signed_in.get_by_role("button", name="Sign in with a passkey").click()
         at_home(signed_in)
 
@@ -166,7 +166,8 @@ class TestPasskeys:
     def test_beside_a_password_and_as_proof_for_what_matters(
         self, signed_in: Page, proved: dict[str, str], mongo: Database
     ) -> None:
-        devtools, authenticator = plug_in(signed_in)
+        plug_in(signed_in)
+        signed_in.add_init_script(NO_OFFERS)
         self.add(signed_in)
         outdate(mongo)
         turn_to(signed_in, "Tokens", "Access tokens")
@@ -179,12 +180,9 @@ class TestPasskeys:
         expect(signed_in.get_by_role("dialog", name="Your new token")).to_be_visible()
         signed_in.get_by_role("button", name="Done").click()
 
-        presence = {"authenticatorId": authenticator, "enabled": False}
-        devtools.send("WebAuthn.setAutomaticPresenceSimulation", presence)
         signed_in.get_by_role("button", name="Sign out").click()
         signed_in.wait_for_url("**/account/sign-in*")
         sign_in_here(signed_in, proved)
-        devtools.send("WebAuthn.setAutomaticPresenceSimulation", {**presence, "enabled": True})
         signed_in.get_by_role("button", name="Use a passkey").click()
         at_home(signed_in)
 

@@ -38,9 +38,7 @@ def follow(page: Page, place: str, token: str) -> None:
 
 
 class TestSignUp:
-    def test_from_signing_up_to_a_confirmed_address(
-        self, app: Flask, clean: None, desk: Page, mongo: Database
-    ) -> None:
+    def test_from_signing_up_to_a_confirmed_address(self, app: Flask, clean: None, desk: Page, mongo: Database) -> None:
         """R74: opening the link changes nothing, as scanners of mail do."""
         sign_up(desk)
         at_home(desk)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from authsvc import clock
 from tests.accounts import Database
@@ -76,7 +76,7 @@ def prove(mongo: Database, email: str) -> None:
     mongo.users.update_one({"email": email}, {"$set": {"emailVerifiedAt": clock.now()}})
 
 
-def plug_in(page: Page) -> tuple[CDPSession, str]:
+def plug_in(page: Page) -> None:
     """Give the browser a virtual authenticator (WebAuthn section 11) that verifies its user."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
@@ -88,5 +88,4 @@ def plug_in(page: Page) -> tuple[CDPSession, str]:
         "isUserVerified": True,
         "automaticPresenceSimulation": True,
     }
-    answer = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    return devtools, str(answer["authenticatorId"])
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
