@@ -97,6 +97,14 @@ def home() -> Response:
     return _rendered("home", _HOME)
 
 
+@blp.get("/account")
+@public
+@blp.response(200, description="A page")
+def home_by_another_name() -> Response:
+    """Show the same page: a redirect would be to whatever host the request names."""
+    return _rendered("home", _HOME)
+
+
 @blp.get("/account/<page>")
 @public
 @blp.arguments(ArrivalSchema, location="query")

@@ -63,6 +63,12 @@ class TestPage:
         for address in named:
             assert client.get(address).status_code == 200, address
 
+    def test_the_home_is_there_without_its_slash(self, client: FlaskClient):
+        """R80: no redirect to the host that a request names."""
+        answer = client.get("/account", headers={"Host": "evil.example"})
+        assert (answer.status_code, answer.text) == (200, client.get("/account/").text)
+        assert "evil.example" not in answer.text
+
     def test_no_other_is_there(self, client: FlaskClient):
         for path in ("/account/base", "/account/fields", "/account/home", "/account/nope", "/account/sign-in/"):
             problem(client.get(path), 404, "not_found")

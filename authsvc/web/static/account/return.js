@@ -36,7 +36,7 @@ let left = false;
 export function signIn(ended) {
   if (left) return;
   left = true;
-  const here = location.pathname + location.hash;
+  const here = location.pathname.replace(/^\/account$/, HOME) + location.hash;
   const comesBack = here !== HOME && !["logout", "account_deleted"].includes(ended);
   const query = new URLSearchParams({...(comesBack && {return: here}), ...(ended && {ended})});
   location.replace(`/account/sign-in${query.size ? "?" : ""}${query}`);
