@@ -19,27 +19,7 @@ REFUSED = 4
 """The exit code on refusal: starting again would not mend it."""
 
 
-LIMITS = {
-    "login_address": (10, 60),
-    "login_account": (5, 300),
-    "login_device": (10, 300),
-    "register_address": (20, 60),
-    "refresh_address": (600, 60),
-    "refresh_session": (30, 60),
-    "forgot_account": (5, 60),
-    "verify_account": (5, 60),
-    "letter_address": (30, 60),
-    "link_address": (30, 60),
-    "reauthenticate_session": (5, 300),
-    "reauthenticate_account": (20, 300),
-    "mfa_account": (10, 900),
-    "challenge_address": (60, 60),
-}
-"""How many attempts may be made in how many seconds: failed sign-ins from a network, on an account, on an account from
-where its user is known; registrations from a network; refreshes from a network, of a session; letters to an account
-with a link to set a password, to verify an address (what is too much is left out in silence); requests for such letters
-from a network, links from there that were not valid; wrong passwords of somebody signed in, in one session, in all of
-an account; wrong second factors of an account, whatever the factor; challenges for sign-ins by passkey to a network."""
+LIMITS = settings.LIMITS
 
 
 class Config:
@@ -81,6 +61,10 @@ class Config:
         self.WEBAUTHN_RP_ID = self._str("WEBAUTHN_RP_ID", settings.host_of(self.PUBLIC_URL))
         self.WEBAUTHN_ORIGINS = self._list("WEBAUTHN_ORIGINS") or [self.PUBLIC_URL]
         self.ROLES = self._list("ROLES") or list(settings.OWN_ROLES)
+        self.ACCOUNT_PAGES = self._switch("ACCOUNT_PAGES", "on") == "on"
+        self.ACCOUNT_NAME = self._str("ACCOUNT_NAME", settings.host_of(self.PUBLIC_URL))
+        self.ACCOUNT_LOGO = self._str("ACCOUNT_LOGO", "")
+        self.ACCOUNT_THEME = self._str("ACCOUNT_THEME", "")
         self.METRICS = self._str("METRICS", self.DEFAULT_METRICS)
         self.RATE_LIMITS = self._switch("RATE_LIMITS", "on") == "on"
         self.LIMITS = {name: self._limit(f"LIMIT_{name.upper()}", value) for name, value in LIMITS.items()}
@@ -119,6 +103,10 @@ class Config:
         named = all(re.fullmatch(settings.ROLE, role) for role in self.ROLES)
         self._require("ROLES", named and set(settings.OWN_ROLES) <= set(self.ROLES), settings.ROLES_ADVICE)
         self._check_mail()
+        for name, suffixes in settings.ACCOUNT_FILES.items():
+            path = Path(getattr(self, name))
+            held = not getattr(self, name) or (path.suffix in suffixes and path.is_file())
+            self._require(name, held, f"must be a file: {', '.join(suffixes)}")
 
     def _check_webauthn(self) -> None:
         party, origins = self.WEBAUTHN_RP_ID, self.WEBAUTHN_ORIGINS

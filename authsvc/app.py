@@ -12,7 +12,7 @@ import mongoengine
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from authsvc import api, cli, logs
+from authsvc import api, cli, logs, web
 from authsvc.api import openapi, pages, problems, requests
 from authsvc.extensions import cors, jwt
 from authsvc.models.base import STEP_SECONDS, deadline
@@ -117,7 +117,7 @@ def _configure_http(app: Flask) -> None:
         )
     app.jinja_env.globals["style"] = pages.STYLE
     app.jinja_env.filters["with_code"] = pages.with_code
-    openapi.init_app(app, api.BLUEPRINTS)
+    openapi.init_app(app, (*api.BLUEPRINTS, *web.blueprints(account_pages=app.config["ACCOUNT_PAGES"])))
     if app.config["APP_ENV"] == "development":
         for blueprint in api.FOR_DEVELOPMENT:
             app.register_blueprint(blueprint)

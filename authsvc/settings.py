@@ -23,6 +23,30 @@ MAIL = {
 OWN_ROLES = ("user", "admin")
 ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 ROLES_ADVICE = "must name user, admin and others of yours: small letters, digits, - and _, at most 32"
+ACCOUNT_FILES = {"ACCOUNT_LOGO": (".svg", ".png", ".webp", ".jpg"), "ACCOUNT_THEME": (".css",)}
+"""What kinds of file the account pages take from an operator."""
+
+LIMITS = {
+    "login_address": (10, 60),
+    "login_account": (5, 300),
+    "login_device": (10, 300),
+    "register_address": (20, 60),
+    "refresh_address": (600, 60),
+    "refresh_session": (30, 60),
+    "forgot_account": (5, 60),
+    "verify_account": (5, 60),
+    "letter_address": (30, 60),
+    "link_address": (30, 60),
+    "reauthenticate_session": (5, 300),
+    "reauthenticate_account": (20, 300),
+    "mfa_account": (10, 900),
+    "challenge_address": (60, 60),
+}
+"""How many attempts may be made in how many seconds: failed sign-ins from a network, on an account, on an account from
+where its user is known; registrations from a network; refreshes from a network, of a session; letters to an account
+with a link to set a password, to verify an address (what is too much is left out in silence); requests for such letters
+from a network, links from there that were not valid; wrong passwords of somebody signed in, in one session, in all of
+an account; wrong second factors of an account, whatever the factor; challenges for sign-ins by passkey to a network."""
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _WELL_KNOWN = ("changeme", "change-me", "secret", "password", "example", "your-", "dev", "test", "default", "sample")

@@ -5,7 +5,6 @@ from authsvc.api import (
     admin,
     auth,
     emails,
-    landing,
     mfa,
     openapi,
     ops,
@@ -32,7 +31,6 @@ BLUEPRINTS = (
     access_tokens.blp,
     tokens.blp,
     admin.blp,
-    landing.blp,
     ops.blp,
     openapi.blp,
 )

@@ -6,27 +6,37 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.tabs import Browsing
+from tests.browser.windows import window
 from tests.conftest import PASSWORD
+from tests.support.fault_proxy import FaultProxy
 from tests.support.service import ROOT, Service, Visitor, free_port
 
-EXAMPLE = ROOT / "examples" / "passkeys"
+EXAMPLES = ROOT / "examples"
+EXAMPLE = EXAMPLES / "passkeys"
+LIFE = 5
+"""Seconds for which the access tokens of `short_lived` are good."""
+
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
 class _Pages(BaseHTTPRequestHandler):
-    """A blank page, and the example page for passkeys, which is told where authsvc is."""
+    """A blank page, and the example pages, which are told where authsvc is."""
 
     authsvc = ""
 
     def do_GET(self) -> None:
-        name = {"/passkeys/": "index.html", "/passkeys/passkeys.js": "passkeys.js"}.get(self.path)
-        text = (EXAMPLE / name).read_text() if name else "<!doctype html><title>A page</title>"
+        folder, _, name = self.path.strip("/").partition("/")
+        file = EXAMPLES / folder / (name or "index.html") if folder in ("passkeys", "spa") else None
+        text = file.read_text() if file is not None else "<!doctype html><title>A page</title>"
         self.send_response(200)
-        self.send_header("Content-Type", "text/javascript" if name == "passkeys.js" else "text/html")
+        self.send_header("Content-Type", _TYPES[file.suffix] if file is not None else "text/html")
         self.end_headers()
         self.wfile.write(text.replace("http://localhost:8000", self.authsvc).encode())
 
@@ -64,6 +74,39 @@ def service(app: Flask, settings: dict[str, str], pages: dict[str, int]) -> Iter
         yield running
 
 
+@pytest.fixture(scope="package")
+def network(settings: dict[str, str]) -> Iterator[FaultProxy]:
+    """Return the network between `short_lived` and its database."""
+    with FaultProxy(urlsplit(settings["MONGODB_URI"]).port or 0) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="package")
+def short_lived(app: Flask, settings: dict[str, str], pages: dict[str, int], network: FaultProxy) -> Iterator[Service]:
+    """Return a running service whose access tokens last for five seconds; it lists one origin, on localhost."""
+    port = free_port()
+    listed = f"http://localhost:{pages['listed']}"
+    own = {
+        "PUBLIC_URL": f"http://localhost:{port}",
+        "CORS_ORIGINS": listed,
+        "WEBAUTHN_ORIGINS": listed,
+        "MONGODB_URI": f"mongodb://127.0.0.1:{network.port}{urlsplit(settings['MONGODB_URI']).path}?directConnection=true",
+        "ACCESS_TOKEN_TTL": LIFE,
+        "WEB_CONCURRENCY": 1,
+        "PORT": port,
+    }
+    with Service(**{**settings, **own}) as running:
+        yield running
+
+
+@pytest.fixture
+def browsing(browser: Browser, short_lived: Service, pages: dict[str, int]) -> Iterator[Browsing]:
+    """Return a browser profile whose tabs load `authsvc.js`."""
+    context = browser.new_context()
+    yield Browsing(context, f"http://localhost:{short_lived.port}", pages)
+    context.close()
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return Chromium."""
@@ -92,9 +135,21 @@ def open_page(browser: Browser, pages: dict[str, int], service: Service) -> Iter
 @pytest.fixture
 def account(service: Service, clean: None) -> dict[str, str]:
     """Return somebody's credentials."""
+    return registered(service)
+
+
+def registered(service: Service) -> dict[str, str]:
+    """Create an account; return its credentials."""
     email = f"{secrets.token_hex(6)}@example.com"
     assert Visitor(service.url).register(email, PASSWORD).status_code == 201
     return {"email": email, "password": PASSWORD}
+
+
+@pytest.fixture
+def desk(browser: Browser, service: Service) -> Iterator[Page]:
+    """Return a window to the service in which nothing goes wrong."""
+    with window(browser, service) as page:
+        yield page
 
 
 FETCH = """async ({url, method, body, headers, mode, credentials}) => {

@@ -1,4 +1,4 @@
-"""Where the links in letters lead, in a real browser: from the letter to what it is for."""
+"""Where the links in letters lead where there are no account pages, in a real browser: from the letter to its end."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +10,20 @@ from pymongo.database import Database
 
 from tests.conftest import PASSWORD
 from tests.letters import newest
-from tests.support.service import Service, Visitor
+from tests.support.service import Service, Visitor, free_port
 
 pytestmark = pytest.mark.browser
 
 NEW = "a brand new passphrase"
+
+
+@pytest.fixture(scope="module")
+def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
+    """Return a running service without account pages."""
+    port = free_port()
+    own = {"PUBLIC_URL": f"http://localhost:{port}", "PORT": port, "ACCOUNT_PAGES": "off", "WEB_CONCURRENCY": 1}
+    with Service(**{**settings, **own}) as running:
+        yield running
 
 
 @pytest.fixture

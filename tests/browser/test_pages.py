@@ -18,7 +18,7 @@ BROKEN = """() => {
   const cells = [...document.querySelectorAll("th, td code, .codes code")];
   return cells.filter((cell) => lines(cell) > 1).map((cell) => cell.textContent);
 }"""
-PAGES = ["/docs", "/problems/session_ended", "/account/reset-password", "/account/forgot-password"]
+PAGES = ["/docs", "/problems/session_ended"]
 
 
 @pytest.fixture(scope="module", params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)

@@ -1,4 +1,5 @@
-"""The pages that letters lead to: each asks once more, then sends what stands behind `#token=`.
+"""The pages that letters lead to where there are no account pages: each asks once more, then sends what stands behind
+`#token=`.
 
 Opening a link changes nothing, so a mail scanner that follows it uses nothing up; and what stands behind `#` is sent to
 no server and written to no log.
@@ -15,7 +16,9 @@ from authsvc.api.documenting import Blueprint
 from authsvc.api.guards import public
 from authsvc.errors import NotFound
 
-blp = Blueprint("landing", __name__, stateless=True, description="Where the links in letters lead.")
+blp = Blueprint(
+    "landing", __name__, stateless=True, template_folder="templates", description="Where the links in letters lead."
+)
 
 _SCRIPT = (Path(__file__).parent / "templates" / "link.js").read_text()
 

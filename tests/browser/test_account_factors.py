@@ -1,0 +1,221 @@
+"""The account pages in a real browser: second steps, passkeys, and proving once more who one is."""
+
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.accounts import Database
+from tests.browser.test_account_life import sign_in_here
+from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_in, turn_to
+
+pytestmark = pytest.mark.browser
+
+NO_OFFERS = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
+"""The virtual authenticator takes each offer at once, before anything else can be pressed."""
+SECURITY = ("/account/#security", "Sign-in and security")
+
+
+@pytest.fixture
+def proved(account: dict[str, str], mongo: Database) -> dict[str, str]:
+    """Return somebody's credentials, whose address is proved."""
+    prove(mongo, account["email"])
+    return account
+
+
+@pytest.fixture
+def signed_in(desk: Page, proved: dict[str, str]) -> Page:
+    """Return a window in which somebody looks at how they sign in."""
+    sign_in(desk, proved, at=SECURITY[0])
+    at_home(desk, SECURITY[1])
+    return desk
+
+
+def enrol(page: Page, mongo: Database) -> tuple[pyotp.TOTP, list[str]]:
+    """Set up an authenticator app; return it and the recovery codes."""
+    page.get_by_role("button", name="Set up").click()
+    dialog = page.get_by_role("dialog", name="Set up an authenticator app")
+    picture = dialog.get_by_role("img", name="QR code")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    app = pyotp.TOTP(dialog.locator("#totp-secret").inner_text().replace(" ", ""))
+    dialog.get_by_label("Code from the app").fill("000000")
+    dialog.get_by_role("button", name="Turn on").click()
+    expect(dialog.get_by_label("Code from the app")).to_be_focused()
+    expect(dialog.locator("#totp-code-error")).to_contain_text("This code is wrong")
+    dialog.get_by_label("Code from the app").fill(code(app, mongo))
+    dialog.get_by_role("button", name="Turn on").click()
+    codes = page.get_by_role("dialog", name="Your recovery codes")
+    expect(codes.get_by_role("listitem")).to_have_count(10)
+    return app, codes.get_by_role("listitem").all_inner_texts()
+
+
+def code(app: pyotp.TOTP, mongo: Database) -> str:
+    """Return a code of now, which is good once more."""
+    mongo.users.update_many({"totp.step": {"$exists": True}}, {"$set": {"totp.step": 0}})
+    return app.now()
+
+
+class TestAuthenticatorApp:
+    def test_set_up_used_and_removed(self, signed_in: Page, proved: dict[str, str], mongo: Database) -> None:
+        app, codes = enrol(signed_in, mongo)
+        dialog = signed_in.get_by_role("dialog", name="Your recovery codes")
+        signed_in.keyboard.press("Escape")
+        expect(dialog).to_be_visible()
+        with signed_in.expect_download() as downloaded:
+            dialog.get_by_role("button", name="Download").click()
+        assert codes[0] in Path(downloaded.value.path()).read_text()
+        dialog.get_by_role("button", name="Copy").click()
+        expect(dialog.get_by_role("status")).to_contain_text("Copied")
+        dialog.get_by_role("button", name="I have saved them").click()
+        expect(signed_in.get_by_text("10 left")).to_be_visible()
+
+        signed_in.get_by_role("button", name="Sign out").click()
+        signed_in.wait_for_url("**/account/sign-in*")
+        sign_in_here(signed_in, proved)
+        field = signed_in.get_by_label("Code", exact=True)
+        expect(field).to_be_focused()
+        field.fill("12")
+        signed_in.keyboard.press("Enter")
+        expect(signed_in.locator("#code-error")).to_have_text("This must be six digits.")
+        now = code(app, mongo)
+        field.fill(f"{now[:3]} {now[3:]}")
+        signed_in.keyboard.press("Enter")
+        at_home(signed_in)
+
+        turn_to(signed_in, "Security", SECURITY[1])
+        signed_in.get_by_role("button", name="Remove the authenticator app").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        says(signed_in, "Authenticator app removed")
+        assert mongo.users.count_documents({"totp": {"$exists": True}}) == 0
+
+    def test_a_recovery_code_lets_in_once(self, signed_in: Page, proved: dict[str, str], mongo: Database) -> None:
+        _, codes = enrol(signed_in, mongo)
+        signed_in.get_by_role("button", name="I have saved them").click()
+        for expected in ("in", "not"):
+            signed_in.get_by_role("button", name="Sign out").click()
+            signed_in.wait_for_url("**/account/sign-in*")
+            sign_in_here(signed_in, proved)
+            signed_in.get_by_role("button", name="Use a recovery code").click()
+            field = signed_in.get_by_label("Recovery code")
+            expect(field).to_be_focused()
+            field.fill(codes[3])
+            signed_in.keyboard.press("Enter")
+            if expected == "in":
+                at_home(signed_in)
+            else:
+                expect(signed_in.locator("#recoveryCode-error")).to_contain_text("was used already")
+
+    def test_new_recovery_codes(self, signed_in: Page, mongo: Database) -> None:
+        _, codes = enrol(signed_in, mongo)
+        signed_in.get_by_role("button", name="I have saved them").click()
+        signed_in.get_by_role("button", name="Create new recovery codes").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Create new codes").click()
+        dialog = signed_in.get_by_role("dialog", name="Your recovery codes")
+        expect(dialog.get_by_role("listitem")).to_have_count(10)
+        assert not set(dialog.get_by_role("listitem").all_inner_texts()) & set(codes)
+
+    def test_it_takes_a_confirmed_address(self, desk: Page, account: dict[str, str]) -> None:
+        sign_in(desk, account, at=SECURITY[0])
+        at_home(desk, SECURITY[1])
+        desk.get_by_role("button", name="Set up").click()
+        says(desk, "Your address is not confirmed yet")
+
+
+class TestPasskeys:
+    def add(self, page: Page, name: str = "My laptop") -> None:
+        """Add a passkey."""
+        page.get_by_role("button", name="Add a passkey").click()
+        dialog = page.get_by_role("dialog", name="Add a passkey")
+        expect(dialog.get_by_label("Name")).to_have_value("Chrome on Linux")
+        dialog.get_by_label("Name").fill(name)
+        dialog.get_by_role("button", name="Continue").click()
+        says(page, "Passkey added")
+
+    def test_added_renamed_used_and_removed(self, signed_in: Page, mongo: Database) -> None:
+        plug_in(signed_in)
+        signed_in.add_init_script(NO_OFFERS)
+        self.add(signed_in)
+        signed_in.get_by_role("button", name="Rename the passkey My laptop").click()
+        signed_in.get_by_role("dialog").get_by_label("Name").fill("The old laptop")
+        signed_in.get_by_role("dialog").get_by_role("button", name="Continue").click()
+        expect(signed_in.get_by_text("The old laptop")).to_be_visible()
+
+        signed_in.get_by_role("button", name="Sign out").click()
+        signed_in.wait_for_url("**/account/sign-in*")
+        signed_in.get_by_role("button", name="Sign in with a passkey").click()
+        at_home(signed_in)
+
+        turn_to(signed_in, "Security", SECURITY[1])
+        signed_in.get_by_role("button", name="Remove the passkey The old laptop").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        says(signed_in, "Passkey removed")
+        expect(signed_in.get_by_text("No passkeys yet.")).to_be_visible()
+
+    def test_the_browser_offers_one_where_the_address_is_filled_in(self, signed_in: Page, mongo: Database) -> None:
+        """Conditional UI: the authenticator, which is always present, takes the offer at once."""
+        plug_in(signed_in)
+        self.add(signed_in)
+        signed_in.get_by_role("button", name="Sign out").click()
+        at_home(signed_in)
+        session: Any = mongo.sessions.find_one(sort=[("_id", -1)])
+        assert "pwd" not in session["methods"]
+
+    def test_beside_a_password_and_as_proof_for_what_matters(
+        self, signed_in: Page, proved: dict[str, str], mongo: Database
+    ) -> None:
+        plug_in(signed_in)
+        signed_in.add_init_script(NO_OFFERS)
+        self.add(signed_in)
+        outdate(mongo)
+        turn_to(signed_in, "Tokens", "Access tokens")
+        signed_in.get_by_label("Token name").fill("Backup")
+        signed_in.get_by_label("account:read").check()
+        signed_in.get_by_role("button", name="Create token").click()
+        dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
+        expect(dialog.get_by_label("Password", exact=True)).to_be_hidden()
+        dialog.get_by_role("button", name="Use a passkey").click()
+        expect(signed_in.get_by_role("dialog", name="Your new token")).to_be_visible()
+        signed_in.get_by_role("button", name="Done").click()
+
+        signed_in.get_by_role("button", name="Sign out").click()
+        signed_in.wait_for_url("**/account/sign-in*")
+        sign_in_here(signed_in, proved)
+        signed_in.get_by_role("button", name="Use a passkey").click()
+        at_home(signed_in)
+
+
+class TestProof:
+    def test_a_code_is_asked_for_where_there_is_an_app(self, signed_in: Page, mongo: Database) -> None:
+        app, _ = enrol(signed_in, mongo)
+        signed_in.get_by_role("button", name="I have saved them").click()
+        outdate(mongo)
+        signed_in.get_by_role("button", name="Create new recovery codes").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Create new codes").click()
+        dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
+        field = dialog.get_by_label("Code", exact=True)
+        expect(field).to_be_focused()
+        field.fill("000000")
+        dialog.get_by_role("button", name="Continue").click()
+        expect(dialog.locator("#again-code-field-error")).to_contain_text("This code is wrong")
+        field.fill(code(app, mongo))
+        dialog.get_by_role("button", name="Continue").click()
+        expect(signed_in.get_by_role("dialog", name="Your recovery codes")).to_be_visible()
+
+    def test_who_thinks_better_of_it_has_changed_nothing(
+        self, signed_in: Page, proved: dict[str, str], mongo: Database
+    ) -> None:
+        turn_to(signed_in, "Your data", "Your data")
+        outdate(mongo)
+        signed_in.get_by_role("button", name="Delete account").click()
+        signed_in.get_by_role("dialog").get_by_role("button", name="Delete account").click()
+        dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
+        dialog.get_by_label("Password", exact=True).fill("not the right one")
+        dialog.get_by_role("button", name="Continue").click()
+        expect(dialog.locator("#again-password-field-error")).to_have_text("This is not your password.")
+        signed_in.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(signed_in.locator("#toasts")).to_be_empty()
+        assert mongo.users.count_documents({"email": proved["email"]}) == 1

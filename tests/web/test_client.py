@@ -1,0 +1,94 @@
+"""The client for browsers, as it is served, and what its declarations promise."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.support.service import ROOT
+from tests.wire import EVIL
+
+JS, TYPES = "/authsvc.js", "/authsvc.d.ts"
+LISTED = "https://app.example.com"
+USAGE = Path(__file__).with_name("usage.ts")
+TYPESCRIPT = "typescript@5.9.3"
+
+each = pytest.mark.parametrize("path", [JS, TYPES])
+
+
+class TestServed:
+    def test_it_is_small_and_needs_nothing(self, client: FlaskClient) -> None:
+        module = client.get(JS).data
+        assert len(module) < 10_000
+        assert not re.search(rb"^\s*import\b|\bimport\(", module, re.MULTILINE)
+
+    def test_each_has_its_type(self, client: FlaskClient) -> None:
+        assert client.get(JS).content_type == "text/javascript; charset=utf-8"
+        assert client.get(TYPES).content_type == "text/plain; charset=utf-8"
+        for path in (JS, TYPES):
+            assert client.get(path).headers["X-Content-Type-Options"] == "nosniff"
+
+    @each
+    @pytest.mark.parametrize("origin", [None, LISTED, EVIL, "null"])
+    def test_any_page_may_load_it_and_none_with_credentials(
+        self, client: FlaskClient, path: str, origin: str | None
+    ) -> None:
+        """A module is fetched with CORS; what is in it is no secret, and the same for all."""
+        answer = client.get(path, headers={"Origin": origin} if origin else {})
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+        assert answer.headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert "Set-Cookie" not in answer.headers
+
+    @each
+    def test_also_where_no_origin_is_listed(self, make_app: Callable[..., Flask], path: str) -> None:
+        answer = make_app(CORS_ORIGINS="").test_client().get(path, headers={"Origin": EVIL})
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+
+    @each
+    def test_one_that_has_not_changed_is_not_sent_again(self, client: FlaskClient, path: str) -> None:
+        """RFC 9110 section 13.1.2"""
+        first = client.get(path)
+        assert first.headers["Cache-Control"] == "public, max-age=300"
+        again = client.get(path, headers={"If-None-Match": first.headers["ETag"], "Origin": EVIL})
+        assert (again.status_code, again.data) == (304, b"")
+        assert again.headers["Access-Control-Allow-Origin"] == "*"
+        assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+
+    @each
+    def test_it_takes_no_query_and_nothing_but_get(self, client: FlaskClient, path: str) -> None:
+        assert client.get(f"{path}?v=1").status_code == 422
+        assert client.post(path, json={}).status_code == 405
+
+
+class TestDeclarations:
+    def test_they_name_what_there_is(self, client: FlaskClient) -> None:
+        exported = r"^export (?:declare )?(?:async )?(?:const|class|function) (\w+)"
+        there = set(re.findall(exported, client.get(JS).text, re.MULTILINE))
+        assert there == set(re.findall(exported, client.get(TYPES).text, re.MULTILINE))
+        assert there >= {"register", "login", "loginWithPasskey", "completeMfa", "logout", "user", "onChange", "fetch"}
+
+    def test_the_readme_names_it_all(self, client: FlaskClient) -> None:
+        section = (ROOT / "README.md").read_text().partition("\n## In the browser")[2].partition("\n## ")[0]
+        for name in re.findall(r"^export (?:const|class|function) (\w+)", client.get(TYPES).text, re.MULTILINE):
+            assert re.search(rf"`(?:await )?{name}\b", section), name
+
+    def test_they_fit_how_it_is_used(self, client: FlaskClient, tmp_path: Path) -> None:
+        """Checked by the real compiler; what must not pass is marked `@ts-expect-error` there."""
+        if shutil.which("npm") is None:
+            assert not os.environ.get("CI"), "CI must have npm"
+            pytest.skip("needs npm")
+        (tmp_path / "authsvc.d.ts").write_bytes(client.get(TYPES).data)
+        shutil.copy(USAGE, tmp_path)
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), TYPESCRIPT]
+        subprocess.run(install, check=True, timeout=100)
+        options = "--noEmit --strict --target es2022 --module es2022 --moduleResolution bundler --lib es2022,dom"
+        compiler = [str(tmp_path / "node_modules/.bin/tsc"), *options.split(), "usage.ts"]
+        done = subprocess.run(compiler, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout
