@@ -1,11 +1,9 @@
 """`flask db`: what the database must have, and what must not be in it."""
 
-from dataclasses import asdict
-
 import click
 from flask.cli import AppGroup
 
-from authsvc.cli.output import as_json_option, plainly, show
+from authsvc.cli.output import as_json_option, plainly, tell
 from authsvc.models import readiness
 from authsvc.services import consistency
 
@@ -33,12 +31,6 @@ def ensure_indexes() -> None:
 @plainly
 def check(*, as_json: bool) -> None:
     """Look through everything that is stored for what does not go together. Exits with 1 where something is wrong."""
-    found = consistency.examine()
-    if as_json:
-        show([asdict(one) for one in found], as_json=True)
-    for one in () if as_json else found:
-        click.echo(f"{one.about}: {one.what}\n    {one.remedy}")
-    if found:
-        raise click.exceptions.Exit(1)
+    tell(consistency.examine(), as_json=as_json)
     if not as_json:
         click.echo("nothing is wrong")

@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -13,6 +14,7 @@ from authsvc import logs, origin
 from authsvc.errors import Problem
 from authsvc.models.unavailable import DATABASE_ERRORS
 from authsvc.security.envelope import SealBroken
+from authsvc.services.findings import Finding
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,6 +67,16 @@ def show_one(row: Mapping[str, Any], *, as_json: bool) -> None:
     width = max(map(len, shown))
     for name, value in shown.items():
         click.echo(f"{name.ljust(width)}  {_cell(value)}".rstrip())
+
+
+def tell(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what an examination found; exit with 1 where that is something."""
+    if as_json:
+        show([asdict(one) for one in findings], as_json=True)
+    for one in () if as_json else findings:
+        click.echo(f"{one.about}: {one.what}\n    {one.remedy}")
+    if findings:
+        raise click.exceptions.Exit(1)
 
 
 def moment(time: datetime) -> str:

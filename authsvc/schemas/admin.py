@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, pre_dump
 
 from authsvc.models.audit import Action
+from authsvc.schemas.audit import ActivitySchema
 from authsvc.schemas.base import Schema, Text, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, NextCursor, PagingSchema
 from authsvc.schemas.users import EmailAddress, Name, UserSchema
@@ -119,19 +120,13 @@ class AuditQuerySchema(PagingSchema):
     until = Moment(data_key="to", load_default=None)
 
 
-class AuditEntrySchema(Schema):
+class AuditEntrySchema(ActivitySchema):
     """One event: `actor` did `action` to the account `target`, ids of accounts where they are known."""
 
-    id = fields.String(required=True)
-    action = fields.String(required=True)
-    at = UtcDateTime(required=True)
     actor = fields.String(required=True, allow_none=True)
     target = fields.String(required=True, allow_none=True)
-    ip = fields.String(required=True, allow_none=True)
-    user_agent = fields.String(required=True, allow_none=True)
     request_id = fields.String(required=True)
     outcome = fields.String(required=True)
-    details = fields.Dict(keys=fields.String(), required=True)
 
 
 class AuditPageSchema(Schema):
