@@ -13,6 +13,7 @@ from authsvc.schemas.access_tokens import SCOPES
 from authsvc.security import recovery_codes
 from tests.accounts import Database
 from tests.api.forging import altered, claims_of, now
+from tests.api.test_admin import ROUTES as ADMINISTRATION
 from tests.conftest import PASSWORD, Person
 from tests.letters import newest
 
@@ -190,7 +191,10 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
     "PATCH /auth/passkeys/{id}": (fresh("PATCH", f"/auth/passkeys/{NOWHERE}", name="x"), {"access"}),
     "DELETE /auth/passkeys/{id}": (fresh("DELETE", f"/auth/passkeys/{NOWHERE}"), {"access"}),
     "POST /auth/reauthenticate/options": (fresh("POST", "/auth/reauthenticate/options"), {"access"}),
-    "DELETE /admin/users/{id}/mfa": (fresh("DELETE", f"/admin/users/{NOWHERE}/mfa"), set()),
+    **{
+        f"{method} {path}": (fresh(method, path.replace("{id}", NOWHERE)), set[str]())
+        for method, path, _ in ADMINISTRATION
+    },
     "POST /auth/login/mfa, body": (
         lambda a, t: a.client.post("/auth/login/mfa", json={"mfaToken": t, "code": "000000"}),
         {"mfa ticket"},
@@ -247,7 +251,7 @@ def refused(place: str, kind: str, answer: Any) -> bool:
         return (answer.status_code, answer.get_json()["code"]) == (400, "link_invalid")
     if place in LOOKED_AT:
         return (answer.status_code, answer.get_json()) == (200, {"active": False})
-    if place == "DELETE /admin/users/{id}/mfa" and kind == "access":
+    if " /admin/" in place and kind == "access":
         return (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
     return answer.status_code == 401 or (answer.status_code == 403 and kind == "personal")
 

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import time
 
 import pytest
 from playwright.sync_api import Route
@@ -81,10 +80,9 @@ class TestTabs:
         tabs = [browsing.open().login(account), *(browsing.open() for _ in range(3))]
         for _ in range(TOGETHER):
             for tab in tabs:
-                tab.page.evaluate("setTimeout(() => location.reload(), 20)")
-            time.sleep(0.1)
+                tab.page.evaluate("window.before = true; setTimeout(() => location.reload(), 20)")
             for tab in tabs:
-                tab.page.wait_for_load_state()
+                tab.page.wait_for_function("!window.before")
                 assert tab.loaded().user() == account["email"]
         assert ended(mongo) == []
 

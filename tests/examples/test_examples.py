@@ -139,7 +139,7 @@ def get(url: str, token: str | None, path: str = "/", **headers: str) -> request
 class TestReadme:
     def test_it_shows_all_of_them(self) -> None:
         assert [name for name, _ in COMMANDS] == ["express", "fastapi", "flask", "nginx"]
-        pages = {"passkeys"}  # see tests/browser
+        pages = {"passkeys", "spa"}  # see tests/browser
         assert {folder.name for folder in EXAMPLES.iterdir()} == {name for name, _ in COMMANDS} | pages
 
     @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])

@@ -33,6 +33,7 @@ class FaultProxy:
         self._flowing.set()
         self._delay = self._jitter = 0.0
         self._swallow: str | None = None
+        self._swallow_of: str | None = None
         self._passing_over = 0
         self._reply_bytes_left: int | None = None
         self._open: list[socket.socket] = []
@@ -85,10 +86,13 @@ class FaultProxy:
         with self._lock:
             self._reply_bytes_left = count
 
-    def swallow_reply_to(self, command: str, nth: int = 1) -> None:
-        """Let the next such command (the `nth` from now) be done, then reset the connection in place of its reply."""
+    def swallow_reply_to(self, command: str, nth: int = 1, *, of: str | None = None) -> None:
+        """Let the next such command (the `nth` from now) be done, then reset the connection in place of its reply.
+
+        `of` is the collection that it must be for, where that matters.
+        """
         with self._lock:
-            self._swallow, self._passing_over = command, nth - 1
+            self._swallow, self._swallow_of, self._passing_over = command, of, nth - 1
 
     @property
     def swallowed(self) -> bool:
@@ -166,11 +170,11 @@ class _Link:
         if opcode != _OP_MSG:
             return message
         body = message[21 : 21 + struct.unpack_from("<i", message, 21)[0]]  # other sections may follow the body
-        command = next(iter(bson.decode(body)))
+        command, collection = next(iter(bson.decode(body).items()))
         proxy = self._proxy
         with proxy._lock:
             proxy.commands[command] += 1
-            if command == proxy._swallow:
+            if command == proxy._swallow and proxy._swallow_of in (None, collection):
                 if proxy._passing_over == 0:
                     self._cut_at_reply_to = request_id
                 proxy._passing_over -= 1

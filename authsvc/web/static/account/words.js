@@ -28,6 +28,8 @@ export const PROBLEMS = {
   email_taken: "There is already an account with this address.",
   passkey_known: "This device already has a passkey for an account here.",
   last_login_method: "This is the last way to sign in. Set a password, or add another passkey first.",
+  last_admin: "You are the last administrator. Make somebody else one first.",
+  own_role: "Somebody else has to change your role.",
   mfa_already_enabled: "An authenticator app is already set up.",
   mfa_not_enabled: "There is no second factor, or its set-up took too long. Start again.",
   validation_failed: "Something is not filled in correctly.",
