@@ -1,7 +1,7 @@
 // Dialogs: a question before what can't be undone, secrets that are shown once, and "is it still you?".
 
 import {call, getPasskey} from "/authsvc.js";
-import {busy, byId, make, onPress, toast} from "./dom.js";
+import {busy, byId, make, onPress} from "./dom.js";
 import {alertIn, onSend, reset, show} from "./forms.js";
 
 /** Open a dialog; resolve once it is closed, to what it was closed with. */
@@ -129,5 +129,5 @@ document.addEventListener("click", ({target}) => {
 byId("codes-print").addEventListener("click", () => print());
 byId("codes-download").addEventListener("click", () => {
   download("recovery-codes.txt", `Recovery codes for ${location.host}\n\n${lines(byId("codes"))}\n`, "text/plain");
-  toast("Saved to your downloads.");
+  byId("codes-dialog").querySelector(".said").textContent = "Saved to your downloads."; // a toast is behind the dialog
 });

@@ -82,7 +82,9 @@ function fieldOf(form, name) {
 
 function point(form, wrong) {
   for (const [name, text] of wrong) mark(fieldOf(form, name), text);
-  fieldOf(form, wrong[0][0]).focus();
+  const first = fieldOf(form, wrong[0][0]);
+  first.focus();
+  first.closest(".field")?.querySelector(".error")?.scrollIntoView({block: "nearest"});
 }
 
 function mark(input, text) {

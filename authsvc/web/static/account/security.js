@@ -116,6 +116,7 @@ onSend(byId("totp-form"), async ({code}) => {
   byId("totp-dialog").close();
   await showCodes(recoveryCodes);
   await enter();
+  byId("totp-remove").focus(); // what opened the dialog is gone
   toast("Authenticator app set up.");
 }, {mfa_code_invalid: "code"});
 

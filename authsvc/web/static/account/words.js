@@ -70,7 +70,11 @@ export const ENDED = {
 const ACTIONS = {
   "account.registered": "You signed up",
   "account.registration_repeated": "Somebody tried to sign up with your address",
+  "account.created": "Your account was created",
+  "account.invited": "You were invited",
   "account.disabled": "Your account was disabled",
+  "account.enabled": "Your account was enabled again",
+  "role.changed": "Your role was changed",
   "account.exported": "You downloaded your data",
   "profile.changed": "You changed your name",
   "password.changed": "You changed your password",
@@ -117,7 +121,8 @@ export function methods(names) {
 function later(seconds) {
   if (!seconds) return "Try again later.";
   if (seconds < 90) return `Try again in ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
-  return `Try again in ${Math.ceil(seconds / 60)} minutes.`;
+  if (seconds <= 7200) return `Try again in ${Math.ceil(seconds / 60)} minutes.`;
+  return `Try again in ${Math.ceil(seconds / 3600)} hours.`;
 }
 
 /** Return the sentence for an error, null where there is nothing to tell. */
