@@ -59,7 +59,7 @@ def show(user_id: str) -> Seen:
 @writes
 @blp.arguments(AccountChangeSchema)
 @blp.response(200, AdminUserSchema)
-@blp.problems(NotFound, LastAdmin, OwnRole)
+@blp.problems(NotFound, LastAdmin, OwnRole, FreshLoginRequired)
 def change(changes: dict[str, Any], user_id: str) -> Seen:
     """Change name, role and state of an account; disabling it ends its sessions and access tokens at once."""
     return directory.seen(accounts.change(current_user, user_id, changes))[0]
@@ -68,7 +68,7 @@ def change(changes: dict[str, Any], user_id: str) -> Seen:
 @blp.delete("/admin/users/<user_id>")
 @writes
 @blp.response(204)
-@blp.problems(NotFound, LastAdmin)
+@blp.problems(NotFound, LastAdmin, FreshLoginRequired)
 def remove(user_id: str) -> None:
     """Delete an account, with its sessions and access tokens; it can't be undone."""
     accounts.remove(current_user, user_id)

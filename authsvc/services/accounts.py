@@ -13,7 +13,18 @@ from authsvc.models.audit import Action
 from authsvc.models.sessions import Session
 from authsvc.models.users import ADMIN, User
 from authsvc.security.passwords import PasswordHash
-from authsvc.services import access_tokens, administrators, audit, links, mail, ownership, roles, sessions, users
+from authsvc.services import (
+    access_tokens,
+    administrators,
+    audit,
+    callers,
+    links,
+    mail,
+    ownership,
+    roles,
+    sessions,
+    users,
+)
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 from authsvc.services.users import ChangedMeanwhile
@@ -129,10 +140,12 @@ def change_role(by: Caller | None, user_id: str, role: str) -> User:
 def disable(by: Caller | None, user_id: str) -> User:
     """Disable an account, and end what is open; who had its address before may still take that back later.
 
-    What is open is ended where it was disabled before, too. Raises NotFound, LastAdmin.
+    What is open is ended where it was disabled before, too. Raises NotFound, LastAdmin, and for one's own account
+    FreshLoginRequired.
     """
 
     def to_disabled(user: User) -> None:
+        _require_fresh_for_own(by, user)
         with administrators.keeping_one(user), ownership.changing(str(user.id), "account_disabled"):
             if user.disabled_at is None:
                 with audit.recording(Action.ACCOUNT_DISABLED, actor=_id(by), target=user.id):
@@ -153,8 +166,13 @@ def enable(by: Caller | None, user_id: str) -> User:
 
 
 def remove(by: Caller | None, user_id: str) -> None:
-    """Delete an account, and tell its owner. Raises NotFound, LastAdmin."""
-    _as_found(user_id, lambda user: users.delete(user, actor=_id(by)))
+    """Delete an account, and tell its owner. Raises NotFound, LastAdmin, and for one's own FreshLoginRequired."""
+
+    def to_nothing(user: User) -> None:
+        _require_fresh_for_own(by, user)
+        users.delete(user, actor=_id(by))
+
+    _as_found(user_id, to_nothing)
 
 
 def send_reset(by: Caller | None, user_id: str) -> None:
@@ -197,6 +215,12 @@ def _reset_link(by: Caller | None, user_id: str) -> tuple[User, str]:
         raise AccountDisabled
     audit.record(Action.PASSWORD_RESET_REQUESTED, actor=_id(by), target=user.id)
     return user, links.issue("reset", user, user.email)
+
+
+def _require_fresh_for_own(by: Caller | None, user: User) -> None:
+    """Ask of an administrator what everybody is asked for on their own account."""
+    if by is not None and by.user_id == str(user.id):
+        callers.require_fresh(by)
 
 
 def _as_found(user_id: str, change: Callable[[User], None]) -> None:

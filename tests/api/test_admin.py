@@ -442,6 +442,18 @@ class TestOneIsLeft:
         assert ask(admin, "DELETE", "/auth/me").status_code == 204
         problem(ask(alice, "DELETE", "/auth/me"), 409, "last_admin")
 
+    def test_one_s_own_take_a_fresh_sign_in(self, alice: Person, admin: Person, mongo: Database):
+        """A token for scripts never does what takes one, and an old session neither."""
+        patch(admin, alice.id, role="admin")
+        token = script(admin, "users:write")
+        mongo.sessions.update_many({}, {"$set": {"authTime": clock.now() - timedelta(minutes=10)}})
+        for headers in (token, admin.headers):
+            for method, body in (("DELETE", None), ("PATCH", {"disabled": True})):
+                path = f"/admin/users/{admin.id.upper()}"
+                answer = admin.client.open(path, method=method, json=body, headers=headers)
+                problem(answer, 403, "fresh_login_required")
+        assert patch(admin, alice.id, disabled=True).status_code == 200
+
     def test_a_lock_that_was_left_behind_holds_nobody_up_for_long(self, alice: Person, admin: Person, mongo: Database):
         patch(admin, alice.id, role="admin")
         mongo.locks.insert_one({"_id": "administrators", "holder": "gone", "until": clock.now() + timedelta(minutes=1)})
