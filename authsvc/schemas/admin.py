@@ -55,7 +55,7 @@ class DirectoryCursor(Cursor):
     """Where a page of accounts starts: the `next` of the page before."""
 
     shape = re.compile(
-        r"email [0-9a-f]{24} .{1,254}|name [0-9a-f]{24} .{0,1000}|id [0-9a-f]{24}|disabled_at [0-9a-f]{24} \d{1,15}",
+        r"email [0-9a-f]{24} .+|name [0-9a-f]{24} .*|id [0-9a-f]{24}|disabled_at [0-9a-f]{24} [0-9]{1,14}",
         re.DOTALL,
     )
 

@@ -29,6 +29,7 @@ MOST_ARGON2_WORK = 2**20
 """KiB times passes."""
 MOST_ARGON2_LANES = 16
 MOST_SCRYPT_WORK = 2**22
+MOST_SCRYPT_LANES = 16
 """N times r times p."""
 
 _SALT = r"(?P<salt>[!-#%-~]{1,128})"
@@ -113,8 +114,9 @@ def _scrypt(match: re.Match[str]) -> ForeignHash:
     digest = _unhexed(match["hex"]) if match["hex"] else _decoded(match["b64"])
     _at_most("memory", 128 * r * (n + p), MOST_MEMORY + 2**20)
     _at_most("work", n * r * p, MOST_SCRYPT_WORK)
-    if n < 2 or n & (n - 1):
-        raise NotKnown("an scrypt hash whose N is no power of two")
+    _at_most("lanes", p, MOST_SCRYPT_LANES)  # each costs more than its share where N is small
+    if n < 2 or n & (n - 1) or n.bit_length() - 1 >= 16 * r:  # RFC 7914 section 2
+        raise NotKnown("an scrypt hash whose N is no power of two below 2^(16r)")
     room = 128 * r * (n + p + 2) + 2**20
 
     def verify(password: str) -> bool:

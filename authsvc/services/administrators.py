@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from flask import current_app
+
 from authsvc import clock
 from authsvc.errors import DatabaseUnavailable, LastAdmin
 from authsvc.models.base import deadline
 from authsvc.models.locks import Lock
+from authsvc.models.passkeys import Passkey
 from authsvc.models.users import User
 
 _LOCK = "administrators"
@@ -31,14 +34,29 @@ def keeping_one(user: User) -> Iterator[None]:
         yield
         return
     holder = secrets.token_hex(16)
-    _take(holder)
     try:
+        _take(holder)
         with deadline(_WORK_SECONDS):
-            if not User.is_another_admin(user.id):
+            if not is_one_left(but=user):
                 raise LastAdmin
             yield
     finally:
         Lock.release(_LOCK, holder)
+
+
+def is_one_left(*, but: User | None = None) -> bool:
+    """Tell whether somebody administers who can sign in, other than this one."""
+    return any(map(_can_sign_in, User.other_admins(but.id if but is not None else None)))
+
+
+def _can_sign_in(user: User) -> bool:
+    """Tell whether there is a way in: one who was invited and never came has none, nor whose only passkey is gone."""
+    if current_app.config["EMAIL_VERIFICATION"] == "required" and not user.is_proved:
+        return False
+    if user.passkeys and Passkey.among(user.passkeys, limit=1):
+        return True
+    by_password_alone = not user.mfa_enabled
+    return user.password is not None and (by_password_alone or user.totp_enabled or bool(user.recovery_code_hashes))
 
 
 def _take(holder: str) -> None:

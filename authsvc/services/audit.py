@@ -97,8 +97,8 @@ def search(
     What was recorded at `until` or later is left out.
     """
     now = clock.now()
-    oldest = now - KEPT_FOR
-    span = Span(max(since or oldest, oldest), min(until or now + _AHEAD, now + _AHEAD))
+    oldest, newest = now - KEPT_FOR, now + _AHEAD
+    span = Span(min(max(since or oldest, oldest), newest), max(min(until or newest, newest), oldest))
     found = AuditEvent.search(user=user, action=action, span=span, limit=limit + 1, before=cursor)
     return Page.of(found, limit, lambda event: event)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from authsvc.models import deployment, readiness
-from authsvc.models.users import User
+from authsvc.services import administrators
 from authsvc.services.findings import Finding
 
 _MOST = 5
@@ -31,7 +31,7 @@ def _accounts() -> Iterator[Finding]:
     found = deployment.odd_accounts()
     for what, count in sorted(found.items()):
         yield Finding("users", f"{count} accounts {what}", _REMEDIES[what])
-    if not User.is_another_admin(None):
+    if not administrators.is_one_left():
         yield Finding("users", "nobody administers who can sign in", "run `flask users promote`")
 
 

@@ -14,6 +14,7 @@ from authsvc.services.paging import Page
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_LATEST = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +59,5 @@ def _mark(cursor: str) -> Mark:
     field, user_id, value = [*cursor.split(" ", 2), ""][:3]
     at = ObjectId(user_id)
     if field == "disabled_at":
-        return Mark(field, _EPOCH + int(value) * _MILLISECOND, at)
+        return Mark(field, _EPOCH + min(int(value), _LATEST) * _MILLISECOND, at)
     return Mark(field, at if field == "id" else value, at)

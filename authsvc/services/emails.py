@@ -30,7 +30,7 @@ def resend(email: str) -> None:
         email,
         limit="verify_account",
         action=Action.VERIFICATION_REQUESTED,
-        wanted=_is_open,
+        wanted=lambda user: _is_open(user) and user.password is not None,  # or proving it would end the invitation
     )
 
 

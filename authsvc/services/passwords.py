@@ -8,7 +8,7 @@ from authsvc.errors import FieldError, HashingBusy, LinkInvalid, PasswordIncorre
 from authsvc.models.audit import Action
 from authsvc.models.users import User
 from authsvc.security import password_policy
-from authsvc.security.passwords import PasswordHash, hasher
+from authsvc.security.passwords import MAX_LENGTH, PasswordHash, hasher
 from authsvc.services import audit, links, mail, ownership, requested_links, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.throttles import Key
@@ -25,6 +25,8 @@ def check(password: str, *words: str, pointer: str = "/password") -> None:
     shortest = current_app.config["PASSWORD_MIN_LENGTH"]
     if len(password) < shortest:
         _refuse("too_short", f"A password needs at least {shortest} characters.", pointer)
+    if len(password) > MAX_LENGTH:
+        _refuse("too_long", f"A password has at most {MAX_LENGTH} characters.", pointer)
     if password_policy.is_common(password):
         _refuse("password_too_common", "This password is one of the first that an attacker tries.", pointer)
     if password_policy.is_like_account(password, *words):

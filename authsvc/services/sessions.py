@@ -61,8 +61,10 @@ def open_session(user: User, methods: list[str], *, passkey: ObjectId | None = N
 
 def bring_up_to_date(session: Session, user: User) -> None:
     """Copy role and address of a user who was just read into their session, where they have changed."""
-    if (session.role, session.email) != (user.role, user.email):
-        session.copy_account(user.role, user.email)
+    current: User | None = user
+    while current is not None and (session.role, session.email) != (current.role, current.email):
+        session.copy_account(current.role, current.email)
+        current = User.find(str(user.id))  # or it was changed there and back meanwhile, and the copy is the old one
 
 
 def rotate(session_id: str, generation: int) -> Session:
@@ -146,10 +148,7 @@ def is_of(session_id: str, user_id: ObjectId) -> bool:
 
 
 def list_of(user_id: str, limit: int, cursor: str | None, *, current: str | None) -> Page:
-    """Return a page of a user's live sessions, newest first; `cursor` is the `next` of the page before.
-
-    The session `current` is the one that asks.
-    """
+    """Return a page of a user's live sessions, newest first, from a `next` on; `current` is the one that asks."""
     now, idle = clock.now(), _idle()
     found = Session.live(user_id, now, idle, limit=limit + 1, before=cursor)
     return Page.of(found, limit, lambda session: _described(session, current, idle))

@@ -1,5 +1,6 @@
 """Administration: who may, what it shows, what it does at once, and that one administrator is always left."""
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -261,6 +262,21 @@ class TestSearch:
         """R90"""
         problem(admin.client.get(f"/admin/users?{query}", headers=admin.headers), 422, "validation_failed")
 
+    @pytest.mark.parametrize("milliseconds", ["253402300800000", "999999999999999", "99999999999999", "0", "\u0663"])
+    def test_no_cursor_is_too_far(self, people: Person, milliseconds: str):
+        cursor = base64.urlsafe_b64encode(f"disabled_at {'a' * 24} {milliseconds}".encode()).decode()
+        for query in ("", "&q=a", "&status=disabled"):
+            answer = people.client.get(f"/admin/users?cursor={cursor}{query}", headers=people.headers)
+            assert answer.status_code in {200, 422}, answer.text
+
+    @pytest.mark.parametrize("email", [None, 5, "x" * 300 + "@example.com"])
+    def test_what_other_programs_left_is_listed_and_removed(self, people: Person, mongo: Database, email: Any):
+        odd = import_account(mongo, name="Anna Odd", email=email, **({"without": "email"} if email is None else {}))
+        found = listed(people, "limit=1&q=anna o")
+        assert len(found) == 1
+        assert len(listed(people, "limit=100")) == mongo.users.count_documents({})
+        assert ask(people, "DELETE", f"/admin/users/{odd['_id']}").status_code == 204
+
     def test_the_cursor_of_another_list_is_refused(self, people: Person):
         first = people.client.get("/admin/users?limit=1&q=ann", headers=people.headers).get_json()
         answer = people.client.get(f"/admin/users?cursor={first['next']}", headers=people.headers)
@@ -436,6 +452,16 @@ class TestOneIsLeft:
         ask(admin, "POST", "/admin/users", name="I", email="invited@example.com", role="admin")
         problem(ask(admin, "DELETE", "/auth/me"), 409, "last_admin")
 
+    @pytest.mark.parametrize(
+        "factors",
+        [{"copiedPasskeys": [ObjectId()]}, {"passkeys": [ObjectId()]}, {"password": None}],
+        ids=["copied", "gone", "none"],
+    )
+    def test_nor_who_has_no_way_in(self, alice: Person, admin: Person, mongo: Database, factors: dict[str, Any]):
+        """A passkey that was copied, or whose key was left behind by an import, signs nobody in."""
+        mongo.users.update_one({"_id": ObjectId(alice.id)}, {"$set": {"role": "admin", **factors}})
+        problem(ask(admin, "DELETE", "/auth/me"), 409, "last_admin")
+
     def test_with_another_one_may_go(self, alice: Person, admin: Person, mongo: Database):
         patch(admin, alice.id, role="admin")
         problem(patch(admin, admin.id, role="user"), 409, "own_role")
@@ -575,6 +601,23 @@ class TestAudit:
         assert self.search(admin, **{"from": offset}) == later
         assert self.search(admin, **{"from": cut, "to": cut}) == []
         assert self.search(admin, **{"from": "1970-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}) == everything
+
+    @pytest.mark.parametrize(
+        "moment",
+        [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-14:00",
+            "2107-01-01T00:00:00Z",
+            "1969-12-31T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+14:00",
+            "1970-01-01T00:00:00Z",
+        ],
+    )
+    def test_times_that_no_event_has(self, admin: Person, moment: str):
+        everything = self.search(admin)
+        for query in ({"from": moment}, {"to": moment}, {"from": moment, "to": moment}):
+            assert self.search(admin, **query) in ([], everything)
 
     @pytest.mark.parametrize(
         "query",

@@ -242,6 +242,19 @@ class TestMongoexport:
             assert user["id"] == members["id"]
 
 
+class TestPlain:
+    @pytest.mark.parametrize("name", ["Password", "pwd", "passwd", "PASS", "user_password", "passwordConfirmation"])
+    def test_a_neighbour_of_the_password_is_no_place_for_one(
+        self, run: Run, tmp_path: Path, mongo: Database, name: str
+    ):
+        file = tmp_path / "users.jsonl"
+        file.write_text(json.dumps({"email": "a@example.com", name: "hunter2 plain"}) + "\n")
+        done = run("import", str(file))
+        assert (done.exit_code, "sounds like a password" in done.output) == (1, True)
+        assert "hunter2" not in done.output
+        assert mongo.users.count_documents({}) == 0
+
+
 class TestCsv:
     def test_cells_are_what_the_first_line_calls_them(self, taken: Run, client: FlaskClient, mongo: Database):
         rows = [

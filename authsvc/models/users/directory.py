@@ -60,7 +60,7 @@ class Directory:
         for field in fields[fields.index(after.field) if after is not None else 0 :]:
             start = after if after is not None and after.field == field else None
             for one in chain.from_iterable(cls.ranges(field, begins, rest, start)):
-                if begins and field == "name" and one.email.lower().startswith(begins.lower()):
+                if begins and field == "name" and str(one.email or "").lower().startswith(begins.lower()):
                     continue
                 found.append((one, Mark(field, getattr(one, field), one.id)))
                 if len(found) == limit:
@@ -90,10 +90,9 @@ class Directory:
 
     @classmethod
     @bounded
-    def is_another_admin(cls, but: ObjectId | None) -> bool:
-        """Tell whether somebody else administers who can sign in: one who was invited and never came is nobody yet."""
-        admins = cast(Any, cls).objects(role=ADMIN, disabled_at=None, id__ne=but).only("password", "passkeys")
-        return any(one.password is not None or one.passkeys for one in admins)
+    def other_admins(cls, but: ObjectId | None) -> list[Self]:
+        """Return who else administers, and is not disabled."""
+        return list(cast(Any, cls).objects(role=ADMIN, disabled_at=None, id__ne=but))
 
     @classmethod
     @bounded

@@ -27,6 +27,9 @@ _UNUSABLE = re.compile(r"![A-Za-z0-9]{40}")
 """What Django writes in the place of a hash for who has no password."""
 
 
+_SOUNDS_PLAIN = re.compile(r"(plain|user)?_?(password|passwd|pwd|passphrase|pass)(_?confirm\w*)?", re.IGNORECASE)
+
+
 class Invalid(ValueError):
     """A record that is no account; the message says why, and quotes no value of it."""
 
@@ -37,6 +40,9 @@ def account(members: dict[str, Any], roles: frozenset[str]) -> NewAccount:
     document = _with_id(document)
     document["email"] = _address(document.get("email"))
     _read_password(document)
+    for name, value in document.items():
+        if name != "password" and isinstance(value, str) and _SOUNDS_PLAIN.fullmatch(name):
+            raise Invalid(f"{name}: sounds like a password, leave it out")
     _read_role(document, roles)
     for name in _TIMES:
         if isinstance(document.get(name), str):
