@@ -245,11 +245,11 @@ class TestMongoexport:
 class TestPlain:
     @pytest.mark.parametrize("name", ["Password", "pwd", "passwd", "PASS", "user_password", "passwordConfirmation"])
     def test_a_neighbour_of_the_password_is_no_place_for_one(
-        self, run: Run, tmp_path: Path, mongo: Database, name: str
+        self, users: Run, tmp_path: Path, mongo: Database, name: str
     ):
         file = tmp_path / "users.jsonl"
         file.write_text(json.dumps({"email": "a@example.com", name: "hunter2 plain"}) + "\n")
-        done = run("import", str(file))
+        done = users("import", str(file))
         assert (done.exit_code, "sounds like a password" in done.output) == (1, True)
         assert "hunter2" not in done.output
         assert mongo.users.count_documents({}) == 0
