@@ -136,6 +136,13 @@ def with_a_known_passkey(person: Person) -> Any:
         database.passkeys.delete_many({})
 
 
+def as_administrator(alice: Person, method: str, path: str, body: Any = None) -> Any:
+    """Return the answer to the only administrator there is."""
+    with alice.client.application.app_context():
+        accounts.change_role(None, alice.id, "admin")
+    return alice.client.open(path, method=method, json=body, headers=alice.headers)
+
+
 def without_another_way_in(person: Person) -> Any:
     """Return the answer to who removes the last passkey of an account without a password."""
     database = get_db()
@@ -162,6 +169,8 @@ PROVOKED: dict[str, Provoke] = {
     "second_factor_required": without_a_second_factor,
     "passkey_known": with_a_known_passkey,
     "last_login_method": without_another_way_in,
+    "last_admin": lambda alice: as_administrator(alice, "DELETE", "/auth/me"),
+    "own_role": lambda alice: as_administrator(alice, "PATCH", f"/admin/users/{alice.id}", {"role": "user"}),
     "mfa_already_enabled": with_two_apps,
     "mfa_not_enabled": lambda alice: post(alice, "/auth/mfa/recovery-codes"),
     "link_invalid": lambda alice: alice.client.post("/auth/email/verify", json={"token": "x"}),
