@@ -40,13 +40,13 @@ MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
 
 @pytest.fixture(scope="session")
 def mongodb_uri() -> Iterator[str]:
-    """Return the URI (without a database) of a server for the whole suite: an embedded one, or TEST_MONGODB_URI."""
+    """Return the URI of the suite's database: on an embedded server, or on that of TEST_MONGODB_URI."""
     given = os.environ.get("TEST_MONGODB_URI")
     if given:
-        yield given.rstrip("/")
+        yield f"{given.rstrip('/')}/{MAIN_DATABASE}"
         return
     with Database(None) as database:
-        yield database.uri.rpartition("/")[0]
+        yield database.uri_of(MAIN_DATABASE)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def settings(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict
     """Return the environment that tests run the service in: cheap hashes, a database of their own."""
     return {
         "APP_ENV": "testing",
-        "MONGODB_URI": f"{mongodb_uri}/{MAIN_DATABASE}",
+        "MONGODB_URI": mongodb_uri,
         "SECRET_KEY": secrets.token_urlsafe(48),
         "PUBLIC_URL": "http://localhost:8000",
         "CORS_ORIGINS": "https://app.example.com",

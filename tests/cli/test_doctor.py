@@ -105,7 +105,7 @@ class TestSettings:
 
 class TestDatabase:
     def test_one_that_asks_for_less_than_is_written(self, examine: Examine, settings: dict[str, str]) -> None:
-        (found,) = examine(MONGODB_URI=f"{settings['MONGODB_URI']}?w=majority&journal=false")
+        (found,) = examine(MONGODB_URI=f"{settings['MONGODB_URI'].partition('?')[0]}?w=majority&journal=false")
         assert (found["about"], "journal=false" in found["what"]) == ("MONGODB_URI", True)
 
     def test_one_that_is_no_replica_set(self, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:

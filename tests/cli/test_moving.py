@@ -33,7 +33,7 @@ from tests.conftest import PASSWORD, Person, problem, wipe
 from tests.factors import with_totp
 from tests.support.elsewhere import of_every_kind
 from tests.support.races import ROUNDS, race
-from tests.support.service import ROOT, Service, Visitor
+from tests.support.service import ROOT, Service, Visitor, uri_of
 from tests.test_express_heritage import UNKNOWN
 
 MADE = of_every_kind(PASSWORD)
@@ -408,7 +408,7 @@ class TestAgain:
         file, place = tmp_path / "users.jsonl", tmp_path / "place"
         file.write_text(lines(count) + line(1, password=PLAIN, email="late@example.com"))
         command = [sys.executable, "-m", "flask", "users", "import", str(file), "--state", str(place), "--json"]
-        environ = {**os.environ, **settings, "MONGODB_URI": f"{settings['MONGODB_URI']}_moving"}
+        environ = {**os.environ, **settings, "MONGODB_URI": uri_of(settings, own_database.name)}
         killed = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE)
         end = time.monotonic() + 60
         while not place.exists() or json.loads(place.read_text())["report"]["line"] < 2_000:

@@ -22,7 +22,7 @@ from tests.conftest import PASSWORD
 from tests.faults.conftest import through
 from tests.support.fault_proxy import FaultProxy
 from tests.support.races import ROUNDS, eventually, race
-from tests.support.service import Service, Visitor
+from tests.support.service import Service, Visitor, uri_of
 from tests.support.verdict import faults_in
 
 pytestmark = pytest.mark.race
@@ -99,7 +99,7 @@ class TestUniqueIndex:
     def test_duplicates_are_named_and_once_they_are_gone_it_serves(
         self, unindexed: MongoDatabase[dict[str, Any]], settings: dict[str, str]
     ) -> None:
-        uri = f"{settings['MONGODB_URI'].rpartition('/')[0]}/{unindexed.name}"
+        uri = uri_of(settings, unindexed.name)
         service = Service(**{**settings, "MONGODB_URI": uri, "WEB_CONCURRENCY": 1})
         try:
             visitor = Visitor(service.start(ready=False).url)

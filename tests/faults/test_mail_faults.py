@@ -1,5 +1,6 @@
 """Letters and links over the two workers of a real gunicorn: races (F9), and a mail server that is away (F21)."""
 
+import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ from pymongo.database import Database as MongoDatabase
 from tests.letters import newest, sent
 from tests.support.mail_server import MailServer
 from tests.support.races import ROUNDS, eventually, race
-from tests.support.service import Service, Visitor
+from tests.support.service import Service, Visitor, uri_of
 
 THREADS = 16
+OWN_DATABASE = f"authsvc_test_mail_{os.getpid()}"
 
 
 def address() -> str:
@@ -132,7 +134,7 @@ class TestMailServerAway:
     @pytest.fixture
     def own_database(self, settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
         """Return a database of which no other service takes letters."""
-        with MongoClient(settings["MONGODB_URI"] + "_mail", tz_aware=True) as client:
+        with MongoClient(uri_of(settings, OWN_DATABASE), tz_aware=True) as client:
             yield client.get_default_database()
             client.drop_database(client.get_default_database().name)
 
@@ -140,7 +142,7 @@ class TestMailServerAway:
     def running(
         self, server: MailServer, settings: dict[str, str], own_database: MongoDatabase[dict[str, Any]]
     ) -> Iterator[Service]:
-        own = {"MONGODB_URI": settings["MONGODB_URI"] + "_mail", "MAIL_URL": server.url, "WEB_CONCURRENCY": 2}
+        own = {"MONGODB_URI": uri_of(settings, OWN_DATABASE), "MAIL_URL": server.url, "WEB_CONCURRENCY": 2}
         with Service(**{**settings, **own}) as service:
             yield service
 

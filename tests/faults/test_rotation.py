@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from tests.api.forging import header_of
 from tests.support.races import eventually
-from tests.support.service import ROOT, Service, Visitor
+from tests.support.service import ROOT, Service, Visitor, uri_of
 
 LEAD = 8
 
@@ -26,7 +26,7 @@ LEAD = 8
 def own_settings(settings: dict[str, str]) -> Iterator[dict[str, str]]:
     """Return settings with a database that no other test uses: its key ring is changed."""
     name = f"authsvc_rotation_{secrets.token_hex(4)}"
-    uri = f"{settings['MONGODB_URI'].rpartition('/')[0]}/{name}"
+    uri = uri_of(settings, name)
     yield {**settings, "MONGODB_URI": uri, "WEB_CONCURRENCY": "2"}
     with MongoClient[dict[str, Any]](uri) as client:
         client.drop_database(name)

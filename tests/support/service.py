@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import psutil
 import requests
@@ -27,6 +28,11 @@ if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
 """Become the given program, which the kernel ends when the thread that started it ends: a killed run leaves nothing."""
+
+
+def uri_of(settings: dict[str, str], database: str) -> str:
+    """Return the URI of another database on the server of the settings."""
+    return urlsplit(settings["MONGODB_URI"])._replace(path=f"/{database}").geturl()
 
 
 def free_port() -> int:
