@@ -15,9 +15,9 @@ from tests.support.service import Service, Visitor
 FLOOD = 32
 PATIENCE = 8
 """Seconds: two cores hash 7 to 8 passwords in one, and connections are not spread evenly over the workers."""
-PROBES = 25
+PROBES = 10
 HALF_OPEN = 400
-SECONDS = 20
+SECONDS = 30
 OFFERED = 50
 OVERLOAD_SECONDS = 30
 FLOODERS = [f"bench-{number}@example.com" for number in range(FLOOD)]

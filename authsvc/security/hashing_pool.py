@@ -1,19 +1,22 @@
 """Where passwords are hashed: beside the requests, never more at once than there are cores.
 
 bcrypt takes a core for a fifth of a second. In a gevent worker it would stop every other request for as long, so it
-runs in gevent's pool of native threads; elsewhere (command line, tests) a semaphore bounds the calling threads. Either
-way the waiting line is bounded by the wait it means: who would wait too long is told so at once (R93).
+runs in native threads; elsewhere (command line, tests) a semaphore bounds the calling threads. Either way the waiting
+line is bounded by the wait it means: who would wait too long is told so at once (R93).
 """
 
 import math
 import threading
+from _queue import SimpleQueue  # the native one: gevent replaces that of queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from gevent.monkey import is_module_patched
-from gevent.threadpool import ThreadPool
+from gevent import get_hub
+from gevent.event import AsyncResult
+from gevent.monkey import get_original, is_module_patched
 
 from authsvc import metrics
 from authsvc.errors import HashingBusy
@@ -95,10 +98,41 @@ def _thread_runner(size: int) -> _Runner:
 
 
 def _gevent_runner(size: int) -> _Runner:
-    # A pool called from native threads is not bounded by its size; patched threads are greenlets of one hub, so it is.
-    pool = ThreadPool(size)
+    # Native threads of our own, which take one job after another: gevent's pool hands out the next one only when its
+    # hub has heard of the end of the last, and where every core hashes that takes a while in which one of them doesn't.
+    jobs: SimpleQueue[tuple[Callable[[], Any], AsyncResult, Callable[[Callable[[], None]], None]]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            job, outcome, tell = jobs.get()
+            try:
+                tell(partial(outcome.set, job()))
+            except BaseException as error:  # noqa: BLE001 - it is raised where the job was asked for
+                tell(partial(outcome.set_exception, error))
+
+    for _ in range(size):
+        get_original("_thread", "start_new_thread")(work, ())
 
     def run(job: Callable[[], T]) -> T:
-        return pool.apply(job)  # type: ignore[no-any-return]
+        outcome = AsyncResult()
+        jobs.put((job, outcome, _teller()))
+        return outcome.get()  # type: ignore[no-any-return]
 
     return run
+
+
+def _teller() -> Callable[[Callable[[], None]], None]:
+    """Return what a native thread calls, once, to have something done in this thread's loop, which waits for that."""
+    waiting = get_hub().loop.async_()
+    wanted: list[Callable[[], None]] = []
+
+    def told() -> None:
+        waiting.close()
+        wanted.pop()()
+
+    def tell(what: Callable[[], None]) -> None:
+        wanted.append(what)
+        waiting.send()
+
+    waiting.start(told)
+    return tell
