@@ -69,6 +69,8 @@ def end(pid: int, process: subprocess.Popen[bytes] | None = None) -> None:
             os.kill(pid, signum)
         if wait_until(lambda: is_gone(pid, process), STOP_SECONDS):
             break
+    if process is not None:
+        process.poll()  # it may be gone and not collected yet
 
 
 def wait_until(done: Callable[[], bool], seconds: float) -> bool:

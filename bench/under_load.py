@@ -15,7 +15,7 @@ from tests.support.service import Service, Visitor
 FLOOD = 32
 PATIENCE = 8
 """Seconds: two cores hash 7 to 8 passwords in one, and connections are not spread evenly over the workers."""
-PROBES = 10
+PROBES = 25
 HALF_OPEN = 400
 SECONDS = 30
 OFFERED = 50

@@ -40,6 +40,7 @@ class TestDatabase:
             with MongoClient[dict[str, object]](database.uri) as client:
                 client.authsvc.things.insert_one({"_id": 1})
                 assert client.authsvc.things.count_documents({}) == 1
+                assert not client.options.retry_writes, "or each write goes through the last 10,000"
             pid = database.pid
         assert not scratch.exists()
         assert not psutil.pid_exists(pid)
@@ -94,6 +95,14 @@ class TestOwner:
             assert owner.database.port == port
         finally:
             owner.stop()
+
+    def test_whatever_is_ended_is_collected(self) -> None:
+        """One that dies by itself at the same moment too: a child that nobody collects is there for good."""
+        for _ in range(30):
+            process = subprocess.Popen(["sleep", "60"])
+            process.kill()
+            processes.end(process.pid, process)
+            assert process.returncode == -9
 
     def test_an_orphan_is_ended(self, tmp_path: Path) -> None:
         """What an owner that was killed left behind."""

@@ -7,10 +7,10 @@ line is bounded by the wait it means: who would wait too long is told so at once
 
 import math
 import threading
-from _queue import SimpleQueue  # the native one: gevent replaces that of queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from authsvc import metrics
 from authsvc.errors import HashingBusy
 
 T = TypeVar("T")
+_Tell = Callable[[Callable[[], None]], None]
 
 _FIRST_GUESS = 0.25
 _WEIGHT = 0.2
@@ -100,15 +101,11 @@ def _thread_runner(size: int) -> _Runner:
 def _gevent_runner(size: int) -> _Runner:
     # Native threads of our own, which take one job after another: gevent's pool hands out the next one only when its
     # hub has heard of the end of the last, and where every core hashes that takes a while in which one of them doesn't.
-    jobs: SimpleQueue[tuple[Callable[[], Any], AsyncResult, Callable[[Callable[[], None]], None]]] = SimpleQueue()
+    jobs: SimpleQueue[tuple[Callable[[], Any], AsyncResult, _Tell]] = get_original("queue", "SimpleQueue")()
 
     def work() -> None:
         while True:
-            job, outcome, tell = jobs.get()
-            try:
-                tell(partial(outcome.set, job()))
-            except BaseException as error:  # noqa: BLE001 - it is raised where the job was asked for
-                tell(partial(outcome.set_exception, error))
+            _do(*jobs.get())
 
     for _ in range(size):
         get_original("_thread", "start_new_thread")(work, ())
@@ -121,7 +118,16 @@ def _gevent_runner(size: int) -> _Runner:
     return run
 
 
-def _teller() -> Callable[[Callable[[], None]], None]:
+def _do(job: Callable[[], Any], outcome: AsyncResult, tell: _Tell) -> None:
+    """Do a job in a native thread. A function of its own: a thread that waits holds no password of the job before."""
+    try:
+        said = partial(outcome.set, job())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the job was asked for
+        said = partial(outcome.set_exception, error)
+    tell(said)
+
+
+def _teller() -> _Tell:
     """Return what a native thread calls, once, to have something done in this thread's loop, which waits for that."""
     waiting = get_hub().loop.async_()
     wanted: list[Callable[[], None]] = []

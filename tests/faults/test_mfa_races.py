@@ -42,6 +42,11 @@ def opened(served: Database) -> int:
     return served.sessions.count_documents({"methods": "mfa", "endedAt": None})
 
 
+def reauthenticated(served: Database) -> int:
+    """Return how often somebody is on record as having proved again who they are."""
+    return served.audit.count_documents({"action": "session.reauthenticated"})
+
+
 class TestOneWinner:
     """F9; R83, R84, R85."""
 
@@ -93,7 +98,9 @@ class TestOneWinner:
         for _ in FEW:
             options = options_for(alice.client)
             body = {"challengeId": options["challengeId"], "credential": device.get(options["publicKey"])}
+            before = opened(served)
             one_wins([partial(send, visitor, "/auth/login/passkey", **body)] * THREADS, {400})
+            assert opened(served) == before + 1
 
     def test_a_challenge_beside_a_password_and_one_for_freshness(
         self, alice: Person, visitor: Visitor, served: Database
@@ -103,14 +110,18 @@ class TestOneWinner:
         options = options_for(alice.client, mfaToken=mfa_token)
         body = {"challengeId": options["challengeId"], "credential": device.get(options["publicKey"])}
         calls = [partial(send, visitor, "/auth/login/mfa", mfaToken=mfa_token, **body)] * THREADS
+        before = opened(served)
         one_wins(calls, {400, 401})
+        assert opened(served) == before + 1
         options = post(alice, "/auth/reauthenticate/options").get_json()
         body = {"challengeId": options["challengeId"], "credential": device.get(options["publicKey"])}
         one_wins([partial(send, visitor, "/auth/reauthenticate", alice, **body)] * THREADS, {400})
+        assert reauthenticated(served) == 1
 
     def test_a_code_for_freshness(self, alice: Person, visitor: Visitor, served: Database) -> None:
         code = with_totp(alice, served).app.code()
         one_wins([partial(send, visitor, "/auth/reauthenticate", alice, code=code)] * THREADS, {403})
+        assert reauthenticated(served) == 1
 
     def test_a_challenge_to_register(self, alice: Person, visitor: Visitor, served: Database) -> None:
         verified(served, alice)

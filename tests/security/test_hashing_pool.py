@@ -179,7 +179,39 @@ def under_gevent() -> Callable[..., dict[str, Any]]:
     return run
 
 
+GIVEN_UP = """
+    from gevent import monkey
+    monkey.patch_all()
+
+    import gevent
+    from authsvc.security.hashing_pool import HashingPool
+
+    sleep = monkey.get_original("time", "sleep")
+    pool, done = HashingPool(1, 60), []
+
+    def job(number):
+        sleep(0.05)
+        done.append(number)
+        if number == 1:
+            raise LookupError("of the job")
+        return number
+
+    waiting = [gevent.spawn(pool.run, lambda number=number: job(number)) for number in range(4)]
+    gevent.sleep(0.01)
+    gevent.killall([waiting[0], waiting[2]])
+    gevent.joinall(waiting)
+    print(done, [greenlet.value for greenlet in waiting[::3]], repr(waiting[1].exception), pool.run(lambda: job(5)))
+"""
+
+
 class TestGevent:
+    def test_who_gives_up_or_fails_keeps_nobody_from_their_turn(self):
+        """Jobs come in turn, and the thread that does them outlives whoever asked."""
+        said = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(GIVEN_UP)], capture_output=True, text=True, timeout=30
+        )
+        assert said.stdout == "[0, 1, 2, 3, 5] [GreenletExit(), 3] LookupError('of the job') 5\n", said.stderr
+
     @pytest.mark.parametrize("size", [1, 2])
     def test_no_more_than_its_size_run_at_once_and_the_loop_goes_on(
         self, under_gevent: Callable[..., dict[str, Any]], size: int
