@@ -1,6 +1,7 @@
 """What the tests of accounts share: people at the door, accounts as Mongoose left them, and hashing at another cost."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from bson import ObjectId
 from flask import Flask
 from flask.testing import FlaskClient
+from mongoengine import signals
 from pymongo import monitoring
 from pymongo.database import Database as MongoDatabase
 
@@ -182,3 +184,17 @@ def counted_work() -> Iterator[Work]:
         patch.setattr(bcrypt, "checkpw", counted(checkpw))
         patch.setattr(_Commands.counting, "work", work, raising=False)
         yield work
+
+
+@contextmanager
+def counted_documents() -> Iterator[Counter[str]]:
+    """Count the documents that this thread makes, of what was read or to be written, by their class."""
+    made: Counter[str] = Counter()
+    here = threading.get_ident()
+
+    def note(sender: type, **_: Any) -> None:
+        if threading.get_ident() == here:
+            made[sender.__name__] += 1
+
+    with signals.post_init.connected_to(note):
+        yield made

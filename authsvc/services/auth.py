@@ -181,7 +181,7 @@ def _register_in_silence(name: str, email: str, password: str) -> None:
         user = None
     links.cancel(str(user.id) if user is not None else "", "verify")
     if user is None or not has_room:
-        mail.post_in_vain("known", link=links.issue_in_vain("reset"))
+        mail.post_in_vain("known", link=links.issue_in_vain("reset", email))
     elif created is not None:
         emails.ask_for_proof(user, in_silence=True)
     else:

@@ -57,12 +57,12 @@ def request_change(who: Caller, email: str) -> None:
     holder = User.find_by_email(email)
     mail.post("email_change_requested", user.id, to=user.email, **mail.place())
     if not has_room:
-        mail.post_in_vain("change", link=links.issue_in_vain("change"))
+        mail.post_in_vain("change", link=links.issue_in_vain("change", email))
     elif holder is None or holder.id == user.id:
         link = links.issue("change", user, email, session=who.session_id or "")
         mail.post("change", user.id, to=email, link=link)
     else:
-        links.issue_in_vain("change")
+        links.issue_in_vain("change", email)
         mail.post("taken", holder.id, to=holder.email)
 
 

@@ -58,11 +58,13 @@ def issue(purpose: str, user: User, email: str, *, session: str = "", epoch: int
     return _stored(link, _state(purpose, now, user.link_epoch if epoch is None else epoch))
 
 
-def issue_in_vain(purpose: str) -> str:
-    """Do the work of making a link, for nobody; return an address that leads nowhere."""
-    nobody = ObjectId()
-    key = f"{purpose}:{nobody}"
-    return _stored(Link(key=key, purpose=purpose, user=nobody, email="-", expires_at=clock.now()), "-")
+def issue_in_vain(purpose: str, email: str) -> str:
+    """Do the work of making a link, for nobody; return an address that leads nowhere.
+
+    It takes the place of the one that was made in vain for the same address before, as that of an account would.
+    """
+    key = f"{purpose}:-{hashlib.sha256(email.encode()).hexdigest()}"
+    return _stored(Link(key=key, purpose=purpose, user=ObjectId(), email="-", expires_at=clock.now()), "-")
 
 
 def find(text: str, *purposes: str) -> Found:

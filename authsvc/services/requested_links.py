@@ -23,4 +23,4 @@ def send(purpose: str, email: str, *, limit: str, action: Action, wanted: Callab
         link = links.issue(purpose, user, user.email)
         mail.post_in_silence(purpose, user.id, to=user.email, link=link)
     else:
-        mail.post_in_vain(purpose, link=links.issue_in_vain(purpose))
+        mail.post_in_vain(purpose, link=links.issue_in_vain(purpose, email))

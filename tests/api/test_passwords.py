@@ -9,7 +9,18 @@ from flask.testing import FlaskClient
 
 from authsvc import clock
 from authsvc.services import accounts
-from tests.accounts import EMAIL, WRONG_TYPES, Database, counted_work, login, register, stored, throttled, told
+from tests.accounts import (
+    EMAIL,
+    WRONG_TYPES,
+    Database,
+    counted_documents,
+    counted_work,
+    login,
+    register,
+    stored,
+    throttled,
+    told,
+)
 from tests.conftest import PASSWORD, Person
 from tests.letters import newest, sent, token_in
 
@@ -112,14 +123,16 @@ class TestForgot:
 
     @pytest.mark.parametrize("known", ["alice@example.com", "ALICE@Example.com"])
     def test_known_and_unknown_addresses_get_the_same_answer_for_the_same_work(
-        self, alice: Person, app: Flask, known: str
+        self, alice: Person, app: Flask, mongo: Database, known: str
     ):
         with throttled(app):
             for _ in range(2):  # the throttle's documents are made by the first
-                with counted_work() as of_known:
+                with counted_work() as of_known, counted_documents() as documents:
                     a = forgot(alice.client, known)
-                with counted_work() as of_unknown:
+                with counted_work() as of_unknown, counted_documents() as documents_in_vain:
                     b = forgot(alice.client, "nobody.there@example.com")
+        assert documents == documents_in_vain
+        assert mongo.links.count_documents({"purpose": "reset"}) == 2, "each takes the place of its own former one"
         assert (a.status_code, a.data) == (b.status_code, b.data) == (202, b"{}\n")
         assert of_known.commands == of_unknown.commands
         assert of_known.rounds == of_unknown.rounds == 0

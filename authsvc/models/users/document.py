@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Self, cast
 
+import bson
 from bson import ObjectId
 from mongoengine import signals
 from mongoengine.errors import NotUniqueError
@@ -17,6 +18,19 @@ from authsvc.models.users.factors import WITHOUT_FACTORS, Factors
 from authsvc.models.users.passwords import Accounts, PasswordField
 from authsvc.security import passwords
 from authsvc.security.passwords import PasswordHash
+
+_NOBODY = bson.encode(
+    {
+        "_id": ObjectId(b"\0" * 12),
+        "name": "nobody in particular",
+        "email": "nobody@example.com",
+        "password": "$2b$12$" + "." * 53,
+        "role": DEFAULT,
+        "createdAt": clock.now(),
+        "passwordChangedAt": clock.now(),
+    }
+)
+"""An account as the database would send it."""
 
 
 class User(Addresses, Factors, Directory, Document):
@@ -62,8 +76,11 @@ class User(Addresses, Factors, Directory, Document):
     @classmethod
     @bounded
     def find_by_email(cls, email: str) -> Self | None:
-        """Return the account with this address, in any case."""
-        return cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
+        """Return the account with this address, in any case; where there is none, after the work of reading one."""
+        found = cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
+        if found is None:
+            cls.read_in_vain(_NOBODY)
+        return found
 
     @classmethod
     @bounded
