@@ -97,13 +97,14 @@ class TestVerificationRequired:
             follow(page, "verify-email", newest(app, "verify", ADA))
             page.get_by_role("button", name="Confirm").click()
             page.get_by_role("link", name="Continue").click()
-            sign_in(page, {"email": ADA, "password": PASSWORD})
+            page.wait_for_url("**/account/sign-in")
+            sign_in(page, {"email": ADA, "password": PASSWORD}, at=page.url)
             at_home(page)
 
 
 class TestSignIn:
     def test_in_and_out(self, account: dict[str, str], desk: Page) -> None:
-        desk.goto("/account/")
+        desk.goto("/account/", wait_until="commit")
         desk.wait_for_url("**/account/sign-in")
         sign_in(desk, {**account, "password": "not the right one"})
         expect(desk.get_by_label("Password", exact=True)).to_be_focused()
@@ -114,7 +115,7 @@ class TestSignIn:
         at_home(desk)
         desk.get_by_role("button", name="Sign out").click()
         desk.wait_for_url("**/account/sign-in*")
-        desk.goto("/account/")
+        desk.goto("/account/", wait_until="commit")
         desk.wait_for_url("**/account/sign-in*")
 
     def test_a_password_can_be_looked_at(self, desk: Page) -> None:

@@ -44,7 +44,7 @@ def _is_own(url: str, origin: str) -> bool:
 
 def sign_in(page: Page, account: dict[str, str], *, at: str = "/account/") -> None:
     """Sign in by password on the page that asks for it, wherever one wanted to go."""
-    page.goto(at)
+    page.goto(at, wait_until="commit")  # the page leaves by itself for the sign-in, maybe before it is all loaded
     page.get_by_label("Email").fill(account["email"])
     page.get_by_label("Password", exact=True).fill(account["password"])
     page.get_by_role("button", name="Sign in", exact=True).click()
