@@ -1,4 +1,4 @@
-# authsvc behind a proxy with TLS. Build: docker build -t authsvc .   (see docs/deployment.md)
+# authsvc behind a proxy with TLS. Build: docker build -t authsvc .   (see docs/operate/deploy.md)
 FROM python:3.13-slim AS build
 WORKDIR /srv/authsvc
 COPY requirements.txt .

@@ -1,20 +1,26 @@
 .DEFAULT_GOAL := help
-.PHONY: help run cli test check format soak timing bench scale lock audit sbom clean
+# The processes that tests start compile the modules once, not each time.
+unexport PYTHONDONTWRITEBYTECODE
+.PHONY: help run cli test check scripts durations format soak timing bench scale docs reference client lock audit sbom clean
 
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 200
-JOBS ?= 2
+JOBS ?= 3
 SCALE ?= 1000000
+GROWN ?= 100000
+CLIENT ?= authsvc/web/static/authsvc.min.js
+MINIFY := npm exec --yes -- esbuild@0.28.2 --minify --format=esm --target=es2022 --log-level=warning \
+    "--banner:js=// authsvc's client for browsers, minified; authsvc.d.ts beside it describes it."
 BIN := .venv/bin
 READY := .venv/.ready
-SIDE_BY_SIDE := -n $(JOBS) --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 AUDIT := $(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
 PIN := $(BIN)/python -m uv pip compile pyproject.toml --upgrade --universal --python-version 3.11 -q \
     --generate-hashes --no-strip-extras --custom-compile-command "make lock"
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(READY) ## Serve on the embedded database (PORT=8000; data in instance/)
 	@APP_ENV=development PORT=$(PORT) exec $(BIN)/python -m gunicorn
@@ -22,31 +28,52 @@ run: $(READY) ## Serve on the embedded database (PORT=8000; data in instance/)
 cli: $(READY) ## Run a command beside the service: make cli c="keys list"
 	@APP_ENV=development $(BIN)/python -m flask $(c)
 
-test: $(READY) ## Run the tests
+test: $(READY) ## Run the tests but the slow ones
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-check: $(READY) ## What to run before a commit: format, lint, import contracts, types, tests with coverage
+check: $(READY) ## What to run before a commit: format, lint, import contracts, types, scripts, tests with coverage
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term-missing:skip-covered
+	@$(MAKE) -s scripts
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timing" --cov --cov-report=term-missing:skip-covered
+
+durations: $(READY) ## Run the tests, and write where their time goes to docs/durations.md
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timing" -p tests.support.durations --durations-report docs/durations.md
+
+scripts: ## Lint the scripts that browsers load, if there is npm
+	@if command -v npm >/dev/null; then $(MAKE) -s node_modules/.package-lock.json && node_modules/.bin/eslint authsvc/web/static examples/spa examples/passkeys; \
+	elif [ -n "$$CI" ]; then echo "CI must have npm"; exit 1; \
+	else echo "the scripts were not linted: there is no npm"; fi
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --silent --no-audit --no-fund && touch $@
 
 format: $(READY) ## Format the code, and mend what lint can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-soak: $(READY) ## Run the races and faults ROUNDS times each (200)
-	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m race --timeout=3600
+soak: $(READY) ## Run the races and faults ROUNDS times each (200), and the slow rounds that `test` leaves out
+	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m "race or soak" --timeout=3600
 
 timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 	@$(BIN)/python -m pytest -m timing --timeout=1200
 
-bench: $(READY) ## Print speed as ratios: logins to bare bcrypt, GET / to a bare Flask route
-	@$(BIN)/python -m bench
+bench: $(READY) ## Print speed as ratios: to bare bcrypt, to a bare Flask route, to an earlier commit (BEFORE=7e4eaa3)
+	@BEFORE=$(BEFORE) $(BIN)/python -m bench
 
-scale: $(READY) ## Import a million users (SCALE=1000000), and compare each route by key with a thousand
-	@SCALE=$(SCALE) $(BIN)/python -m bench scale
+scale: $(READY) ## Import a million users (SCALE=1000000), fill all else (GROWN=100000); compare requests with a thousand
+	@SCALE=$(SCALE) GROWN=$(GROWN) $(BIN)/python -m bench scale grown
+
+docs: $(READY) ## Build the documentation in docs/_build/html; a warning is an error
+	@$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
+
+reference: $(READY) ## Write the pages of docs/reference/ that come from the code
+	@$(BIN)/python -m docs.generate
+
+client: ## Minify authsvc.js to authsvc.min.js, which is served as /authsvc.js; needs npm
+	@$(MINIFY) authsvc/web/static/authsvc.js --outfile=$(CLIENT)
 
 audit: $(READY) ## Look for known vulnerabilities in what requirements.txt pins (R99); fails where nobody can be asked
 	$(AUDIT)
@@ -60,7 +87,7 @@ lock: $(READY) ## Pin the newest versions of everything, with hashes
 	$(PIN) -o requirements-dev.txt --extra dev -c requirements.txt
 
 clean: ## Remove what was built; instance/ with its accounts stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv node_modules docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 $(READY): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit("authsvc needs Python 3.11 to 3.13, this is " + sys.version.split()[0] \

@@ -3,8 +3,14 @@
 import os
 
 import config
-from authsvc import embedded
+from authsvc import settings
 from authsvc.app import create_app
 
-embedded.join(os.environ, config.INSTANCE)
+if not settings.is_production(os.environ):  # which never loads it
+    from authsvc import devdb
+    from authsvc.devdb import quirks
+
+    quirks.install()
+    if settings.brings_its_database(os.environ):
+        devdb.join(os.environ, config.INSTANCE)
 app = create_app(config.from_environment())
