@@ -31,7 +31,21 @@ DATABASE_ERRORS = Counter(
     "Failures of the database: of a request, a record, the keys, the outbox, readiness.",
     registry=REGISTRY,
 )
-LETTERS = Counter("authsvc_letters", "Letters, by outcome of an attempt.", ["outcome"], registry=REGISTRY)
+LETTERS = Counter(
+    "authsvc_letters",
+    "Letters, by outcome of an attempt; suppressed: not written at all.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+LOGOUT_NOTICES = Counter(
+    "authsvc_logout_notices", "Notices to apps of a sign-out, by outcome of an attempt.", ["outcome"], registry=REGISTRY
+)
+PROVIDER_VISITS = Counter(
+    "authsvc_provider_visits",
+    "Visits to providers that people sign in with, by outcome: answered, refused, unavailable.",
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
 HASHING_QUEUE = Gauge(
     "authsvc_hashing_queue", "Passwords being hashed or waiting.", multiprocess_mode="livesum", registry=REGISTRY
 )

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request comes from: textual IP address, User-Agent cut to 512 characters, request id.
+    """Where a request comes from: IP address in canonical form, User-Agent cut to 512 characters, request id.
 
-    `device` is what the device cookie holds, whatever that is.
+    `ip` is None if nobody knows the address: that is nobody's place, and one network for all who have none.
+    `devices` are what device cookies hold, whatever that is: there are several if somebody else planted one.
     """
 
     ip: str | None = None
     user_agent: str | None = None
     request_id: str = "-"
-    device: str | None = field(default=None, repr=False)
+    devices: tuple[str, ...] = field(default=(), repr=False)
 
 
 _NOBODY = Origin()

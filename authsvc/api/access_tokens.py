@@ -1,25 +1,28 @@
-"""Personal access tokens: for scripts, in their owner's name."""
+"""Personal access tokens, for scripts that act for their owner."""
 
 from typing import Any
 
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, requires_fresh_login, requires_login
-from authsvc.errors import NotFound
+from authsvc.errors import NotFound, TooManyAttempts
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import current_user, requires_fresh_login, requires_login
 from authsvc.schemas.access_tokens import AccessTokenPageSchema, IssuedTokenSchema, NewAccessTokenSchema
 from authsvc.schemas.paging import PagingSchema
 from authsvc.services import access_tokens
 from authsvc.services.access_tokens import IssuedToken
 from authsvc.services.paging import Page
 
-blp = Blueprint("access_tokens", __name__, description="Tokens for scripts, in their owner's name.")
+blp = Blueprint(
+    "access_tokens", __name__, description="Personal access tokens: for scripts that act on a user's behalf."
+)
 
 
 @blp.post("/auth/access-tokens")
 @requires_fresh_login
 @blp.arguments(NewAccessTokenSchema)
 @blp.response(201, IssuedTokenSchema)
+@blp.problems(TooManyAttempts)
 def create(new_token: dict[str, Any]) -> IssuedToken:
-    """Make a personal access token; its text is shown this once."""
+    """Create a personal access token. Its text is shown only now."""
     return access_tokens.issue(current_user, **new_token)
 
 
@@ -32,10 +35,10 @@ def index(paging: dict[str, Any]) -> Page:
     return access_tokens.list_of(current_user.user_id, **paging)
 
 
-@blp.delete("/auth/access-tokens/<token_id>")
+@blp.delete("/auth/access-tokens/<id:token_id>")
 @requires_login
 @blp.response(204)
 @blp.problems(NotFound)
 def revoke(token_id: str) -> None:
-    """Revoke one of the caller's personal access tokens, at once and for good."""
+    """Revoke one of the caller's personal access tokens, immediately and for good."""
     access_tokens.revoke(current_user, token_id)

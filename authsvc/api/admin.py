@@ -1,10 +1,20 @@
-"""Helping others: what an administrator may look up, and do to somebody's account."""
+"""Administration: looking up accounts and events, and changing accounts."""
 
 from typing import Any
 
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, requires_role
-from authsvc.errors import AccountDisabled, EmailTaken, FreshLoginRequired, LastAdmin, NotFound, OwnRole
+from authsvc.errors import (
+    AccountDisabled,
+    EmailTaken,
+    FreshLoginRequired,
+    LastAdmin,
+    NotFound,
+    OwnRole,
+    TooManyAttempts,
+)
+from authsvc.flows import administer_account, delete_account
+from authsvc.flows.invite import invite as invite_user
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import current_user, requires_role
 from authsvc.schemas.access_tokens import AccessTokenPageSchema
 from authsvc.schemas.admin import (
     AccountChangeSchema,
@@ -15,11 +25,13 @@ from authsvc.schemas.admin import (
     DirectoryQuerySchema,
     InvitationSchema,
 )
+from authsvc.schemas.federation import FullIdentityPageSchema
 from authsvc.schemas.paging import PagingSchema
 from authsvc.schemas.sessions import SessionPageSchema
-from authsvc.services import accounts, audit, directory, mfa
-from authsvc.services.directory import Seen
+from authsvc.services import access_tokens, audit, identities, sessions
 from authsvc.services.paging import Page
+from authsvc.services.users import listing, profile
+from authsvc.services.users.listing import UserRow
 
 blp = Blueprint("admin", __name__, description="For administrators.")
 
@@ -32,102 +44,136 @@ writes = requires_role("admin", "users:write")
 @blp.arguments(DirectoryQuerySchema, location="query")
 @blp.response(200, AdminUserPageSchema)
 def index(query: dict[str, Any]) -> Page:
-    """List accounts: those whose address or name begins with `q`, or all."""
-    return directory.search(**query)
+    """List accounts: all of them, or those whose email address or name begins with `q`."""
+    return listing.search(**query)
 
 
 @blp.post("/admin/users")
 @writes
 @blp.arguments(InvitationSchema)
 @blp.response(201, AdminUserSchema)
-@blp.problems(EmailTaken)
-def invite(invitation: dict[str, str]) -> Seen:
-    """Make an account without a password; the link that sets one is mailed to its owner, and is good for seven days."""
-    return directory.seen(accounts.invite(current_user, **invitation))[0]
+@blp.problems(EmailTaken, FreshLoginRequired, TooManyAttempts)
+def invite(invitation: dict[str, str]) -> UserRow:
+    """Create an account without a password, and mail its owner a link to set one, valid for seven days.
+
+    Any role except `user` needs a fresh sign-in.
+    """
+    return listing.row_of(invite_user(current_user, **invitation))
 
 
-@blp.get("/admin/users/<user_id>")
+@blp.get("/admin/users/<id:user_id>")
 @reads
 @blp.response(200, AdminUserSchema)
 @blp.problems(NotFound)
-def show(user_id: str) -> Seen:
+def show(user_id: str) -> UserRow:
     """Show an account."""
-    return directory.seen(accounts.find(user_id))[0]
+    return listing.row_of(profile.find(user_id))
 
 
-@blp.patch("/admin/users/<user_id>")
+@blp.patch("/admin/users/<id:user_id>")
 @writes
 @blp.arguments(AccountChangeSchema)
 @blp.response(200, AdminUserSchema)
 @blp.problems(NotFound, LastAdmin, OwnRole, FreshLoginRequired)
-def change(changes: dict[str, Any], user_id: str) -> Seen:
-    """Change name, role and state of an account; disabling it ends its sessions and access tokens at once."""
-    return directory.seen(accounts.change(current_user, user_id, changes))[0]
+def change(changes: dict[str, Any], user_id: str) -> UserRow:
+    """Change the name, role or state of an account. Disabling it ends its sessions and access tokens at once.
+
+    Changing a role needs a fresh sign-in, and so does enabling an account with any role except `user`.
+    """
+    return listing.row_of(administer_account.change(current_user, user_id, changes))
 
 
-@blp.delete("/admin/users/<user_id>")
+@blp.delete("/admin/users/<id:user_id>")
 @writes
 @blp.response(204)
 @blp.problems(NotFound, LastAdmin, FreshLoginRequired)
 def remove(user_id: str) -> None:
-    """Delete an account, with its sessions and access tokens; it can't be undone."""
-    accounts.remove(current_user, user_id)
+    """Delete an account with its sessions and access tokens. This can't be undone."""
+    delete_account.delete(current_user, user_id)
 
 
-@blp.get("/admin/users/<user_id>/sessions")
+@blp.get("/admin/users/<id:user_id>/sessions")
 @reads
 @blp.arguments(PagingSchema, location="query")
 @blp.response(200, SessionPageSchema)
 @blp.problems(NotFound)
 def list_sessions(paging: dict[str, Any], user_id: str) -> Page:
-    """List somebody's live sessions, newest first."""
-    return accounts.list_sessions(current_user, user_id, **paging)
+    """List an account's live sessions, newest first."""
+    user = profile.find(user_id)
+    return sessions.list_of(str(user.id), **paging, current=current_user.session_id)
 
 
-@blp.delete("/admin/users/<user_id>/sessions")
+@blp.delete("/admin/users/<id:user_id>/sessions")
 @writes
 @blp.response(204)
 @blp.problems(NotFound)
 def end_sessions(user_id: str) -> None:
-    """Sign somebody out everywhere."""
-    accounts.end_sessions(current_user, user_id)
+    """Sign a user out everywhere."""
+    administer_account.sign_out(current_user, user_id)
 
 
-@blp.get("/admin/users/<user_id>/access-tokens")
+@blp.get("/admin/users/<id:user_id>/access-tokens")
 @reads
 @blp.arguments(PagingSchema, location="query")
 @blp.response(200, AccessTokenPageSchema)
 @blp.problems(NotFound)
 def list_access_tokens(paging: dict[str, Any], user_id: str) -> Page:
-    """List somebody's personal access tokens, newest first."""
-    return accounts.list_access_tokens(user_id, **paging)
+    """List an account's personal access tokens, newest first."""
+    user = profile.find(user_id)
+    return access_tokens.list_of(str(user.id), **paging)
 
 
-@blp.delete("/admin/users/<user_id>/access-tokens")
+@blp.delete("/admin/users/<id:user_id>/access-tokens")
 @writes
 @blp.response(204)
 @blp.problems(NotFound)
 def revoke_access_tokens(user_id: str) -> None:
-    """Revoke all of somebody's personal access tokens."""
-    accounts.revoke_access_tokens(current_user, user_id)
+    """Revoke all personal access tokens of an account."""
+    administer_account.revoke_access_tokens(current_user, user_id)
 
 
-@blp.delete("/admin/users/<user_id>/mfa")
+@blp.delete("/admin/users/<id:user_id>/mfa")
 @writes
 @blp.response(204)
 @blp.problems(NotFound, FreshLoginRequired)
 def reset_mfa(user_id: str) -> None:
-    """Remove all second factors of somebody who has lost them: they sign in by password alone, and are told."""
-    mfa.reset(user_id, by=current_user)
+    """Remove all second factors of a user who has lost them. A password is then enough, and the user is notified.
+
+    It needs a fresh sign-in if their role is anything except `user`.
+    """
+    administer_account.reset_second_factors(current_user, user_id)
 
 
-@blp.post("/admin/users/<user_id>/password-reset")
+@blp.get("/admin/users/<id:user_id>/identities")
+@reads
+@blp.arguments(PagingSchema, location="query")
+@blp.response(200, FullIdentityPageSchema)
+@blp.problems(NotFound)
+def list_identities(paging: dict[str, Any], user_id: str) -> Page:
+    """List an account's identities at other providers, newest first."""
+    return identities.list_of(profile.find(user_id), **paging)
+
+
+@blp.delete("/admin/users/<id:user_id>/identities")
+@writes
+@blp.response(204)
+@blp.problems(NotFound, FreshLoginRequired)
+def unlink_identities(user_id: str) -> None:
+    """Let no identity at another provider sign in to an account any longer, and notify the user. Sessions go on.
+
+    A user who has nothing left to sign in by gets a link to set a password. It needs a fresh sign-in if their role is
+    anything except `user`.
+    """
+    administer_account.unlink_identities(current_user, user_id)
+
+
+@blp.post("/admin/users/<id:user_id>/password-reset")
 @writes
 @blp.response(202)
-@blp.problems(NotFound, AccountDisabled)
+@blp.problems(NotFound, AccountDisabled, TooManyAttempts)
 def send_reset(user_id: str) -> dict[str, str]:
-    """Mail somebody a link to set a password; the one they have keeps working until then."""
-    accounts.send_reset(current_user, user_id)
+    """Mail a user a link to set a new password. The current one works until then."""
+    administer_account.send_reset_link(current_user, user_id)
     return {}
 
 
@@ -136,5 +182,5 @@ def send_reset(user_id: str) -> dict[str, str]:
 @blp.arguments(AuditQuerySchema, location="query")
 @blp.response(200, AuditPageSchema)
 def search_audit(query: dict[str, Any]) -> Page:
-    """List what happened, newest first: to or by a user, of one kind, in a span of time."""
+    """List recorded events, newest first: to or by a user, of one kind, within a time range."""
     return audit.search(**query)

@@ -1,40 +1,55 @@
-"""Addresses: proving one, changing it, taking a change back."""
+"""Email addresses: verifying one, changing it, undoing a change."""
 
 from typing import Any
 
-from authsvc.api.cookies import refresh_cookie
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import bearer_token, current_user, public, requires_fresh_login
-from authsvc.errors import EmailTaken, LinkInvalid, TokenInvalid, TooManyAttempts
+from authsvc.api.token_response import remember_here
+from authsvc.errors import EmailCodeInvalid, EmailTaken, LinkInvalid, TokenInvalid, TooManyAttempts
+from authsvc.flows import change_email, verify_email
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.cookies import refresh_cookie
+from authsvc.http.guards import bearer_token_if_any, current_user, public, requires_fresh_login
 from authsvc.models.users import User
-from authsvc.schemas.emails import AcceptedSchema, AddressSchema, LinkSchema
+from authsvc.schemas.emails import (
+    AcceptedSchema,
+    AddressSchema,
+    AskedSchema,
+    LetterRequestSchema,
+    LinkSchema,
+    ShownSchema,
+)
 from authsvc.schemas.users import UserSchema
-from authsvc.services import auth, emails
+from authsvc.services import tokens
+from authsvc.services.email_codes import Issued
 
-blp = Blueprint("emails", __name__, description="Prove an address, change it, take a change back.")
+blp = Blueprint("emails", __name__, description="Verify an email address, change it, undo a change.")
 
 
 @blp.post("/auth/email/verify")
 @public
 @blp.doc(security=[{"bearer": []}, {"refreshCookie": []}, {}])
-@blp.arguments(LinkSchema)
+@blp.arguments(ShownSchema)
 @blp.response(200, UserSchema)
-@blp.problems(LinkInvalid, EmailTaken, TokenInvalid, TooManyAttempts)
-def verify(link: dict[str, str]) -> User:
-    """Prove an address by the link that was sent there; sessions and access tokens end, but not the session shown."""
-    shown = auth.shown_session(access_token=bearer_token(), refresh_token=refresh_cookie.read())
-    return emails.verify(link["token"], shown)
+@blp.problems(LinkInvalid, EmailCodeInvalid, EmailTaken, TokenInvalid, TooManyAttempts)
+def verify(proof: dict[str, str]) -> User:
+    """Verify an email address with the link that was sent to it, or the code. Other sessions and access tokens end.
+
+    If the request doesn't also carry a session of the account, the password and second factors are removed too, except
+    by the code of a registration. For 60 minutes `POST /auth/password/reset` then accepts the same token, or the same
+    challenge and code, once.
+    """
+    own = tokens.session_named_by(access_token=bearer_token_if_any(), refresh_token=refresh_cookie.read())
+    prove = verify_email.verify if "token" in proof else verify_email.verify_by_code
+    return remember_here(prove(session_id=own, **proof))
 
 
 @blp.post("/auth/email/resend")
 @public
-@blp.arguments(AddressSchema)
-@blp.response(202, AcceptedSchema)
+@blp.arguments(LetterRequestSchema)
+@blp.response(202, AskedSchema)
 @blp.problems(TooManyAttempts)
-def resend(address: dict[str, str]) -> dict[str, Any]:
-    """Send the link that proves an address once more; the answer is the same whether there is anything to prove."""
-    emails.resend(**address)
-    return {}
+def resend(body: dict[str, Any]) -> Issued | dict[str, Any]:
+    """Send the link that verifies an address again. The answer is the same even if there is nothing to verify."""
+    return verify_email.resend(**body) or {}
 
 
 @blp.post("/auth/email/revert")
@@ -43,8 +58,8 @@ def resend(address: dict[str, str]) -> dict[str, Any]:
 @blp.response(200, UserSchema)
 @blp.problems(LinkInvalid, EmailTaken, TooManyAttempts)
 def revert(link: dict[str, str]) -> User:
-    """Take the change of an address back by the link that was sent to the old one; all sessions end."""
-    return emails.revert(**link)
+    """Undo the change of an address with the link that was sent to the old one. All sessions end."""
+    return remember_here(change_email.revert(**link))
 
 
 @blp.post("/auth/me/email")
@@ -53,6 +68,6 @@ def revert(link: dict[str, str]) -> User:
 @blp.response(202, AcceptedSchema)
 @blp.problems(TooManyAttempts)
 def change(address: dict[str, str]) -> dict[str, Any]:
-    """Ask for another address: it counts once the link that is sent there is followed."""
-    emails.request_change(current_user, **address)
+    """Request a change of email address. It takes effect once the link sent to the new address is followed."""
+    change_email.request(current_user, **address)
     return {}

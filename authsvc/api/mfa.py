@@ -1,26 +1,27 @@
-"""Second factors: which there are, and completing a sign-in by one."""
+"""Second factors: status, and completing a sign-in."""
 
 from typing import Any
 
 from flask import Response
 
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, public, requires_scope
-from authsvc.api.signed_in import signed_in
+from authsvc.api.token_response import answer_sign_in
 from authsvc.errors import ChallengeInvalid, InvalidCredentials, MfaCodeInvalid, MfaTokenInvalid, TooManyAttempts
+from authsvc.flows import sign_in
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import current_user, public, requires_scope
 from authsvc.schemas.auth import TokenResponseSchema
 from authsvc.schemas.mfa import MfaStatusSchema, SecondFactorSchema
-from authsvc.services import mfa
+from authsvc.services import factors
 
-blp = Blueprint("mfa", __name__, description="Second factors: which there are, and signing in by one.")
+blp = Blueprint("mfa", __name__, description="Second factors: what is set up, and signing in with one.")
 
 
 @blp.get("/auth/mfa")
 @requires_scope("account:read")
 @blp.response(200, MfaStatusSchema)
 def show() -> dict[str, Any]:
-    """Show which factors the caller has."""
-    return mfa.status(current_user)
+    """Show which factors the caller has set up."""
+    return factors.status(current_user)
 
 
 @blp.post("/auth/login/mfa")
@@ -29,6 +30,6 @@ def show() -> dict[str, Any]:
 @blp.response(200, TokenResponseSchema)
 @blp.problems(MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, InvalidCredentials, TooManyAttempts)
 def complete(proof: dict[str, Any]) -> dict[str, Any] | Response:
-    """Complete a sign-in by a second factor: a code, a recovery code or a passkey."""
+    """Complete a sign-in with a second factor: a code, a recovery code or a passkey."""
     transport = proof.pop("transport")
-    return signed_in(mfa.complete(proof.pop("mfa_token"), proof), transport)
+    return answer_sign_in(sign_in.complete(proof.pop("mfa_token"), proof), transport)

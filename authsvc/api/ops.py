@@ -1,27 +1,27 @@
-"""Operations: whether it lives, whether it serves, what an error code means."""
+"""Operations: health, readiness, metrics, and the explanation of an error code."""
 
 from dataclasses import asdict
 from typing import Any
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, jsonify, render_template
 
 from authsvc import __version__
 from authsvc import metrics as counted
-from authsvc.api import pages
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import public
 from authsvc.errors import NotFound, NotReady, all_problems
+from authsvc.http import pages
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import for_people, public
 from authsvc.schemas.ops import HealthSchema, ReadinessSchema
 from authsvc.services import ops
 
-blp = Blueprint("ops", __name__, stateless=True, description="For probes and for whoever reads an error.")
+blp = Blueprint("ops", __name__, stateless=True, description="Health, metrics, and the explanation of each error.")
 
 
 @blp.get("/healthz")
 @public
 @blp.response(200, HealthSchema)
 def healthz() -> dict[str, str]:
-    """Tell that the process lives; the database is not asked."""
+    """Report that the process is alive, without asking the database."""
     return {"status": "ok", "version": __version__}
 
 
@@ -30,7 +30,7 @@ def healthz() -> dict[str, str]:
 @blp.response(200, ReadinessSchema)
 @blp.problems(NotReady)
 def readyz() -> dict[str, str]:
-    """Tell whether the service can serve, and if not, why."""
+    """Report whether the service is ready, and if not, why."""
     reasons = ops.missing()
     if reasons:
         raise NotReady(reasons=[asdict(reason) for reason in reasons])
@@ -39,15 +39,15 @@ def readyz() -> dict[str, str]:
 
 @blp.get("/metrics")
 @public
-@blp.response(200, description="Counters in the Prometheus text format, of all workers")
+@blp.response(200, description="Metrics of all workers, in the Prometheus text format")
 @blp.problems(NotFound)
 def metrics() -> Response:
-    """Show what was counted, where METRICS allows."""
+    """Return the metrics, if `METRICS` allows it."""
     return Response(counted.exposition(), content_type=counted.CONTENT_TYPE)
 
 
 @blp.get("/problems/<code>")
-@public
+@for_people
 @blp.response(200, description="The explanation, as HTML or JSON, whichever the client prefers")
 @blp.problems(NotFound)
 def problem(code: str) -> Response:
@@ -56,7 +56,6 @@ def problem(code: str) -> Response:
     if kind is None:
         raise NotFound
     facts: dict[str, Any] = {"code": code, "status": kind.status, "title": kind.title, "meaning": kind.explanation()}
-    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
-    response = pages.respond(render_template("problem.html", **facts)) if wants_page else jsonify(facts)
+    response = pages.respond(render_template("problem.html", **facts)) if pages.preferred() else jsonify(facts)
     response.vary.add("Accept")
     return response

@@ -1,12 +1,10 @@
-"""Passkeys (WebAuthn): the caller's own, and signing in by one."""
+"""Passkeys (WebAuthn): the caller's own, and signing in with one."""
 
 from typing import Any
 
 from flask import Response
 
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, public, requires_fresh_login, requires_login, requires_scope
-from authsvc.api.signed_in import signed_in
+from authsvc.api.token_response import answer_sign_in
 from authsvc.errors import (
     AccountDisabled,
     ChallengeInvalid,
@@ -20,6 +18,9 @@ from authsvc.errors import (
     PasskeyKnown,
     TooManyAttempts,
 )
+from authsvc.flows import sign_in
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import current_user, public, requires_fresh_login, requires_login, requires_scope
 from authsvc.models.passkeys import Passkey
 from authsvc.schemas.auth import TokenResponseSchema
 from authsvc.schemas.paging import PagingSchema
@@ -32,19 +33,19 @@ from authsvc.schemas.passkeys import (
     PasskeySchema,
     PasskeySignInSchema,
 )
-from authsvc.services import mfa, passkeys
+from authsvc.services import passkeys
 from authsvc.services.paging import Page
 from authsvc.services.passkeys import Options
 
-blp = Blueprint("passkeys", __name__, description="Passkeys (WebAuthn): a second factor, and all that a sign-in needs.")
+blp = Blueprint("passkeys", __name__, description="Passkeys (WebAuthn): a second factor, or a complete sign-in.")
 
 
 @blp.post("/auth/passkeys/options")
 @requires_fresh_login
 @blp.response(200, PasskeyOptionsSchema)
-@blp.problems(EmailUnverified)
+@blp.problems(EmailUnverified, TooManyAttempts)
 def creation_options() -> Options:
-    """Show what a browser needs to make a passkey."""
+    """Return the options a browser needs to create a passkey."""
     return passkeys.creation_options(current_user)
 
 
@@ -54,7 +55,7 @@ def creation_options() -> Options:
 @blp.response(201, PasskeySchema)
 @blp.problems(ChallengeInvalid, PasskeyKnown, EmailUnverified)
 def create(new_passkey: dict[str, Any]) -> Passkey:
-    """Register the passkey that was made with the options; their challenge is good for one answer of this session."""
+    """Register the passkey created with the options. Their challenge accepts one answer, from this session."""
     return passkeys.register(current_user, **new_passkey)
 
 
@@ -67,33 +68,33 @@ def index(paging: dict[str, Any]) -> Page:
     return passkeys.list_own(current_user, **paging)
 
 
-@blp.patch("/auth/passkeys/<passkey_id>")
+@blp.patch("/auth/passkeys/<id:passkey_id>")
 @requires_login
 @blp.arguments(PasskeyNameSchema)
 @blp.response(200, PasskeySchema)
-@blp.problems(NotFound)
+@blp.problems(NotFound, TooManyAttempts)
 def rename(changes: dict[str, str], passkey_id: str) -> Passkey:
-    """Give one of the caller's passkeys another name."""
+    """Rename one of the caller's passkeys."""
     return passkeys.rename(current_user, passkey_id, **changes)
 
 
-@blp.delete("/auth/passkeys/<passkey_id>")
+@blp.delete("/auth/passkeys/<id:passkey_id>")
 @requires_fresh_login
 @blp.response(204)
 @blp.problems(NotFound, LastLoginMethod)
 def remove(passkey_id: str) -> None:
-    """Remove one of the caller's passkeys; not the last one of an account without a password."""
+    """Remove one of the caller's passkeys, unless it is the only way to sign in."""
     passkeys.remove(current_user, passkey_id)
 
 
 @blp.post("/auth/login/passkey/options")
 @public
-@blp.arguments(MfaTokenSchema, required=False)
+@blp.arguments(MfaTokenSchema)
 @blp.response(200, PasskeyOptionsSchema)
 @blp.problems(MfaTokenInvalid, MfaNotEnabled, TooManyAttempts)
 def request_options(body: dict[str, str]) -> Options:
-    """Show what a browser needs to sign in by a passkey: without a name, or as the second factor of `mfaToken`."""
-    return mfa.passkey_options(body.get("mfa_token"))
+    """Return the options a browser needs to sign in with a passkey, or to complete the sign-in of `mfaToken`."""
+    return sign_in.passkey_options(body.get("mfa_token"))
 
 
 @blp.post("/auth/login/passkey")
@@ -101,7 +102,7 @@ def request_options(body: dict[str, str]) -> Options:
 @blp.arguments(PasskeySignInSchema)
 @blp.response(200, TokenResponseSchema)
 @blp.problems(ChallengeInvalid, PasskeyInvalid, InvalidCredentials, AccountDisabled, EmailUnverified, TooManyAttempts)
-def login(shown: dict[str, Any]) -> dict[str, Any] | Response:
-    """Sign in by a passkey alone: it names its account, and verifies its user."""
-    transport = shown.pop("transport")
-    return signed_in(mfa.login_by_passkey(**shown), transport)
+def login(assertion: dict[str, Any]) -> dict[str, Any] | Response:
+    """Sign in with just a passkey, which names its account and verifies its user."""
+    transport = assertion.pop("transport")
+    return answer_sign_in(sign_in.by_passkey(**assertion), transport)

@@ -1,18 +1,20 @@
-"""Recovery codes: a new set of them."""
+"""Recovery codes."""
 
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, requires_fresh_login
-from authsvc.errors import MfaNotEnabled
+from authsvc.errors import MfaNotEnabled, TooManyAttempts
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import current_user, requires_fresh_login
 from authsvc.schemas.mfa import RecoveryCodesSchema
 from authsvc.services import recovery_codes
 
-blp = Blueprint("recovery_codes", __name__, description="The way in for who has lost the other second factors.")
+blp = Blueprint(
+    "recovery_codes", __name__, description="Recovery codes: for users who have lost their other second factors."
+)
 
 
 @blp.post("/auth/mfa/recovery-codes")
 @requires_fresh_login
 @blp.response(200, RecoveryCodesSchema)
-@blp.problems(MfaNotEnabled)
+@blp.problems(MfaNotEnabled, TooManyAttempts)
 def regenerate() -> dict[str, list[str]]:
-    """Make ten new recovery codes, shown this once; the old ones are good no more."""
+    """Create ten new recovery codes, shown only now. The old ones no longer work."""
     return {"recovery_codes": recovery_codes.regenerate(current_user)}

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from authsvc.api.cookies import refresh_cookie
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, requires_login, requires_scope
 from authsvc.errors import NotFound
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.cookies import refresh_cookie
+from authsvc.http.guards import current_user, requires_login, requires_scope
 from authsvc.schemas.paging import PagingSchema
 from authsvc.schemas.sessions import ScopeSchema, SessionPageSchema
 from authsvc.services import sessions
@@ -23,12 +23,12 @@ def index(paging: dict[str, Any]) -> Page:
     return sessions.list_of(current_user.user_id, **paging, current=current_user.session_id)
 
 
-@blp.delete("/auth/sessions/<session_id>")
+@blp.delete("/auth/sessions/<id:session_id>")
 @requires_login
 @blp.response(204)
 @blp.problems(NotFound)
 def end(session_id: str) -> None:
-    """End one of the caller's sessions; ending this one signs out, cookie and all."""
+    """End one of the caller's sessions. Ending the current one signs out and clears the cookie."""
     if sessions.end_own(current_user, session_id):
         refresh_cookie.clear()
 
@@ -38,9 +38,9 @@ def end(session_id: str) -> None:
 @blp.arguments(ScopeSchema, location="query")
 @blp.response(204)
 def end_many(query: dict[str, str]) -> None:
-    """End the caller's other sessions, or all of them."""
+    """End the caller's other sessions or all of them, and sign-ins still waiting for a second factor."""
     if query["scope"] == "others":
         sessions.end_others(current_user)
     else:
-        sessions.end_all(current_user.user_id, "logout")
+        sessions.end_everywhere(current_user)
         refresh_cookie.clear()

@@ -1,21 +1,28 @@
-"""Authenticator apps: enrolling one and removing it."""
+"""Authenticator apps: enrolment and removal."""
 
-from authsvc.api.documenting import Blueprint
-from authsvc.api.guards import current_user, requires_fresh_login, requires_login
-from authsvc.errors import EmailUnverified, MfaAlreadyEnabled, MfaCodeInvalid, MfaNotEnabled, TooManyAttempts
+from authsvc.errors import (
+    EmailUnverified,
+    LastLoginMethod,
+    MfaAlreadyEnabled,
+    MfaCodeInvalid,
+    MfaNotEnabled,
+    TooManyAttempts,
+)
+from authsvc.http.blueprint import Blueprint
+from authsvc.http.guards import current_user, requires_fresh_login, requires_login
 from authsvc.schemas.mfa import CodeSchema, RecoveryCodesSchema, TotpEnrolmentSchema
 from authsvc.services import totp
 from authsvc.services.totp import Enrolment
 
-blp = Blueprint("totp", __name__, description="Codes of an authenticator app (RFC 6238).")
+blp = Blueprint("totp", __name__, description="Authenticator apps (RFC 6238).")
 
 
 @blp.post("/auth/mfa/totp")
 @requires_fresh_login
 @blp.response(200, TotpEnrolmentSchema)
-@blp.problems(EmailUnverified, MfaAlreadyEnabled)
+@blp.problems(EmailUnverified, MfaAlreadyEnabled, TooManyAttempts)
 def enrol() -> Enrolment:
-    """Begin to enrol an authenticator app; it counts once its first code is confirmed, within an hour."""
+    """Start to set up an authenticator app. It is active once its first code is confirmed, within an hour."""
     return totp.enrol(current_user)
 
 
@@ -25,14 +32,14 @@ def enrol() -> Enrolment:
 @blp.response(200, RecoveryCodesSchema)
 @blp.problems(EmailUnverified, MfaAlreadyEnabled, MfaNotEnabled, MfaCodeInvalid, TooManyAttempts)
 def confirm(proof: dict[str, str]) -> dict[str, list[str]]:
-    """Enable the app by its first code; the recovery codes are shown this once."""
+    """Activate the app with its first code. The recovery codes are shown only now."""
     return {"recovery_codes": totp.confirm(current_user, **proof)}
 
 
 @blp.delete("/auth/mfa/totp")
 @requires_fresh_login
 @blp.response(204)
-@blp.problems(MfaNotEnabled)
+@blp.problems(MfaNotEnabled, LastLoginMethod)
 def remove() -> None:
-    """Remove the app; recovery codes go with the last second factor."""
+    """Remove the app. Recovery codes are removed with the last second factor."""
     totp.remove(current_user)

@@ -1,36 +1,43 @@
-"""`flask db`: what the database must have, and what must not be in it."""
+"""`flask db`: indexes and integrity checks."""
+
+import time
 
 import click
 from flask.cli import AppGroup
 
-from authsvc.cli.output import as_json_option, plainly, tell
+from authsvc.cli.output import as_json_option, plainly, print_findings
 from authsvc.models import readiness
-from authsvc.services import consistency
+from authsvc.services import indexes
+from authsvc.services.users import integrity
 
-group = AppGroup(
-    "db", help="The database: its indexes, and whether what is stored goes together.", short_help="Database."
-)
+_TURN_SECONDS = 5.0
+
+group = AppGroup("db", help="The database: build indexes, check integrity.", short_help="Database.")
 
 
 @group.command("ensure-indexes")
 @plainly
 def ensure_indexes() -> None:
-    """Make the indexes that are missing: before a new release starts, say, where a collection is large."""
+    """Build missing indexes, for example before starting a new release on a large database."""
     missing = readiness.missing_indexes()
     try:
-        readiness.ensure_indexes()
+        while missing and not indexes.build():
+            click.echo("another process is building them; waiting", err=True)
+            time.sleep(_TURN_SECONDS)
     except readiness.IndexBlocked as blocked:
         raise click.ClickException(
-            f"a unique index of {blocked} can't be made: documents share a value; `flask db check` says which"
+            f"a unique index of {blocked} can't be built, because documents share a value: `flask db check` lists them"
         ) from blocked
-    click.echo("\n".join(f"made {name}" for name in missing) or "all indexes are there")
+    except readiness.IndexConflict as conflict:
+        raise click.ClickException(f"{conflict}; drop that index") from conflict
+    click.echo("\n".join(f"built {name}" for name in missing) or "all indexes exist")
 
 
 @group.command()
 @as_json_option
 @plainly
 def check(*, as_json: bool) -> None:
-    """Look through everything that is stored for what does not go together. Exits with 1 where something is wrong."""
-    tell(consistency.examine(), as_json=as_json)
+    """Check the integrity of everything that is stored. Exits with 1 if something is wrong."""
+    print_findings(integrity.examine(), as_json=as_json)
     if not as_json:
-        click.echo("nothing is wrong")
+        click.echo("no problems")

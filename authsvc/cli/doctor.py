@@ -1,9 +1,9 @@
-"""`flask doctor`: what is wrong with a deployment, and how to mend it."""
+"""`flask doctor`: problems of a deployment, and how to fix them."""
 
 import click
 from flask.cli import with_appcontext
 
-from authsvc.cli.output import as_json_option, plainly, tell
+from authsvc.cli.output import as_json_option, plainly, print_findings
 from authsvc.services import doctor
 
 
@@ -12,5 +12,5 @@ from authsvc.services import doctor
 @with_appcontext
 @plainly
 def command(as_json: bool) -> None:
-    """Check this deployment: settings, database, keys, machine. Exits with 1 where something is wrong."""
-    tell(doctor.examine(), as_json=as_json)
+    """Check this deployment: settings, database, keys, machine. Exits with 1 if something is wrong."""
+    print_findings(doctor.examine(), as_json=as_json)

@@ -1,6 +1,7 @@
-"""`flask keys`: one signing key follows another, and nobody notices."""
+"""`flask keys`: rotating, retiring and resealing signing keys."""
 
 import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import click
@@ -8,65 +9,84 @@ from flask.cli import AppGroup
 
 from authsvc import clock
 from authsvc.cli.output import as_json_option, moment, plainly, show
-from authsvc.services import mail, signing_keys, totp
+from authsvc.models.signing_keys import Ring
+from authsvc.models.users import User
+from authsvc.services import lost_secrets, mail, signing_keys, totp
 from authsvc.services.signing_keys import RingKey
 
-group = AppGroup("keys", help="The keys that sign access and refresh tokens.", short_help="Signing keys.")
+group = AppGroup(
+    "keys",
+    help="The keys that sign access and refresh tokens, and those that sign ID tokens.",
+    short_help="Signing keys.",
+)
 
 _SHORTEST = int(signing_keys.SHORTEST_LEAD.total_seconds())
+_LONGEST = 30 * 24 * 60 * 60
+_LAST = 2**31 - 1
+"""The largest key number that the database can hold."""
 _LEAD = int(signing_keys.PUBLISH_LEAD.total_seconds())
+
+_ring_option = click.option(
+    "--ring",
+    type=click.Choice([ring.value for ring in Ring]),
+    default=Ring.TOKENS.value,
+    show_default=True,
+    help="Whose key: that of access and refresh tokens, or that of ID tokens. Each ring has numbers of its own.",
+)
 
 
 @group.command("list")
 @as_json_option
 @plainly
 def list_keys(as_json: bool) -> None:
-    """List the keys: which signs, which is next, which only verifies and until when."""
-    keys = signing_keys.reload().keys
-    signing = signing_keys.signing_one(keys)
-    show([_row(key, signing) for key in keys], as_json=as_json)
+    """List the keys of both rings: which one signs, which is next, and which only verify, and until when."""
+    keys = {ring: signing_keys.reload(ring).keys for ring in Ring}
+    show([row for ring in Ring for key in keys[ring] for row in _rows(ring, key, keys[ring])], as_json=as_json)
 
 
 @group.command()
 @click.option(
     "--lead",
-    type=click.IntRange(_SHORTEST),
+    type=click.IntRange(_SHORTEST, _LONGEST),
     default=_LEAD,
     show_default=True,
-    help="Seconds for which the new key is published before it signs: longer than other services keep the key set.",
+    help="Seconds to publish the new key before it signs. Choose more than other services cache the key set for.",
 )
+@_ring_option
 @plainly
-def rotate(lead: int) -> None:
-    """Publish a next key, which signs after a while; the present one goes on verifying what it signed.
+def rotate(lead: int, ring: str) -> None:
+    """Publish a new key, which takes over signing later. The current key keeps verifying what it signed.
 
-    Where a next key is waiting already none is made, so an interrupted rotation can be run again.
+    If a next key is already published, none is created, so an interrupted rotation can be run again.
     """
-    key = signing_keys.rotate(timedelta(seconds=lead))
-    click.echo(f"Key {key.serial} ({key.pair.kid}) is published now and signs from {moment(key.signs_from)} on.")
-    click.echo("The key before it verifies until the last token that it signed has expired, and is deleted then.")
+    key = signing_keys.rotate(timedelta(seconds=lead), Ring(ring))
+    click.echo(f"Key {key.serial} ({key.pair.kid}) is published now, and signs from {moment(key.signs_from)}.")
+    click.echo("The current key verifies until the last token that it signed has expired. It is then deleted.")
 
 
 @group.command()
-@click.argument("key", type=int)
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("key", type=click.IntRange(0, _LAST))
+@_ring_option
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @plainly
-def retire(key: int, yes: bool) -> None:
-    """Retire KEY (its number in the list) at once, as after a leak: whatever it signed is refused within seconds.
+def retire(key: int, ring: str, yes: bool) -> None:
+    """Retire KEY (its number in the list) at once, for example after a leak.
 
-    Where it signs, another key takes over first. Who holds nothing newer has to sign in again.
+    Whatever it signed is refused within seconds. If it is the key that signs, another one takes over first. Users who
+    hold no newer tokens have to sign in again. A key of ID tokens signs nobody out: apps get new ones from another key.
     """
     if not yes:
-        click.confirm(f"Whoever holds only tokens signed by key {key} has to sign in again. Go on?", abort=True)
-    taken_over = signing_keys.relieve(key)
-    if taken_over is not None:
-        click.echo(f"Another key signs from {moment(taken_over)} on: waiting for that.")
-        _wait_until(taken_over)
-    signing_keys.retire(key)
+        click.confirm(_WHAT_RETIRING_DOES[Ring(ring)].format(key=key), abort=True)
+    takeover = signing_keys.relieve(key, Ring(ring))
+    if takeover is not None:
+        click.echo(f"Another key signs from {moment(takeover)}. Waiting for that.")
+        _wait_until(takeover)
+    signing_keys.retire(key, Ring(ring))
     click.echo(
-        f"Key {key} is gone. Every worker refuses what it signed within {signing_keys.REREAD_SECONDS:.0f} seconds."
+        f"Key {key} is retired. Every worker refuses what it signed within {signing_keys.REREAD_SECONDS:.0f} seconds."
     )
     click.echo(
-        "Services that verify with the published keys follow when they read them again: "
+        "Services that verify with the published keys do so once they read them again, "
         f"within {signing_keys.CACHE_SECONDS // 60} minutes."
     )
 
@@ -74,26 +94,78 @@ def retire(key: int, yes: bool) -> None:
 @group.command()
 @plainly
 def reseal() -> None:
-    """Seal every key, every authenticator app's secret and every letter still to go with the present SECRET_KEY.
+    """Encrypt all signing keys of both rings, authenticator secrets and queued letters with the current SECRET_KEY.
 
-    After that SECRET_KEY_FALLBACKS may be emptied.
+    After that you can empty SECRET_KEY_FALLBACKS.
     """
-    click.echo(f"{signing_keys.reseal()} keys were sealed with a former secret and are now sealed with SECRET_KEY.")
-    click.echo(f"{totp.reseal()} secrets of authenticator apps and {mail.reseal()} letters likewise.")
+    click.echo(f"{signing_keys.reseal()} signing keys were encrypted again, with the current SECRET_KEY.")
+    click.echo(f"{totp.reseal()} authenticator secrets and {mail.reseal()} letters were encrypted again too.")
 
 
-def _row(key: RingKey, signing: RingKey) -> dict[str, object]:
-    state = "signs" if key == signing else "next" if key.serial > signing.serial else "verifies"
-    return {
-        "key": key.serial,
-        "kid": key.pair.kid,
-        "state": state,
-        "created": key.created_at,
-        "signs from": key.signs_from,
-        "verifies until": key.verifies_until,
-    }
+@group.command()
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
+@plainly
+def reset(yes: bool) -> None:
+    """Start over after SECRET_KEY was lost: discard what it encrypted, so that the service can start again.
+
+    All users have to sign in again, unless only keys of ID tokens are lost. Accounts, passwords, passkeys, recovery
+    codes and access tokens are kept. Authenticator apps are lost, and the accounts that had one are listed. If
+    SECRET_KEY can decrypt the signing keys, nothing is done.
+    """
+    lost = lost_secrets.examine()
+    if not lost.keys:
+        click.echo("Nothing to do: SECRET_KEY or one of SECRET_KEY_FALLBACKS decrypts every signing key.")
+        return
+    if not yes:
+        click.echo(_WHAT_IS_LOST.format(keys=lost.keys, apps=len(lost.apps), letters=lost.letters))
+        click.confirm("Is the previous SECRET_KEY lost for good?", abort=True)
+    lost = lost_secrets.forget()
+    click.echo(_WHAT_FOLLOWS if Ring.TOKENS in lost.rings else _WHAT_FOLLOWS_FOR_IDS)
+    if lost.apps:
+        click.echo(
+            "The authenticator apps of these accounts are lost. Their owners sign in as listed, and set up a new one:"
+        )
+        show([_row_of_lost_app(user) for user in lost.apps], as_json=False)
+
+
+_WHAT_RETIRING_DOES = {
+    Ring.TOKENS: "Users who hold only tokens signed by key {key} will have to sign in again. Continue?",
+    Ring.IDS: "Apps will refuse ID tokens signed by key {key}. Nobody is signed out. Continue?",
+}
+_WHAT_FOLLOWS = (
+    "A new key signs from now on, and all users have to sign in again. Waiting workers start within seconds."
+)
+_WHAT_FOLLOWS_FOR_IDS = (
+    "The keys of ID tokens that were lost are discarded, and apps refuse what these signed. Nobody is signed out."
+)
+_WHAT_IS_LOST = (
+    "{keys} signing keys, {apps} authenticator apps and {letters} letters can't be decrypted, and will be discarded.\n"
+    "If any machine or backup still has the previous SECRET_KEY, put it into SECRET_KEY_FALLBACKS instead."
+)
+
+
+def _row_of_lost_app(user: User) -> dict[str, object]:
+    codes, passkeys = len(user.recovery_code_hashes or []), len(user.passkeys or [])
+    nothing = "" if codes or passkeys else f"flask users reset-factors {user.id}"
+    return {"id": str(user.id), "email": user.email, "recovery codes": codes, "passkeys": passkeys, "else": nothing}
+
+
+def _rows(ring: Ring, key: RingKey, keys: Sequence[RingKey]) -> Iterator[dict[str, object]]:
+    """Yield a row for each pair of a key."""
+    signing = signing_keys.signing_one(keys)
+    for pair in key.pairs:
+        yield {
+            "ring": ring.value,
+            "key": key.serial,
+            "alg": pair.algorithm.value,
+            "kid": pair.kid,
+            "state": "signs" if key == signing else "next" if key.serial > signing.serial else "verifies",
+            "created": key.created_at,
+            "signs from": key.signs_from,
+            "verifies until": key.verifies_until,
+        }
 
 
 def _wait_until(moment: datetime) -> None:
-    while (left := (moment - clock.now()).total_seconds()) > 0:
-        time.sleep(min(left, 1.0))
+    while (seconds := (moment - clock.now()).total_seconds()) > 0:
+        time.sleep(min(seconds, 1.0))

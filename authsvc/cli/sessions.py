@@ -1,23 +1,25 @@
-"""`flask sessions`: signing somebody out."""
+"""`flask sessions`: signing users out."""
 
 import click
 from flask.cli import AppGroup
 
-from authsvc.cli.output import plainly
-from authsvc.services import accounts
+from authsvc.cli.output import plainly, printable, say
+from authsvc.flows import administer_account
+from authsvc.services import sessions
+from authsvc.services.users import profile
 
-group = AppGroup("sessions", help="Who is signed in.", short_help="Sessions.")
+group = AppGroup("sessions", help="The sessions of users.", short_help="Sessions.")
 
 
 @group.command()
 @click.argument("user")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @plainly
 def end(user: str, *, yes: bool) -> None:
-    """Sign USER (an address or an id) out everywhere; access tokens stay, `flask users disable` ends those too."""
-    found = accounts.look_up(user)
-    count = accounts.count_sessions(found)
+    """Sign USER (an email address or id) out everywhere. Access tokens stay; `flask users disable` ends those too."""
+    account = profile.look_up(user)
+    count = sessions.count_of(account)
     if not yes:
-        click.confirm(f"{found.email} will be signed out of {count} sessions. Go on?", abort=True)
-    accounts.end_sessions(None, str(found.id))
-    click.echo(f"{found.email} is signed out everywhere ({count} sessions).")
+        click.confirm(printable(f"{account.email} will be signed out of {count} sessions. Continue?"), abort=True)
+    administer_account.sign_out(None, str(account.id))
+    say(f"{account.email} is signed out everywhere ({count} sessions).")

@@ -1,23 +1,24 @@
-"""Every way to refuse, as a fact: HTTP status, stable code, title.
+"""Every refusal as a fact: HTTP status, stable code, title.
 
-Services raise these, views never catch them, `api.problems` alone renders them (RFC 9457). The docstring of a class is
-what `GET /problems/<code>` tells the client's developer.
+Services raise them, views never catch them, and only `api.problems` renders them (RFC 9457). The docstring of a class
+is the explanation at `GET /problems/<code>`, and its first sentence is the default detail.
 
     Problem
-    ├── BadRequest 400 ── MalformedJson, LinkInvalid, ChallengeInvalid
+    ├── BadRequest 400 ── RequestMalformed, MalformedJson, LinkInvalid, ChallengeInvalid, UserCodeInvalid
     ├── Unauthenticated 401
     │   ├── InvalidCredentials, MfaTokenInvalid, PasskeyInvalid
     │   ├── TokenMissing
     │   └── TokenRefused ── TokenInvalid, TokenExpired, SessionEnded(reason)
     ├── Forbidden 403 ── AccountDisabled, EmailUnverified, PasswordIncorrect, MfaCodeInvalid,
-    │                    SecondFactorRequired(methods), CrossOriginRefused, RoleMissing, ScopeMissing(scope),
-    │                    FreshLoginRequired
-    ├── NotFound 404 · MethodNotAllowed 405 · BodyTooLarge 413 · UnsupportedMediaType 415
-    ├── Conflict 409 ── EmailTaken, PasskeyKnown, LastLoginMethod, MfaAlreadyEnabled, MfaNotEnabled, LastAdmin, OwnRole
+    │                    EmailCodeInvalid, SecondFactorRequired(methods), CrossOriginRefused, RoleMissing,
+    │                    ScopeMissing(scope), FreshLoginRequired, ProviderRefused
+    ├── NotFound 404 · MethodNotAllowed 405 · RequestGone 410 · BodyTooLarge 413 · UnsupportedMediaType 415
+    ├── Conflict 409 ── EmailTaken, IdentityTaken, LinkConfirmationRequired, PasskeyKnown, LastLoginMethod,
+    │                   MfaAlreadyEnabled, MfaNotEnabled, LastAdmin, OwnRole
     ├── ValidationFailed 422 (errors: one FieldError for each)
     ├── TooManyAttempts 429 (limit, most, seconds, retry_after)
     ├── InternalError 500
-    └── Unavailable 503 ── HashingBusy, DatabaseUnavailable, NotReady
+    └── Unavailable 503 ── HashingBusy, DatabaseUnavailable, NotReady, UpstreamUnavailable
 """
 
 from collections.abc import Sequence
@@ -25,8 +26,10 @@ from collections.abc import Sequence
 from authsvc.errors.conflict import (
     Conflict,
     EmailTaken,
+    IdentityTaken,
     LastAdmin,
     LastLoginMethod,
+    LinkConfirmationRequired,
     MfaAlreadyEnabled,
     MfaNotEnabled,
     OwnRole,
@@ -35,11 +38,13 @@ from authsvc.errors.conflict import (
 from authsvc.errors.forbidden import (
     AccountDisabled,
     CrossOriginRefused,
+    EmailCodeInvalid,
     EmailUnverified,
     Forbidden,
     FreshLoginRequired,
     MfaCodeInvalid,
     PasswordIncorrect,
+    ProviderRefused,
     RoleMissing,
     ScopeMissing,
     SecondFactorRequired,
@@ -56,23 +61,33 @@ from authsvc.errors.unauthenticated import (
     TokenRefused,
     Unauthenticated,
 )
-from authsvc.errors.unavailable import DatabaseUnavailable, HashingBusy, InternalError, NotReady, Unavailable
+from authsvc.errors.unavailable import (
+    DatabaseUnavailable,
+    HashingBusy,
+    InternalError,
+    NotReady,
+    Unavailable,
+    UpstreamUnavailable,
+)
 
 __all__ = [
     "AccountDisabled",
     "Conflict",
     "CrossOriginRefused",
     "DatabaseUnavailable",
+    "EmailCodeInvalid",
     "EmailTaken",
     "EmailUnverified",
     "FieldError",
     "Forbidden",
     "FreshLoginRequired",
     "HashingBusy",
+    "IdentityTaken",
     "InternalError",
     "InvalidCredentials",
     "LastAdmin",
     "LastLoginMethod",
+    "LinkConfirmationRequired",
     "MfaAlreadyEnabled",
     "MfaCodeInvalid",
     "MfaNotEnabled",
@@ -83,6 +98,7 @@ __all__ = [
     "PasskeyKnown",
     "PasswordIncorrect",
     "Problem",
+    "ProviderRefused",
     "RoleMissing",
     "ScopeMissing",
     "SecondFactorRequired",
@@ -93,6 +109,8 @@ __all__ = [
     "TokenRefused",
     "Unauthenticated",
     "Unavailable",
+    "UpstreamUnavailable",
+    "UserCodeInvalid",
     "all_problems",
 ]
 
@@ -101,9 +119,21 @@ class BadRequest(Problem):
     status = 400
 
 
+class RequestMalformed(BadRequest):
+    """The request can't be read as HTTP (RFC 9112), or is too large. The status says which. 400: the request line,
+    `Host`, another header or the framing is malformed. 414: the request line has more than 8,190 characters. 417 and
+    501: `Expect` or `Transfer-Encoding` asks for something unknown. 431: a header field has more than 32 kB, all of
+    them together have more than 64 kB, or there are more than 100. The usual cause of 431 is cookies of other
+    applications on the same domain; deleting them helps.
+    """
+
+    code = "request_malformed"
+    title = "The request can't be read"
+
+
 class MalformedJson(BadRequest):
-    """The body is not one strict JSON text (RFC 8259) in UTF-8: it is cut off, nests too deep, repeats a key, holds NaN
-    or a lone surrogate, or could not be read as HTTP frames it. Send what a JSON encoder writes.
+    """The body is not a single strict JSON text (RFC 8259) in UTF-8. It is cut off, is nested too deeply, repeats a
+    key, contains NaN or a lone surrogate, or its HTTP framing could not be read. Send what a JSON encoder writes.
     """
 
     code = "malformed_json"
@@ -111,8 +141,8 @@ class MalformedJson(BadRequest):
 
 
 class LinkInvalid(BadRequest):
-    """The link is not one of ours, has expired, was used, or was overtaken: by a newer one, or by a change of what it
-    was made for. Ask for a new one.
+    """The link is unknown, has expired, was used already, or was superseded: by a newer link, or by a change to what it
+    was made for. Request a new one.
     """
 
     code = "link_invalid"
@@ -120,24 +150,43 @@ class LinkInvalid(BadRequest):
 
 
 class ChallengeInvalid(BadRequest):
-    """The challenge is not one of ours for this use, has expired (after five minutes), or was answered already: each is
-    good for one answer, right or wrong. Ask for new options.
+    """The challenge is unknown, was issued for another purpose, has expired (after five minutes), or was answered
+    already. Each challenge accepts one answer, right or wrong. Request new options.
     """
 
     code = "challenge_invalid"
     title = "The challenge is not valid"
 
 
+class UserCodeInvalid(BadRequest):
+    """The code of a device is unknown, has expired (after fifteen minutes), or was answered already. The answer does
+    not say which. Type what the device shows, or start again there.
+    """
+
+    code = "user_code_invalid"
+    title = "The device's code is not valid"
+
+
 class NotFound(Problem):
-    """There is nothing here, or nothing that the caller may know of."""
+    """There is nothing here, or nothing that you may know of."""
 
     status = 404
     code = "not_found"
     title = "Not found"
 
 
+class RequestGone(Problem):
+    """The request to sign in to an app, or with another provider, has been answered, has expired (after an hour, or ten
+    minutes), or was begun in another browser. Go back to where it began, and begin again.
+    """
+
+    status = 410
+    code = "request_gone"
+    title = "The request is gone"
+
+
 class MethodNotAllowed(Problem):
-    """The path exists, but not for this method; `Allow` lists those it has."""
+    """The path exists, but not for this method. `Allow` lists the methods that it has."""
 
     status = 405
     code = "method_not_allowed"
@@ -153,8 +202,8 @@ class BodyTooLarge(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """A body needs `Content-Type: application/json` (with no parameter but `charset=utf-8`) and no Content-Encoding;
-    introspection alone takes `application/x-www-form-urlencoded` (RFC 7662).
+    """A body needs `Content-Type: application/json` (with no parameter except `charset=utf-8`) and no
+    `Content-Encoding`. Only introspection takes `application/x-www-form-urlencoded` (RFC 7662).
     """
 
     status = 415
@@ -163,9 +212,9 @@ class UnsupportedMediaType(Problem):
 
 
 class ValidationFailed(Problem):
-    """The input is well-formed but wrong; `errors` names each place (`pointer` into the body or query `parameter`) with
-    a `code` and a sentence. The codes: `required`, `unknown_field`, `wrong_type`, `too_short`, `too_long`,
-    `bad_format`, `not_ascii`, `not_allowed`, `password_too_common`, `password_like_account`.
+    """The input is well-formed but not valid. Each entry of `errors` names a place (`pointer` into the body, or query
+    `parameter`), a `code` and a sentence. The codes are `required`, `unknown_field`, `wrong_type`, `too_short`,
+    `too_long`, `bad_format`, `not_ascii`, `not_allowed`, `password_too_common` and `password_like_account`.
     """
 
     status = 422
@@ -177,8 +226,9 @@ class ValidationFailed(Problem):
 
 
 class TooManyAttempts(Problem):
-    """There were too many attempts: from this address, on this account or with this session. Whether this one was right
-    is not said, since it was not looked at. Try again after `Retry-After` seconds; `RateLimit-Policy` names the limit.
+    """There were too many attempts from this network, on this account or in this session. This attempt was not looked
+    at, so the answer says nothing about whether it was right. Try again after `Retry-After` seconds. `RateLimit-Policy`
+    names the limit.
     """
 
     status = 429
@@ -186,7 +236,7 @@ class TooManyAttempts(Problem):
     title = "Too many attempts"
 
     def __init__(self, limit: str, most: int, seconds: int, retry_after: int) -> None:
-        """Tell of a limit of so many in so many seconds (draft-ietf-httpapi-ratelimit-headers)."""
+        """Name the limit: `most` attempts in `seconds` (draft-ietf-httpapi-ratelimit-headers)."""
         super().__init__(
             headers={
                 "Retry-After": str(retry_after),

@@ -1,24 +1,24 @@
-"""409: it can be asked for, but not as things stand."""
+"""409: the request conflicts with the current state."""
 
 from authsvc.errors.problem import Problem
 
 
 class Conflict(Problem):
-    """What was asked for does not go with what there is."""
+    """The request conflicts with the current state."""
 
     status = 409
 
 
 class EmailTaken(Conflict):
-    """An account with this address exists, in this or another spelling. Sign in instead."""
+    """An account with this email address exists, perhaps in a different spelling. Sign in instead."""
 
     code = "email_taken"
-    title = "This email is already registered"
+    title = "This email address is already registered"
 
 
 class LastAdmin(Conflict):
-    """Nobody else who can sign in administers: the account can't be disabled or deleted, nor its role be taken. Make
-    somebody else an administrator first; who was invited counts once they have set a password.
+    """The account is the only administrator who can sign in, so it can't be disabled, deleted or given another role.
+    Make someone else an administrator first. An invited administrator counts once they can sign in.
     """
 
     code = "last_admin"
@@ -26,35 +26,53 @@ class LastAdmin(Conflict):
 
 
 class OwnRole(Conflict):
-    """Nobody changes the own role. Ask another administrator, or whoever runs the service."""
+    """You can't change your own role. Ask another administrator, or use the command line."""
 
     code = "own_role"
-    title = "Your own role is changed by somebody else"
+    title = "You can't change your own role"
 
 
 class PasskeyKnown(Conflict):
-    """The passkey is registered already, with this or another account. Use another authenticator."""
+    """The passkey is already registered, with this account or another. Use a different authenticator."""
 
     code = "passkey_known"
     title = "This passkey is already registered"
 
 
+class IdentityTaken(Conflict):
+    """The account at the other provider is connected to another account here. Sign in with it and disconnect it there,
+    or sign in to the provider as somebody else.
+    """
+
+    code = "identity_taken"
+    title = "The provider's account is already connected"
+
+
+class LinkConfirmationRequired(Conflict):
+    """The provider's account can be connected only to the account here that has its address. Sign in to that one."""
+
+    code = "link_confirmation_required"
+    title = "Another account has this address"
+
+
 class LastLoginMethod(Conflict):
-    """Without it the account could not be signed in to. Set a password, or register another passkey first."""
+    """Without this nobody could sign in to the account by what it has. Set a password, register another passkey or
+    connect another provider first. Being able to get a code or a link by mail is not enough.
+    """
 
     code = "last_login_method"
-    title = "This is the last way to sign in"
+    title = "This is the only way to sign in"
 
 
 class MfaAlreadyEnabled(Conflict):
-    """The account has an authenticator app. Remove it before you enrol another."""
+    """The account already has an authenticator app. Remove it before you set up another."""
 
     code = "mfa_already_enabled"
-    title = "The second factor is already enabled"
+    title = "An authenticator app is already set up"
 
 
 class MfaNotEnabled(Conflict):
-    """The account has no such factor, or no enrolment is under way: it lapses after an hour."""
+    """The account has no such factor, or there is no enrolment to confirm. An enrolment expires after an hour."""
 
     code = "mfa_not_enabled"
-    title = "The second factor is not enabled"
+    title = "The second factor is not set up"

@@ -1,4 +1,4 @@
-"""403: who calls is known, and may not."""
+"""403: the caller is known, but not allowed."""
 
 from collections.abc import Sequence
 
@@ -6,45 +6,55 @@ from authsvc.errors.problem import Problem
 
 
 class Forbidden(Problem):
-    """Who calls is known, and is refused."""
+    """The caller is known but is not allowed to do this."""
 
     status = 403
 
 
 class AccountDisabled(Forbidden):
-    """The password is right, but the account has been disabled. Only an administrator can enable it."""
+    """The password is correct, but the account is disabled. Only an administrator can enable it."""
 
     code = "account_disabled"
     title = "The account is disabled"
 
 
 class EmailUnverified(Forbidden):
-    """Nobody has proved to own the account's address, and without that there is no sign-in (where it is required) and
-    no second factor. Follow the link in the letter, or ask for another with `POST /auth/email/resend`.
+    """The account's email address has not been verified. That is required for a second factor and, depending on the
+    service, for signing in. Follow the link in the email, or request another with `POST /auth/email/resend`.
     """
 
     code = "email_unverified"
-    title = "The address is not verified"
+    title = "The email address is not verified"
 
 
 class PasswordIncorrect(Forbidden):
-    """The caller is known, the password given as proof is wrong."""
+    """The caller is known, but the password is wrong."""
 
     code = "password_incorrect"
     title = "The password is wrong"
 
 
 class MfaCodeInvalid(Forbidden):
-    """The caller is known, the proof was wrong: a code that does not fit or was used, a recovery code that is none of
-    the account's, a passkey that did not prove what was asked. Ask for another.
+    """The caller is known, but the second factor is wrong. The code or recovery code is incorrect or was used already,
+    or the passkey did not prove what was asked. Ask the user for another.
     """
 
     code = "mfa_code_invalid"
     title = "The second factor is wrong"
 
 
+class EmailCodeInvalid(Forbidden):
+    """The code is wrong, has expired (after ten minutes) or was used already, or five wrong ones were tried. A code is
+    valid only with the `challengeId` that was returned when it was sent. Let the user look at the email again, or send
+    another one.
+    """
+
+    code = "email_code_invalid"
+    title = "The code is not valid"
+
+
 class SecondFactorRequired(Forbidden):
-    """A password alone is not enough for this account: prove one of `methods` (`totp`, `recovery_code`, `passkey`)."""
+    """A password is not enough for this account. Send one of `methods` (`totp`, `recovery_code`, `passkey`) instead."""
 
     code = "second_factor_required"
     title = "A second factor is required"
@@ -54,8 +64,9 @@ class SecondFactorRequired(Forbidden):
 
 
 class CrossOriginRefused(Forbidden):
-    """A page of another origin tried to change something. Requests that change state are taken from the service's own
-    origin, from those in `CORS_ORIGINS`, and from clients that are not browsers.
+    """A page of another origin tried to change something. Requests that change state are accepted from the service's
+    own origin, from those in `CORS_ORIGINS`, and from clients that are not browsers. In development this is also the
+    answer to requests for any host except localhost, IP addresses and the host of `PUBLIC_URL` (DNS rebinding).
     """
 
     code = "cross_origin_refused"
@@ -63,19 +74,22 @@ class CrossOriginRefused(Forbidden):
 
 
 class RoleMissing(Forbidden):
-    """The caller is known and may not do this: it takes another role. The role is the one that the account has now."""
+    """The caller is known but needs a different role. What counts is the role that the account has now, not the one in
+    the token.
+    """
 
     code = "forbidden"
-    title = "This takes another role"
+    title = "A different role is required"
 
 
 class ScopeMissing(Forbidden):
-    """A personal access token does only what its scopes name, on routes that have a scope. Make one with the scope that
-    the route's description names; where it names none, sign in.
+    """A personal access token or an app can do only what its scopes allow, and only on routes that have a scope. Create
+    a token with the scope that the route's description names, or let the app ask for it. If it names none, sign in
+    instead.
     """
 
     code = "scope_missing"
-    title = "The access token lacks the scope"
+    title = "The access token lacks the required scope"
 
     def __init__(self, scope: str | None) -> None:
         wanted = "" if scope is None else f', scope="{scope}"'
@@ -83,9 +97,18 @@ class ScopeMissing(Forbidden):
 
 
 class FreshLoginRequired(Forbidden):
-    """It takes a sign-in or re-authentication within the last 10 minutes; a refresh is none, and no personal access
-    token is good for it. Re-authenticate with `POST /auth/reauthenticate`.
+    """It takes a sign-in or re-authentication within the last 10 minutes. A token refresh does not count, and a
+    personal access token or an app is never enough. Re-authenticate with `POST /auth/reauthenticate`.
     """
 
     code = "fresh_login_required"
     title = "A fresh sign-in is required"
+
+
+class ProviderRefused(Forbidden):
+    """The provider did not sign the person in, or what it said did not hold: its answer was for another errand, was
+    signed by somebody else, or was too old. The log says what it was. Begin again, or sign in another way.
+    """
+
+    code = "provider_refused"
+    title = "The provider did not sign this person in"

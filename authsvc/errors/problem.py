@@ -1,4 +1,4 @@
-"""What every refusal is made of, and the list of them all."""
+"""The base class of all refusals, and the list of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,11 +17,8 @@ class FieldError:
     def as_member(self) -> dict[str, str]:
         """Return the entry of the problem's `errors` list."""
         place = {"pointer": self.pointer} if self.parameter is None else {"parameter": self.parameter}
-        return {**{key: value for key, value in place.items() if value is not None}, **_said(self)}
-
-
-def _said(error: FieldError) -> dict[str, str]:
-    return {"code": error.code, "detail": error.detail}
+        known = {key: value for key, value in place.items() if value is not None}
+        return {**known, "code": self.code, "detail": self.detail}
 
 
 class Problem(Exception):
@@ -49,14 +46,14 @@ class Problem(Exception):
 def all_problems() -> dict[str, type[Problem]]:
     """Return every problem that can be answered, by its code.
 
-    Raises RuntimeError where two share a code.
+    Raises RuntimeError if two share a code.
     """
-    found: dict[str, type[Problem]] = {}
+    problems: dict[str, type[Problem]] = {}
     for problem in _subclasses(Problem):
         code = vars(problem).get("code")
-        if code is not None and found.setdefault(code, problem) is not problem:
+        if code is not None and problems.setdefault(code, problem) is not problem:
             raise RuntimeError(f"two problems share the code {code}")
-    return dict(sorted(found.items(), key=lambda item: (item[1].status, item[0])))
+    return dict(sorted(problems.items(), key=lambda item: (item[1].status, item[0])))
 
 
 def _subclasses(root: type[Problem]) -> Iterator[type[Problem]]:

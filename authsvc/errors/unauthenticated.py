@@ -1,4 +1,4 @@
-"""401: the token, or the sign-in itself."""
+"""401: no valid token, or the sign-in itself failed."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from authsvc.errors.problem import Problem
 
 
 class Unauthenticated(Problem):
-    """Who calls is not known; `WWW-Authenticate` asks (RFC 9110 section 11.6.1)."""
+    """The caller is not known. `WWW-Authenticate` says how to authenticate (RFC 9110 section 11.6.1)."""
 
     status = 401
 
@@ -20,31 +20,33 @@ class Unauthenticated(Problem):
 
 
 class InvalidCredentials(Unauthenticated):
-    """The address is unknown or the password is wrong; which of them is not said. Ask the user for both again."""
+    """The email address is unknown or the password is wrong. The answer does not say which. Ask the user for both
+    again.
+    """
 
     code = "invalid_credentials"
-    title = "Email or password is wrong"
+    title = "Email address or password is wrong"
 
 
 class MfaTokenInvalid(Unauthenticated):
-    """The `mfaToken` is not one that a sign-in gave, is older than five minutes, or was used, or the password was
-    changed since. Sign in again.
+    """The `mfaToken` is unknown, has expired (after five minutes), was used already, or the password has changed since.
+    Sign in again.
     """
 
     code = "mfa_token_invalid"
-    title = "The sign-in cannot be completed"
+    title = "The sign-in can't be completed"
 
 
 class PasskeyInvalid(Unauthenticated):
-    """The passkey is not known here, was removed, or did not prove what was asked. Sign in another way."""
+    """The passkey is unknown, was removed, or did not prove what was asked. Sign in another way."""
 
     code = "passkey_invalid"
     title = "The passkey is not valid"
 
 
 class TokenMissing(Unauthenticated):
-    """The route needs a token and the request shows none. Send `Authorization: Bearer <access token>`; for a refresh,
-    `refreshToken` in the body or the refresh cookie. A token in the URL does not count.
+    """The route needs a token, and the request has none. Send `Authorization: Bearer <access token>`; for a refresh,
+    send `refreshToken` in the body or the refresh cookie. Tokens in the URL are ignored.
     """
 
     code = "token_missing"
@@ -52,16 +54,16 @@ class TokenMissing(Unauthenticated):
 
 
 class TokenRefused(Unauthenticated):
-    """A token was shown, and is no good."""
+    """The request has a token that is not valid."""
 
     @classmethod
     def challenge(cls) -> str:
-        """Return the challenge for a token that was shown and is no good (RFC 6750 section 3.1)."""
+        """Return the challenge for a token that is not valid (RFC 6750 section 3.1)."""
         return 'Bearer error="invalid_token"'
 
 
 class TokenInvalid(TokenRefused):
-    """The token is not one that this service issued for this use, or the header that carries it is malformed. Sign in
+    """The token was not issued by this service for this purpose, or the header that carries it is malformed. Sign in
     again.
     """
 
@@ -70,16 +72,16 @@ class TokenInvalid(TokenRefused):
 
 
 class TokenExpired(TokenRefused):
-    """The access token is past its expiry. Exchange the refresh token for a new pair at `POST /auth/refresh-token`."""
+    """The access token has expired. Exchange the refresh token for a new pair at `POST /auth/refresh-token`."""
 
     code = "token_expired"
     title = "The access token has expired"
 
 
 class SessionEnded(TokenRefused):
-    """The token is genuine but its session is over; `reason` says why: `logout`, `logout_others`, `replaced`,
-    `password_changed`, `password_reset`, `token_reuse` (an old refresh token was shown: a sign of theft), `admin`,
-    `account_disabled`, `account_deleted` or `expired`. Sign in again.
+    """The token is genuine, but its session has ended. `reason` says why: `logout`, `logout_others`, `replaced`,
+    `password_changed`, `password_reset`, `token_reuse` (an old refresh token was used again, which is a sign of theft),
+    `admin`, `account_disabled`, `account_deleted` or `expired`. Sign in again.
     """
 
     code = "session_ended"

@@ -6,7 +6,7 @@ from authsvc.errors.problem import Problem
 
 
 class InternalError(Problem):
-    """The service made a mistake. It is logged under the `requestId`: report that."""
+    """Something went wrong in the service. It is logged with the `requestId`, so include that in your report."""
 
     status = 500
     code = "internal_error"
@@ -14,7 +14,7 @@ class InternalError(Problem):
 
 
 class Unavailable(Problem):
-    """Nothing was decided; `Retry-After` says when to try again."""
+    """The service can't decide anything at the moment. `Retry-After` says when to try again."""
 
     status = 503
 
@@ -23,8 +23,8 @@ class Unavailable(Problem):
 
 
 class HashingBusy(Unavailable):
-    """More passwords are waiting to be hashed than can be within `HASHING_MAX_WAIT`. Try again after `Retry-After`
-    seconds; nothing was done.
+    """More passwords are waiting to be hashed than `HASHING_MAX_WAIT` allows. Nothing was done. Try again after
+    `Retry-After` seconds.
     """
 
     code = "hashing_busy"
@@ -32,8 +32,8 @@ class HashingBusy(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database did not answer in time, so the service decides nothing. Try again after `Retry-After` seconds; the
-    session is not affected. A request that changes something may or may not have taken effect.
+    """The database did not answer in time, so the service can't decide anything. Try again after `Retry-After` seconds.
+    The session is not affected. A request that changes something may or may not have taken effect.
     """
 
     code = "database_unavailable"
@@ -41,7 +41,16 @@ class DatabaseUnavailable(Unavailable):
 
 
 class NotReady(Unavailable):
-    """The service is starting, or something it needs is missing; `GET /readyz` says what in `reasons`."""
+    """The service is starting, or something that it needs is missing. `GET /readyz` gives the `reasons`."""
 
     code = "not_ready"
     title = "The service is not ready"
+
+
+class UpstreamUnavailable(Unavailable):
+    """The provider that people sign in with can't be reached, is too slow, or gave an answer that can't be read.
+    Nothing was done. Try again after `Retry-After` seconds, or sign in another way.
+    """
+
+    code = "upstream_unavailable"
+    title = "The provider is not available"

@@ -1,4 +1,4 @@
-"""The `access_tokens` collection: personal access tokens, of which only the hash is kept."""
+"""The `access_tokens` collection: personal access tokens, of which only the hash is stored."""
 
 from datetime import datetime, timedelta
 from typing import Self, cast
@@ -6,13 +6,13 @@ from typing import Self, cast
 from bson import ObjectId
 from mongoengine.fields import ListField, ObjectIdField, StringField
 
-from authsvc.models.base import Document, bounded, object_id, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, object_id, utc_field
 
 
 class AccessToken(Document):
-    """A token that its owner gave to a script: for what, until when, and when it was last used.
+    """A token that its owner made for a script: its scopes, its expiry, and its last use.
 
-    It is deleted when it is revoked. Role and address are not copied: they are read from the user at each use.
+    It is deleted when it is revoked. Role and address are not copied but read from the user at each use.
     """
 
     meta = {
@@ -20,7 +20,7 @@ class AccessToken(Document):
         "indexes": [
             {"fields": ["digest"], "name": "digest", "unique": True},
             {"fields": ["user", "-id"], "name": "user"},
-            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+            EXPIRY,
         ],
     }
 
@@ -32,11 +32,6 @@ class AccessToken(Document):
     expires_at: datetime | None = utc_field(db_field="expiresAt")
     last_used_at: datetime | None = utc_field(db_field="lastUsedAt")
 
-    @bounded
-    def insert(self) -> None:
-        """Store a new token."""
-        self.save(force_insert=True)
-
     @classmethod
     @bounded
     def find_by_digest(cls, digest: str) -> Self | None:
@@ -46,23 +41,29 @@ class AccessToken(Document):
     @classmethod
     @bounded
     def touch(cls, token_id: ObjectId, now: datetime, at_most_every: timedelta) -> None:
-        """Note a use, unless one was noted a moment ago."""
+        """Note a use, unless one was noted within `at_most_every`."""
         cls.objects(id=token_id, last_used_at__not__gt=now - at_most_every).update_one(set__last_used_at=now)
 
     @classmethod
     @bounded
     def live(cls, owner: str, now: datetime, *, limit: int, before: str | None = None) -> list[Self]:
         """Return a user's tokens that have not expired, newest first, from after the one with the id `before`."""
-        found = cls.objects(user=object_id(owner), expires_at__not__lte=now)
-        later = found if before is None else found.filter(id__lt=object_id(before))
-        return list(later.order_by("-id").limit(limit))
+        return cast(
+            list[Self], cls.objects(user=object_id(owner), expires_at__not__lte=now).newest(limit, before=before)
+        )
+
+    @classmethod
+    @bounded
+    def count(cls, owner: str, now: datetime) -> int:
+        """Count the tokens of a user that have not expired."""
+        return cast(int, cls.objects(user=object_id(owner), expires_at__not__lte=now).count())
 
     @classmethod
     @bounded
     def remove(cls, token_id: str | ObjectId, owner: str) -> bool:
         """Delete a token of this owner; tell whether it was there."""
-        found = object_id(token_id) if isinstance(token_id, str) else token_id
-        return cast(int, cls.objects(id=found, user=object_id(owner)).delete()) > 0
+        key = object_id(token_id) if isinstance(token_id, str) else token_id
+        return cast(int, cls.objects(id=key, user=object_id(owner)).delete()) > 0
 
     @classmethod
     @bounded

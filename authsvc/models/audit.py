@@ -1,86 +1,26 @@
-"""The `audit` collection: what happened to accounts, by whom and from where."""
+"""The `audit` collection: events in accounts, their authors and origins."""
 
 import secrets
 import struct
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine.fields import DictField, ObjectIdField, StringField
+from mongoengine.fields import DictField, EmbeddedDocumentField, ObjectIdField, StringField
 
+from authsvc.events import catalogue
 from authsvc.models.base import Document, bounded, object_id, utc_field
+from authsvc.models.evidence import Evidence
 
 KEPT_FOR = timedelta(days=400)
 
 
-class Action(StrEnum):
-    """Everything that is put on record, in the past tense (ASVS 16.3)."""
-
-    ACCOUNT_REGISTERED = "account.registered"
-    REGISTRATION_REPEATED = "account.registration_repeated"
-    ACCOUNT_INVITED = "account.invited"
-    ACCOUNT_CREATED = "account.created"
-    ACCOUNT_DISABLED = "account.disabled"
-    ACCOUNT_ENABLED = "account.enabled"
-    ACCOUNT_DELETED = "account.deleted"
-    ACCOUNT_EXPORTED = "account.exported"
-    ROLE_CHANGED = "role.changed"
-    PROFILE_CHANGED = "profile.changed"
-    PASSWORD_CHANGED = "password.changed"  # noqa: S105 - an action, no password
-    PASSWORD_INCORRECT = "password.incorrect"  # noqa: S105
-    PASSWORD_RESET_REQUESTED = "password.reset_requested"  # noqa: S105
-    PASSWORD_RESET = "password.reset"  # noqa: S105
-    EMAIL_VERIFIED = "email.verified"
-    EMAIL_CHANGE_REQUESTED = "email.change_requested"
-    EMAIL_CHANGED = "email.changed"
-    EMAIL_CHANGE_REVERTED = "email.change_reverted"
-    VERIFICATION_REQUESTED = "email.verification_requested"
-    REAUTHENTICATED = "session.reauthenticated"
-    LOGIN_SUCCEEDED = "login.succeeded"
-    LOGIN_FAILED = "login.failed"
-    ATTEMPTS_THROTTLED = "attempts.throttled"
-    SESSION_ENDED = "session.ended"
-    REFRESH_TOKEN_REUSED = "refresh_token.reused"  # noqa: S105
-    ACCESS_TOKEN_ISSUED = "access_token.issued"  # noqa: S105
-    ACCESS_TOKEN_REVOKED = "access_token.revoked"  # noqa: S105
-    SECOND_FACTOR_ASKED = "login.second_factor_asked"
-    SECOND_FACTOR_FAILED = "second_factor.failed"
-    TOTP_ENABLED = "totp.enabled"
-    TOTP_DISABLED = "totp.disabled"
-    RECOVERY_CODES_REPLACED = "recovery_codes.replaced"
-    RECOVERY_CODE_USED = "recovery_code.used"
-    PASSKEY_ADDED = "passkey.added"
-    PASSKEY_RENAMED = "passkey.renamed"
-    PASSKEY_REMOVED = "passkey.removed"
-    PASSKEY_COPIED = "passkey.copied"
-    SECOND_FACTORS_RESET = "second_factors.reset"
-    SIGNING_KEY_ROTATED = "signing_key.rotated"
-    SIGNING_KEY_RETIRED = "signing_key.retired"
-    SIGNING_KEYS_RESEALED = "signing_keys.resealed"
-    USERS_IMPORTED = "users.imported"
-    USERS_EXPORTED = "users.exported"
-
-    @property
-    def outcome(self) -> str:
-        """Return `success`, or `failure` for what was tried and refused."""
-        return "failure" if self in _REFUSED else "success"
-
-
-_REFUSED = {
-    Action.REGISTRATION_REPEATED,
-    Action.LOGIN_FAILED,
-    Action.ATTEMPTS_THROTTLED,
-    Action.REFRESH_TOKEN_REUSED,
-    Action.PASSWORD_INCORRECT,
-    Action.SECOND_FACTOR_FAILED,
-    Action.PASSKEY_COPIED,
-}
-
-
 class AuditEvent(Document):
-    """One event: `actor` did `action` to the account `target`, both ids of users where they are known."""
+    """One event: `actor` did `action` to the account `target`; both are ids of users, if known.
+
+    `evidence` is there until it is confirmed that the event happened.
+    """
 
     meta = {
         "collection": "audit",
@@ -88,11 +28,12 @@ class AuditEvent(Document):
             {"fields": ["target", "-id"], "name": "target"},
             {"fields": ["actor", "-id"], "name": "actor"},
             {"fields": ["action", "-id"], "name": "action"},
+            {"fields": ["evidence.collection"], "name": "unsettled", "sparse": True},
             {"fields": ["at"], "name": "expiry", "expireAfterSeconds": int(KEPT_FOR.total_seconds())},
         ],
     }
 
-    action: str = StringField(required=True, choices=[action.value for action in Action])
+    action: str = StringField(required=True, choices=catalogue.names())
     at: datetime = utc_field(required=True)
     actor: ObjectId | None = ObjectIdField()
     target: ObjectId | None = ObjectIdField()
@@ -101,52 +42,69 @@ class AuditEvent(Document):
     request_id: str = StringField(db_field="requestId", required=True)
     outcome: str = StringField(required=True)
     details: dict[str, Any] = DictField()
+    evidence: Evidence | None = EmbeddedDocumentField(Evidence)
 
-    @bounded
-    def insert(self) -> None:
-        """Store a new event, under an id that sorts by its time whichever worker makes it."""
+    def insert(self) -> Self:
+        """Store a new event, under an id that sorts by its time, whichever worker makes it."""
         self.id = _id_at(self.at, secrets.token_bytes(6))
-        self.save(force_insert=True)
+        return super().insert()
 
     @classmethod
     @bounded
     def withdraw(cls, event_id: ObjectId | None) -> None:
-        """Delete an event: what it tells of did not happen."""
+        """Delete the event of a change that was not made."""
         cls.objects(id=event_id).delete()
 
     @classmethod
     @bounded
+    def confirm(cls, event_id: ObjectId) -> bool:
+        """Note that an event happened; tell whether it is still there."""
+        return bool(cls.objects(id=event_id).update_one(unset__evidence=True))
+
+    @bounded
+    def restore(self) -> None:
+        """Store an event again, confirmed: a machine whose clock is ahead took it for one that a crash left."""
+        self.evidence = None
+        self.save(force_insert=True)
+
+    @classmethod
+    @bounded
+    def unsettled(cls, before: datetime, most: int) -> list[Self]:
+        """Return events from before a moment of which nobody has said yet whether they happened."""
+        return list(cls.objects(evidence__collection__gt="", at__lt=before).limit(most))
+
+    @classmethod
+    @bounded
     def about(cls, target: str, since: datetime, *, limit: int, before: str | None = None) -> list[Self]:
-        """Return what happened to an account since then, newest first, from after the event with the id `before`."""
-        found = cls.objects(target=object_id(target), at__gt=since)
-        later = found if before is None else found.filter(id__lt=object_id(before))
-        return list(cast(Any, later.order_by("-id").limit(limit)))
+        """Return the events of an account since then, newest first, from after the event with the id `before`."""
+        return cast(list[Self], cls.objects(target=object_id(target), at__gt=since).newest(limit, before=before))
 
     @classmethod
     @bounded
     def search(
         cls, *, user: str | None, action: str | None, span: "Span", limit: int, before: str | None = None
     ) -> list[Self]:
-        """Return events of a span of time, newest first: of one kind, or about a user or by them, where that is asked.
+        """Return the events of a span of time, newest first, optionally only of one kind, or of or by one user.
 
-        Each is read from a range of an index: ids sort by time.
+        Each query reads a range of an index, since ids sort by time.
         """
         ids: dict[str, Any] = {"id__gte": _id_at(span.since, bytes(6)), "id__lt": _id_at(span.until, bytes(6))}
         if before is not None:
             ids["id__lt"] = min(ids["id__lt"], cast(ObjectId, object_id(before)))
-        kind = {} if action is None else {"action": action}
+        # A list of one: by a single value the embedded database would scan all events of the kind.
+        kind = {} if action is None else {"action": action} if user is None else {"action__in": [action]}
         roles = [{}] if user is None else [{"target": object_id(user)}, {"actor": object_id(user)}]
-        found = {
+        events = {
             event.id: event
             for role in roles
             for event in cast(Any, cls.objects(**role, **kind, **ids).order_by("-id").limit(limit))
         }
-        return sorted(found.values(), key=lambda event: event.id, reverse=True)[:limit]
+        return sorted(events.values(), key=lambda event: event.id, reverse=True)[:limit]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From a moment on, and up to another."""
+    """The time from one moment until before another."""
 
     since: datetime
     until: datetime

@@ -1,10 +1,10 @@
-"""What all documents share: bounded database steps, and times in UTC."""
+"""The base of all documents: bounded database steps, their expiry, and times in UTC."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 import bson
 import mongoengine
@@ -13,20 +13,25 @@ from bson import ObjectId
 from mongoengine.fields import DateTimeField
 from mongoengine.queryset import QuerySet
 
+from authsvc.models.connection import STEP_SECONDS
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STEP_SECONDS = 4.0
-"""What one step may take: a dead database is told from a slow one before the client gives up."""
+EXPIRY: dict[str, Any] = {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0}
+"""The index by which the database deletes documents at their `expires_at`."""
+
+WHOLE_SECONDS = 3600.0
+"""Limit of a step that reads a whole collection, which in a large one takes more than seconds."""
 
 
 def deadline(seconds: float) -> AbstractContextManager[None]:
-    """Bound all database work inside by `seconds`, and by any deadline that is already running."""
+    """Limit all database work inside to `seconds`, and to any deadline that is already running."""
     return pymongo.timeout(seconds)
 
 
 def bounded(step: Callable[P, R]) -> Callable[P, R]:
-    """Give a database step at most `STEP_SECONDS`, and never more than its request has left."""
+    """Limit a database step to `STEP_SECONDS`, and to what remains of its request's deadline."""
 
     @wraps(step)
     def within_time(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -36,44 +41,68 @@ def bounded(step: Callable[P, R]) -> Callable[P, R]:
     return within_time
 
 
+def unhurried(step: Callable[P, R]) -> Callable[P, R]:
+    """Limit a step that reads a whole collection to an hour: no request waits for it."""
+
+    @wraps(step)
+    def in_its_own_time(*args: P.args, **kwargs: P.kwargs) -> R:
+        with deadline(WHOLE_SECONDS):
+            return step(*args, **kwargs)
+
+    return in_its_own_time
+
+
 def object_id(text: str) -> ObjectId | None:
-    """Return the id that 24 hexadecimal digits name, None for any other text."""
+    """Return the id in 24 hexadecimal digits, None for any other text."""
     return ObjectId(text) if ObjectId.is_valid(text) else None
 
 
 class Queries(QuerySet):
-    """Asks for single values first, and for ranges of them after that.
+    """The queries that several collections share."""
 
-    MongoEngine sorts conditions by name, and the embedded database takes the index of the first that has one: by
-    `expiresAt > now` before `user = …` it walks through what all users have.
-    """
+    def first(self) -> Any:
+        """Return the first of these documents, None if there is none."""
+        return next(self.limit(1), None)  # as shipped it copies the query twice more, and the command with it
 
-    @property
-    def _query(self) -> dict[str, Any]:
-        conditions = super()._query
-        return dict(sorted(conditions.items(), key=lambda condition: isinstance(condition[1], dict | list)))
+    def newest(self, limit: int, *, before: str | None = None) -> list[Any]:
+        """Return the newest documents, newest first, from after the one with the id `before`."""
+        older = self if before is None else self.filter(id__lt=object_id(before))
+        return list(older.order_by("-id").limit(limit))
 
 
 class Document(mongoengine.Document):
-    """A document that keeps the fields of other writers, and whose indexes are made before the first request only."""
+    """A document that keeps the fields of other writers; its indexes are made only before the first request."""
 
-    meta = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": Queries}
+    meta: dict[str, Any] = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": Queries}
+
+    @bounded
+    def insert(self) -> Self:
+        """Store a new document. Raises NotUniqueError."""
+        return cast(Self, self.save(force_insert=True))
 
     @classmethod
-    def read_in_vain(cls, stored: bytes) -> None:
-        """Do the work of reading a document, as BSON, where there is none: time must not tell that (ASVS 6.3.8)."""
-        cls._from_son(bson.decode(stored))
+    @bounded
+    def by_key(cls, key: ObjectId | str | None) -> Self | None:
+        """Return the document with this `_id`."""
+        # Without a query set: to make one costs as much as the command.
+        document = cls._get_collection().find_one({"_id": key})
+        return None if document is None else cast(Self, cls._from_son(document))
+
+    @classmethod
+    def decode_decoy(cls, decoy: bytes) -> None:
+        """Decode a document, as BSON, if there is none to read: its absence must not show in time (ASVS 6.3.8)."""
+        cls._from_son(bson.decode(decoy))
 
 
 class UtcDateTimeField(DateTimeField):
-    """An aware time in UTC; a naive one that an older writer left is taken as UTC."""
+    """An aware time in UTC; a naive time of an older writer counts as UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
         """Return the stored value as an aware time."""
-        found: datetime | None = super().to_python(value)
-        return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
+        time: datetime | None = super().to_python(value)
+        return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
 
 
 def utc_field(**options: Any) -> Any:
-    """Return a `UtcDateTimeField`; a document annotates it as what it holds, a time or None."""
+    """Return a `UtcDateTimeField`, for an attribute that is annotated as a time, or as a time or None."""
     return UtcDateTimeField(**options)

@@ -1,20 +1,30 @@
-"""The `challenges` collection: what an authenticator was asked to sign, until it answers."""
+"""The `challenges` collection: challenges for authenticators, until they are answered."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Self, cast
 
 from bson import ObjectId
 from mongoengine.fields import BinaryField, StringField
 
-from authsvc.models.base import Document, bounded, object_id, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, object_id, utc_field
+
+
+class ChallengePurpose(StrEnum):
+    """The purpose of an authenticator's answer."""
+
+    REGISTER = "passkey.register"
+    LOGIN = "passkey.login"
+    MFA = "passkey.mfa"
+    REAUTHENTICATE = "passkey.reauthenticate"
 
 
 class Challenge(Document):
-    """A random challenge: for what (`purpose`), and for whom or what alone (`bound_to`)."""
+    """A random challenge for one purpose, valid only for whom or what it is bound to."""
 
     meta = {
         "collection": "challenges",
-        "indexes": [{"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0}],
+        "indexes": [EXPIRY],
     }
 
     id: ObjectId
@@ -23,14 +33,9 @@ class Challenge(Document):
     bound_to: str = StringField(db_field="boundTo", default="")
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
 
-    @bounded
-    def insert(self) -> None:
-        """Store a new challenge."""
-        self.save(force_insert=True)
-
     @classmethod
     @bounded
     def redeem(cls, challenge_id: str, purpose: str, bound_to: str, now: datetime) -> Self | None:
-        """Take a challenge out for its one answer; None where it is gone, or for something else."""
-        found = cls.objects(id=object_id(challenge_id), purpose=purpose, bound_to=bound_to, expires_at__gt=now)
-        return cast(Self | None, found.modify(remove=True))
+        """Remove a challenge for its one answer; None if it is gone, or for something else."""
+        valid = cls.objects(id=object_id(challenge_id), purpose=purpose, bound_to=bound_to, expires_at__gt=now)
+        return cast(Self | None, valid.modify(remove=True))

@@ -1,104 +1,92 @@
-"""The `letters` collection: the outbox. What is in it gets delivered, at least once, or is kept as dead."""
+"""The `letters` collection: the outbox of letters."""
 
-from datetime import datetime, timedelta
+import re
+from enum import StrEnum
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine.fields import IntField, ObjectIdField, StringField
+from mongoengine.fields import ObjectIdField, StringField
 
-from authsvc.models.base import Document, bounded, object_id, utc_field
-
-NOBODY = "-"
-"""To whom a letter is that is never delivered."""
+from authsvc.models.base import EXPIRY, bounded, object_id, unhurried
+from authsvc.models.deliveries import NOBODY, Delivery
 
 
-class Letter(Document):
-    """A letter to somebody: which (`kind`), and, sealed, what it says.
+class LetterKind(StrEnum):
+    """Every kind of letter; each has a template of its name."""
 
-    `due_at` is when to try (again), None when there is nothing left to do; who tries moves it on first, so that is the
-    lease too. A dead letter has `failed_at`.
-    """
+    ACCESS_TOKEN_MADE = "access_token_made"  # noqa: S105 - a kind of letter
+    ACCOUNT_DELETED = "account_deleted"
+    CHANGE = "change"
+    EMAIL_CHANGE_REQUESTED = "email_change_requested"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_RESTORED = "email_restored"
+    EMAIL_TAKEN_BACK = "email_taken_back"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    FACTORS_RESET = "factors_reset"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
+    INVITATION = "invitation"
+    KNOWN = "known"
+    NEW_SIGN_IN = "new_sign_in"
+    PASSKEY_COPIED = "passkey_copied"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of letter
+    PASSWORD_KNOWN = "password_known"  # noqa: S105 - a kind of letter
+    PASSWORD_SET = "password_set"  # noqa: S105 - a kind of letter
+    REAUTHENTICATION = "reauthentication"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
+    RESET = "reset"
+    SESSION_STOLEN = "session_stolen"
+    SIGN_IN = "sign_in"
+    SIGN_IN_STOPPED = "sign_in_stopped"
+    SIGN_UP = "sign_up"
+    TAKEN = "taken"
+    VERIFY = "verify"
+
+
+class Letter(Delivery):
+    """A letter: its kind, the address that it goes to, and, sealed, its contents."""
 
     meta = {
         "collection": "letters",
         "indexes": [
             {"fields": ["due_at"], "name": "due"},
             {"fields": ["user", "-id"], "name": "user"},
-            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+            EXPIRY,
         ],
     }
 
-    kind: str = StringField(required=True)
-    to: str = StringField(required=True)
     user: ObjectId = ObjectIdField(required=True)
     sealed: str = StringField(required=True)
-    created_at: datetime = utc_field(db_field="createdAt", required=True)
-    due_at: datetime | None = utc_field(db_field="dueAt")
-    attempts: int = IntField(default=0)
-    error: str | None = StringField()
-    delivered_at: datetime | None = utc_field(db_field="deliveredAt")
-    failed_at: datetime | None = utc_field(db_field="failedAt")
-    expires_at: datetime | None = utc_field(db_field="expiresAt")
-
-    @bounded
-    def insert(self) -> None:
-        """Store a new letter."""
-        self.save(force_insert=True)
-
-    @classmethod
-    @bounded
-    def release(cls, letter_id: ObjectId, now: datetime) -> None:
-        """Let a letter that was held back go."""
-        cls.objects(id=letter_id, due_at__gt=now).update_one(set__due_at=now)
-
-    @classmethod
-    @bounded
-    def drop(cls, letter_id: ObjectId) -> None:
-        """Delete a letter: what it announces did not happen."""
-        cls.objects(id=letter_id).delete()
 
     @classmethod
     @bounded
     def drop_due(cls, owner: ObjectId, *, but: str) -> None:
-        """Delete the letters to a user that are still to go, but those of a kind."""
+        """Delete the undelivered letters to a user, except those of a kind."""
         cls.objects(user=owner, due_at__ne=None, kind__ne=but).delete()
 
     @classmethod
     @bounded
-    def lease(cls, now: datetime, lease: timedelta) -> Self | None:
-        """Return a letter that is due, for the caller alone to try within `lease`; None where there is none."""
-        due = cls.objects(due_at__lte=now).order_by("due_at")
-        if due.first() is None:  # reading is cheap, and all there is to do most of the time
-            return None
-        return cast(Self | None, due.modify(set__due_at=now + lease, inc__attempts=1, new=True))
-
-    @bounded
-    def settle(self, **outcome: datetime | str | None) -> None:
-        """Note how the attempt ended, unless another has begun since. `due_at` None means: that was the last."""
-        changes = {f"set__{name}": value for name, value in outcome.items() if value is not None}
-        removed = {f"unset__{name}": True for name, value in outcome.items() if value is None}
-        type(self).objects(id=self.id, attempts=self.attempts).update_one(**changes, **removed)
-
-    @classmethod
-    @bounded
-    def due(cls) -> list[Self]:
-        """Return the letters that are still to go."""
-        return list(cls.objects(due_at__ne=None))
+    def refused(cls) -> list[str]:
+        """Return the errors of letters that wait because the mail server answered with a 5xx code."""
+        waiting = cls.objects(due_at__ne=None, error=re.compile(r" 5\d\d( |$)"))
+        return list(waiting.scalar("error"))
 
     @bounded
     def reseal(self, sealed: str) -> int:
-        """Put the same words, sealed anew, where the old seal still stands; return how many letters that changed."""
+        """Replace the seal of the contents, if it is still the old one; return 1 or 0."""
         return cast(int, type(self).objects(id=self.id, sealed=self.sealed).update_one(set__sealed=sealed))
 
     @classmethod
     @bounded
     def latest(cls, most: int, owner: str | None = None) -> list[Self]:
-        """Return the newest letters (to `owner`, where one is given), the newest first."""
-        found = cls.objects(to__ne=NOBODY) if owner is None else cls.objects(user=object_id(owner))
-        return list(found.order_by("-id").limit(most))
+        """Return the newest letters, or the newest to `owner`, newest first."""
+        letters = cls.objects(to__ne=NOBODY) if owner is None else cls.objects(user=object_id(owner))
+        return cast(list[Self], letters.newest(most))
 
     @classmethod
-    @bounded
-    def counts(cls) -> tuple[int, int]:
-        """Return how many letters wait and how many are dead."""
-        return cls.objects(due_at__ne=None).count(), cls.objects(failed_at__ne=None).count()
+    @unhurried
+    def due(cls) -> list[Self]:
+        """Return the undelivered letters that are not dead."""
+        return list(cls.objects(due_at__ne=None))

@@ -1,4 +1,4 @@
-"""The `locks` collection: what may be done by one process at a time, over all machines."""
+"""The `locks` collection: work for one process at a time, over all machines."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from authsvc.models.base import Document, bounded, utc_field
 
 
 class Lock(Document):
-    """Who holds what, and until when at most: a process that died holds nothing for long."""
+    """A lock, its holder, and until when at most: a process that died does not hold it for long."""
 
     meta = {"collection": "locks"}
 
@@ -20,7 +20,7 @@ class Lock(Document):
     @classmethod
     @bounded
     def take(cls, name: str, holder: str, now: datetime, until: datetime) -> bool:
-        """Take a lock that nobody holds, or whose holder let its time pass; tell whether it was this call that did."""
+        """Take a lock that is free or has expired; tell whether this call took it."""
         if cls.objects(name=name, until__lte=now).update_one(set__holder=holder, set__until=until):
             return True
         try:
@@ -31,6 +31,12 @@ class Lock(Document):
 
     @classmethod
     @bounded
+    def extend(cls, name: str, holder: str, until: datetime) -> bool:
+        """Extend a lock; tell whether it is still the holder's."""
+        return bool(cls.objects(name=name, holder=holder).update_one(set__until=until))
+
+    @classmethod
+    @bounded
     def release(cls, name: str, holder: str) -> None:
-        """Give a lock back, if it is still the holder's."""
+        """Release a lock, if it is still the holder's."""
         cls.objects(name=name, holder=holder).delete()

@@ -1,34 +1,35 @@
-"""The `mfa_tickets` collection: sign-ins whose password was right and whose second factor is to come."""
+"""The `mfa_tickets` collection: sign-ins that wait for a second factor."""
 
 from datetime import datetime
 from typing import Self, cast
 
 from bson import ObjectId
-from mongoengine.fields import ObjectIdField, StringField
+from mongoengine.fields import ListField, ObjectIdField, StringField
 
-from authsvc.models.base import Document, bounded, object_id, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, object_id, utc_field
 
 
 class MfaTicket(Document):
-    """A pending sign-in: whose, and a digest of the password hash that was verified. Its id is the ticket's hash."""
+    """A pending sign-in: its user, and a digest of the account's password hash. Its id is the ticket's hash.
+
+    `methods` are those of RFC 8176 by which it began; one of before has none, and began by a password. `identity` is
+    the one that it was by, if any.
+    """
 
     meta = {
         "collection": "mfa_tickets",
         "indexes": [
             {"fields": ["user"], "name": "user"},
-            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+            EXPIRY,
         ],
     }
 
     digest: str = StringField(primary_key=True)
     user: ObjectId = ObjectIdField(required=True)
     state: str = StringField(required=True)
+    methods: list[str] = ListField(StringField())
+    identity: ObjectId | None = ObjectIdField()
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
-
-    @bounded
-    def insert(self) -> None:
-        """Store a new ticket."""
-        self.save(force_insert=True)
 
     @classmethod
     @bounded
@@ -39,7 +40,7 @@ class MfaTicket(Document):
     @classmethod
     @bounded
     def redeem(cls, digest: str, now: datetime) -> bool:
-        """Take a ticket out for its one sign-in; tell whether it was this call that did."""
+        """Remove a ticket for its one sign-in; tell whether this call did."""
         return cls.objects(digest=digest, expires_at__gt=now).modify(remove=True) is not None
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The `passkeys` collection: WebAuthn credentials. Which of them are good is for the account to say."""
+"""The `passkeys` collection: WebAuthn credentials. The account lists which of them are valid."""
 
 from datetime import datetime
 from typing import Self, cast
@@ -12,9 +12,9 @@ from authsvc.models.base import Document, bounded, object_id, utc_field
 
 
 class Passkey(Document):
-    """A public key (COSE) whose private half an authenticator keeps; `credential` is its id there, in base64url.
+    """A public key (COSE) whose private key an authenticator holds; `credential` is its id there, in base64url.
 
-    `sign_count` is the highest counter seen; authenticators without one stay at 0.
+    `sign_count` is the highest counter so far; it stays 0 for authenticators without one.
     """
 
     meta = {
@@ -35,11 +35,10 @@ class Passkey(Document):
     created_at: datetime = utc_field(db_field="createdAt", required=True)
     last_used_at: datetime | None = utc_field(db_field="lastUsedAt")
 
-    @bounded
-    def insert(self) -> None:
+    def insert(self) -> Self:
         """Store a new passkey. Raises PasskeyKnown."""
         try:
-            self.save(force_insert=True)
+            return super().insert()
         except NotUniqueError as error:
             raise PasskeyKnown from error
 
@@ -53,9 +52,9 @@ class Passkey(Document):
     @bounded
     def among(cls, ids: list[ObjectId], *, limit: int = 0, before: str | None = None) -> list[Self]:
         """Return the passkeys with these ids, newest first, from after the one with the id `before`; 0 is no limit."""
-        found = cls.objects(id__in=ids)
-        later = found if before is None else found.filter(id__lt=object_id(before))
-        return list(later.order_by("-id").limit(limit))
+        start = None if before is None else object_id(before)
+        later = [one for one in ids if start is None or one < start]  # a range beside the list would cost the index
+        return list(cls.objects(id__in=later).order_by("-id").limit(limit))
 
     @classmethod
     @bounded
@@ -67,10 +66,10 @@ class Passkey(Document):
     @classmethod
     @bounded
     def advance(cls, passkey_id: ObjectId, sign_count: int, *, backed_up: bool, now: datetime) -> bool:
-        """Note a use; tell False where the counter did not grow, as a copy of the key would show (WebAuthn 6.1.1)."""
-        grown = {"sign_count__lt": sign_count} if sign_count else {"sign_count": 0}
+        """Note a use; tell whether the counter grew: with a copy of the key it does not (WebAuthn 6.1.1)."""
+        expected = {"sign_count__lt": sign_count} if sign_count else {"sign_count": 0}
         changes = {"set__sign_count": sign_count, "set__backed_up": backed_up, "set__last_used_at": now}
-        return bool(cls.objects(id=passkey_id, **grown).update_one(**changes))
+        return bool(cls.objects(id=passkey_id, **expected).update_one(**changes))
 
     @classmethod
     @bounded
@@ -81,5 +80,5 @@ class Passkey(Document):
     @classmethod
     @bounded
     def remove_all(cls, owner: str, *, but: list[ObjectId]) -> None:
-        """Delete a user's passkeys, but these."""
+        """Delete a user's passkeys, except these."""
         cls.objects(user=object_id(owner), id__nin=but).delete()

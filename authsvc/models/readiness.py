@@ -1,65 +1,159 @@
-"""What the database must have before a request is taken."""
+"""Requirements on the database before the first request: its indexes, and that it accepts writes."""
 
-from mongoengine.connection import get_connection
-from pymongo.errors import DuplicateKeyError
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from mongoengine.connection import get_connection, get_db
+from pymongo.errors import DuplicateKeyError, NotPrimaryError, OperationFailure
 
 from authsvc.models.access_tokens import AccessToken
+from authsvc.models.apps import App
+from authsvc.models.assertions import Assertion
 from authsvc.models.audit import AuditEvent
+from authsvc.models.authorizations import Authorization
 from authsvc.models.base import Document, deadline
 from authsvc.models.challenges import Challenge
 from authsvc.models.devices import Device
+from authsvc.models.email_codes import EmailCode
+from authsvc.models.federation_attempts import FederationAttempt
+from authsvc.models.grants import Grant
 from authsvc.models.letters import Letter
 from authsvc.models.links import Link
+from authsvc.models.logout_notices import LogoutNotice
 from authsvc.models.mfa import MfaTicket
 from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
+from authsvc.models.sign_outs import SignOut
 from authsvc.models.throttles import Throttle
 from authsvc.models.users import User
 
 _CHECK_SECONDS = 2.0
-_INDEXED: tuple[type[Document], ...] = (
+_LIST_SECONDS = 20.0
+"""Limit for a dozen lists of indexes, one after the other, over a slow network."""
+
+_BUILD_SECONDS = 7 * 86_400.0
+"""Limit of a build, practically none: a build that is cancelled would only start again, for ever."""
+
+
+INDEXED: tuple[type[Document], ...] = (
     User,
     Session,
     AccessToken,
     Device,
     Throttle,
     Link,
+    EmailCode,
     Letter,
+    App,
+    LogoutNotice,
+    Authorization,
+    Grant,
+    Assertion,
+    SignOut,
     MfaTicket,
+    FederationAttempt,
     Passkey,
     Challenge,
     AuditEvent,
 )
+"""The documents with indexes of their own: all except a few small collections."""
 
 
 class IndexBlocked(Exception):
-    """A unique index can't be made, since documents share a value; the message names the collection."""
+    """Documents share a value that must be unique; the message names the collection."""
+
+
+class IndexConflict(Exception):
+    """Another index has the name or the keys of one to be made; the message names both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that a document declares: its collection, name, keys and options."""
+
+    collection: str
+    name: str
+    keys: list[tuple[str, int]]
+    options: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.collection}.{self.name}"
+
+    def is_met_by(self, existing: Mapping[str, Any]) -> bool:
+        """Tell whether an index of the database does the same, whatever its name."""
+        # A server adds defaults to a collation.
+        collation = {**existing.get("collation", {}), **self.options.get("collation", {})}
+        return (
+            list(existing["key"]) == self.keys
+            and bool(existing.get("unique")) == bool(self.options.get("unique"))
+            and bool(existing.get("sparse")) == bool(self.options.get("sparse"))
+            and existing.get("expireAfterSeconds") == self.options.get("expireAfterSeconds")
+            and existing.get("partialFilterExpression") == self.options.get("partialFilterExpression")
+            and ("collation" in existing) == ("collation" in self.options)
+            and dict(existing.get("collation", {})) == collation
+        )
+
+
+def declarations() -> list[Index]:
+    """Return every index that the documents declare."""
+    return [
+        Index(document._get_collection_name(), spec["name"], list(spec["fields"]), _options(spec))
+        for document in INDEXED
+        for spec in document._meta["index_specs"]
+    ]
 
 
 def ensure_indexes() -> None:
-    """Create every declared index that is not there yet. Raises IndexBlocked, or a database error."""
-    for document in _INDEXED:
+    """Make every declared index that is missing, one at a time, however long that takes.
+
+    Raises IndexBlocked, IndexConflict, or a database error.
+    """
+    for index in _missing():
         try:
-            document.ensure_indexes()
+            with deadline(_BUILD_SECONDS):
+                get_db()[index.collection].create_index(index.keys, name=index.name, **index.options)
         except DuplicateKeyError as error:
-            raise IndexBlocked(document._get_collection_name()) from error
+            raise IndexBlocked(index.collection) from error
+        except OperationFailure as error:
+            if error.code not in _CONFLICTS:
+                raise
+            raise IndexConflict(_conflict(index)) from error
 
 
-def ping() -> None:
-    """Raise a database error where the database does not answer within two seconds."""
+def say_hello() -> None:
+    """Raise a database error if the database does not answer within two seconds, or accepts no writes."""
     with deadline(_CHECK_SECONDS):
-        get_connection().admin.command("ping")
+        hello = get_connection().admin.command("hello")
+    if not hello.get("isWritablePrimary"):  # with `directConnection` a client stays with a former primary
+        raise NotPrimaryError("No primary", hello)
 
 
 def missing_indexes() -> list[str]:
     """Return the declared indexes that the database does not have, as `collection.index`."""
-    missing = []
-    with deadline(_CHECK_SECONDS):
-        for document in _INDEXED:
-            collection = document._get_collection()
-            there = (
-                collection.index_information() if collection.name in collection.database.list_collection_names() else {}
-            )
-            wanted = [spec["name"] for spec in document._meta["index_specs"]]
-            missing += [f"{collection.name}.{name}" for name in wanted if name not in there]
-    return missing
+    with deadline(_LIST_SECONDS):
+        return [str(index) for index in _missing()]
+
+
+def _missing() -> list[Index]:
+    indexes = declarations()
+    existing = {name: _existing(name) for name in {index.collection for index in indexes}}
+    return [index for index in indexes if not any(map(index.is_met_by, existing[index.collection].values()))]
+
+
+def _existing(collection: str) -> Mapping[str, Mapping[str, Any]]:
+    return cast(Mapping[str, Mapping[str, Any]], get_db()[collection].index_information())
+
+
+def _conflict(index: Index) -> str:
+    existing = _existing(index.collection)
+    others = [name for name, one in existing.items() if name == index.name or list(one["key"]) == index.keys]
+    return f"{index} can't be made beside {', '.join(others) or 'another index'}, which has other options"
+
+
+def _options(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: spec[name] for name in _OPTIONS if name in spec}
+
+
+_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "collation", "partialFilterExpression")
+_CONFLICTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict

@@ -1,29 +1,63 @@
-"""The `sessions` collection: one document per sign-in, which is one family of tokens."""
+"""The `sessions` collection: one document for each sign-in, which is one family of tokens."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine.fields import IntField, ListField, ObjectIdField, StringField
+from mongoengine import Q
+from mongoengine.fields import BooleanField, IntField, ListField, ObjectIdField, StringField
 
-from authsvc.models.base import Document, bounded, object_id, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, object_id, unhurried, utc_field
 
 NOBODY = "-"
-"""The address in the sessions of an account that was deleted."""
+"""The address in the sessions of a deleted account."""
+
+
+class EndReason(StrEnum):
+    """Why a session ended: the `reason` in the problem `session_ended`."""
+
+    LOGOUT = "logout"
+    LOGOUT_OTHERS = "logout_others"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    TOKEN_REUSE = "token_reuse"  # noqa: S105 - a reason, not a token
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    ACCOUNT_DISABLED = "account_disabled"
+    ACCOUNT_DELETED = "account_deleted"
+    ADMIN = "admin"
+
+
+KEPT_ENDED = timedelta(days=30)
+"""How long a session is kept after it ended, but not after its refresh token expires."""
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())
 
 
 class Session(Document):
-    """A sign-in: whose, until when, at which generation of its refresh token, and why it ended.
+    """A sign-in: its user, its expiry, the generation of its refresh token, and why it ended.
 
-    `role` and `email` are copies, so that a request reads one document: whoever changes an account writes the user
-    first and its live sessions second.
+    `role` and `email` are copies, so that a request reads one document: a change of an account writes the user first
+    and the live sessions second. `passkeys` and `identities` are those that its user authenticated with.
+
+    An app's session has `app`, what it may do (`scopes`) and where (`resources`), and the session in which its user
+    allowed it (`parent`); one that was got `by_device` outlasts that one. `app_epoch` is the app's when it was opened:
+    once the app has another, it is not valid, whether it has been ended yet or not. `notice` is the one by which its
+    app is still to be told of the end.
     """
 
     meta = {
         "collection": "sessions",
         "indexes": [
             {"fields": ["user", "ended_at", "-id"], "name": "user_live"},
-            {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0},
+            EXPIRY,
+            {"fields": ["ended_at"], "name": "ended", "sparse": True, "expireAfterSeconds": _seconds(KEPT_ENDED)},
+            {"fields": ["parent"], "name": "parent", "sparse": True},
+            {"fields": ["app", "ended_at"], "name": "app_live", "partialFilterExpression": {"app": {"$exists": True}}},
+            {"fields": ["notice"], "name": "notice", "sparse": True},
         ],
     }
 
@@ -32,6 +66,8 @@ class Session(Document):
     email: str = StringField(required=True)
     generation: int = IntField(default=1)
     methods: list[str] = ListField(StringField(), required=True)
+    passkeys: list[ObjectId] = ListField(ObjectIdField())
+    identities: list[ObjectId] = ListField(ObjectIdField())
     auth_time: datetime = utc_field(db_field="authTime", required=True)
     created_at: datetime = utc_field(db_field="createdAt", required=True)
     last_used_at: datetime = utc_field(db_field="lastUsedAt", required=True)
@@ -42,29 +78,30 @@ class Session(Document):
     theft_seen_at: datetime | None = utc_field(db_field="theftSeenAt")
     ended_at: datetime | None = utc_field(db_field="endedAt")
     end_reason: str | None = StringField(db_field="endReason")
-
-    @bounded
-    def insert(self) -> None:
-        """Store a new session."""
-        self.save(force_insert=True)
+    app: str | None = StringField()
+    scopes: list[str] = ListField(StringField(), default=None)
+    resources: list[str] = ListField(StringField(), default=None)
+    parent: ObjectId | None = ObjectIdField()
+    by_device: bool | None = BooleanField(db_field="byDevice")
+    app_epoch: int | None = IntField(db_field="appEpoch")
+    notice: ObjectId | None = ObjectIdField()
 
     @classmethod
-    @bounded
     def find(cls, session_id: str) -> Self | None:
         """Return the session with this id, ended or not."""
-        return cast(Self | None, cls.objects(id=object_id(session_id)).first())
+        return cls.by_key(object_id(session_id))
 
     @classmethod
     @bounded
-    def standing(cls, session_id: str) -> dict[str, Any] | None:
+    def state_of(cls, session_id: str) -> dict[str, Any] | None:
         """Return what every authenticated request needs to know, as stored: one indexed projection."""
-        found = cls._get_collection().find_one({"_id": object_id(session_id)}, STANDING)
-        return cast(dict[str, Any] | None, found)
+        state = cls._get_collection().find_one({"_id": object_id(session_id)}, STATE_FIELDS)
+        return cast(dict[str, Any] | None, state)
 
     @classmethod
     @bounded
     def rotate(cls, session_id: str, generation: int, now: datetime, idle: timedelta) -> Self | None:
-        """Advance a live session from `generation` to the next; None where that is not where it stands."""
+        """Advance a live session from `generation` to the next; None if it is at another one."""
         live = cls.objects(
             id=object_id(session_id),
             generation=generation,
@@ -72,7 +109,8 @@ class Session(Document):
             expires_at__gt=now,
             last_used_at__gt=now - idle,
         )
-        changes = {"inc__generation": 1, "set__last_used_at": now, "set__rotated_at": now}
+        # The latest use stays, even if a clock went back since: tokens may be dated by it.
+        changes = {"inc__generation": 1, "max__last_used_at": now, "set__rotated_at": now}
         return cast(Self | None, live.modify(**changes, new=True))
 
     @classmethod
@@ -80,76 +118,152 @@ class Session(Document):
     def end(
         cls, session_id: str | ObjectId, reason: str, now: datetime, *, owner: str | None = None
     ) -> ObjectId | None:
-        """End a live session (of `owner`, where one is given); return whose it was, None where it was not this call."""
-        found = object_id(session_id) if isinstance(session_id, str) else session_id
+        """End a live session, if it is of `owner`; return whose it was, None if this call did not end it."""
+        key = object_id(session_id) if isinstance(session_id, str) else session_id
         whose = {} if owner is None else {"user": object_id(owner)}
-        live = cls.objects(id=found, ended_at=None, **whose)
-        ended = live.modify(set__ended_at=now, set__end_reason=reason)
-        return ended.user if ended is not None else None
+        session = cls.objects(id=key, ended_at=None, **whose).modify(set__ended_at=now, set__end_reason=reason)
+        return session.user if session is not None else None
+
+    @classmethod
+    @bounded
+    def children_of(cls, parent: str, *, but_with: str | None) -> list[Self]:
+        """Return the live sessions that apps got in a session, except those with a scope, and those of devices."""
+        live = cls.objects(parent=object_id(parent), ended_at=None)
+        return list(live if but_with is None else live.filter(scopes__ne=but_with, by_device__ne=True))
+
+    @classmethod
+    @bounded
+    def live_of_apps(cls, owner: str, *, app: str | None = None) -> list[Self]:
+        """Return a user's sessions at apps, or at one app, that have not ended."""
+        live = cls.objects(user=object_id(owner), ended_at=None)
+        return list(live.filter(app__ne=None) if app is None else live.filter(app=app))
+
+    @classmethod
+    @bounded
+    def end_each(cls, session_ids: list[ObjectId], reason: str, now: datetime) -> int:
+        """End those of these sessions that are live; return how many."""
+        live = cls.objects(id__in=session_ids, ended_at=None)
+        return cast(int, live.update(set__ended_at=now, set__end_reason=reason))
+
+    @classmethod
+    @unhurried
+    def outdated_of_app(cls, app: str, epoch: int | None, most: int) -> list[ObjectId]:
+        """Return some of an app's live sessions from before its present epoch, or from any if it is gone."""
+        live = cls.objects(app=app, ended_at=None)
+        before = live if epoch is None else live.filter(Q(app_epoch__lt=epoch) | Q(app_epoch=None))
+        return list(before.limit(most).scalar("id"))
+
+    @classmethod
+    @bounded
+    def end_by_notice(cls, session_ids: list[ObjectId], reason: str, now: datetime, notice: ObjectId | None) -> int:
+        """End those of these sessions that are live; return how many. `notice` is to tell their app of them."""
+        link = {} if notice is None else {"set__notice": notice}
+        live = cls.objects(id__in=session_ids, ended_at=None)
+        return cast(int, live.update(set__ended_at=now, set__end_reason=reason, **link))
+
+    @classmethod
+    @bounded
+    def to_be_told(cls, notice: ObjectId, most: int) -> list[Self]:
+        """Return some of the ended sessions of which their app is still to be told by a notice."""
+        return list(cls.objects(notice=notice).only("id", "user").limit(most))
+
+    @classmethod
+    @bounded
+    def note_told(cls, session_ids: list[ObjectId]) -> None:
+        """Note that their app has been told that these sessions have ended."""
+        cls.objects(id__in=session_ids).update(unset__notice=True)
+
+    @classmethod
+    @bounded
+    def end_expired(cls, session_id: str, reason: str, now: datetime, idle: timedelta) -> bool:
+        """End a session that nobody has used for as long as it may idle, or at all; tell whether this call did."""
+        over = Q(expires_at__lte=now) | Q(last_used_at__lte=now - idle)
+        expired = cls.objects(over, id=object_id(session_id), ended_at=None)
+        return bool(expired.update_one(set__ended_at=now, set__end_reason=reason))
+
+    @classmethod
+    @bounded
+    def end_outdated(cls, session_id: ObjectId, generation: int, reason: str, now: datetime) -> bool:
+        """End a live session whose generation is lower; tell whether this call did."""
+        outdated = cls.objects(id=session_id, ended_at=None, generation__lt=generation)
+        return bool(outdated.update_one(set__ended_at=now, set__end_reason=reason))
 
     @classmethod
     @bounded
     def claim_theft(cls, session_id: ObjectId, now: datetime, before: datetime) -> bool:
-        """Note on a live session that it was stolen; tell False where another has, since `before`."""
-        unseen = cls.objects(id=session_id, ended_at=None, theft_seen_at__not__gt=before)
-        return bool(unseen.update_one(set__theft_seen_at=now))
+        """Note that a live session was stolen; tell whether nobody else has since `before`."""
+        unclaimed = cls.objects(id=session_id, ended_at=None, theft_seen_at__not__gt=before)
+        return bool(unclaimed.update_one(set__theft_seen_at=now))
 
     @classmethod
     @bounded
     def release_theft(cls, session_id: ObjectId) -> None:
-        """Let the next who sees the theft tell of it."""
+        """Let the next request that detects the theft report it."""
         cls.objects(id=session_id).update_one(unset__theft_seen_at=True)
 
     @classmethod
     @bounded
     def end_all(cls, owner: str, reason: str, now: datetime, *, but: str | None = None) -> int:
-        """End all live sessions of a user, but one where that is named; return how many."""
-        live = cls.objects(user=object_id(owner), ended_at=None)
-        chosen = live if but is None else live.filter(id__ne=object_id(but))
-        return cast(int, chosen.update(set__ended_at=now, set__end_reason=reason))
+        """End all live sessions of a user that are no app's, except `but`; return how many."""
+        live = cls.objects(user=object_id(owner), ended_at=None, app=None)
+        others = live if but is None else live.filter(id__ne=object_id(but))
+        return cast(int, others.update(set__ended_at=now, set__end_reason=reason))
 
     @classmethod
     @bounded
-    def refresh_proof(cls, session_id: str, methods: list[str], now: datetime, *, add: bool) -> Self | None:
-        """Note on a live session that its user has just proved who they are, and how (RFC 8176 values).
+    def refresh_proof(
+        cls,
+        session_id: str,
+        methods: list[str],
+        now: datetime,
+        *,
+        add: bool,
+        passkey: ObjectId | None = None,
+        identity: ObjectId | None = None,
+    ) -> Self | None:
+        """Note that the user of a live session has just authenticated, how, and by which passkey or identity.
 
-        The methods are added to those there are, or take their place.
+        The methods replace those of the session unless `add`.
         """
         live = cls.objects(id=object_id(session_id), ended_at=None)
-        noted = {"add_to_set__methods": methods} if add else {"set__methods": methods}
-        return cast(Self | None, live.modify(set__auth_time=now, **noted, new=True))
+        changes: dict[str, Any] = {"add_to_set__methods": methods} if add else {"set__methods": methods}
+        if passkey is not None:
+            changes["add_to_set__passkeys"] = passkey
+        if identity is not None:
+            changes["add_to_set__identities"] = identity
+        return cast(Self | None, live.modify(set__auth_time=now, **changes, new=True))
 
     @classmethod
     @bounded
     def add_methods(cls, session_id: str, methods: list[str]) -> None:
-        """Note by what else a session's user has proved who they are."""
+        """Note further methods that a session's user authenticated with."""
         cls.objects(id=object_id(session_id)).update_one(add_to_set__methods=methods)
 
     @classmethod
     @bounded
     def outdate_proof(cls, owner: str, before: datetime, *, but: str | None = None) -> None:
-        """Let a user's live sessions, but one where that is named, have been proved at `before` at the latest."""
-        live = cls.objects(user=object_id(owner), ended_at=None, auth_time__gt=before)
+        """Set back the authentication of a user's own live sessions to `before`, except that of `but`.
+
+        Those of apps are never fresh, and tell their apps when the user has signed in.
+        """
+        live = cls.objects(user=object_id(owner), ended_at=None, app=None, auth_time__gt=before)
         (live if but is None else live.filter(id__ne=object_id(but))).update(set__auth_time=before)
 
     @classmethod
     @bounded
     def copy_email(cls, owner: str, email: str) -> None:
-        """Put a user's new address into the live sessions."""
+        """Copy a user's new address to the live sessions."""
         cls.objects(user=object_id(owner), ended_at=None).update(set__email=email)
 
     @classmethod
     @bounded
     def copy_role(cls, owner: str, role: str) -> None:
-        """Put a user's new role into the live sessions."""
+        """Copy a user's new role to the live sessions."""
         cls.objects(user=object_id(owner), ended_at=None).update(set__role=role)
 
     @bounded
     def copy_account(self, role: str, email: str) -> None:
-        """Put its user's role and address of this moment in the place of the copies it was read with.
-
-        Whoever put newer ones there meanwhile is not undone.
-        """
+        """Replace the copies of its user's role and address, unless they have changed since it was read."""
         same = type(self).objects(id=self.id, ended_at=None, role=self.role, email=self.email)
         same.update_one(set__role=role, set__email=email)
         self.role, self.email = role, email
@@ -157,20 +271,27 @@ class Session(Document):
     @classmethod
     @bounded
     def last_opened(cls, owner: ObjectId) -> datetime | None:
-        """Return when a user last signed in; None where no session of theirs is known any more."""
+        """Return when a user last signed in; None if no session of theirs is stored any longer."""
         newest = cls.objects(user=owner).only("created_at").order_by("-id").first()
         return newest.created_at if newest is not None else None
 
     @classmethod
     @bounded
+    def opened_since(cls, owner: ObjectId, moment: datetime) -> list[tuple[datetime, str | None, str | None]]:
+        """Return time, address and user agent of a user's sign-ins since then, oldest first, of ended sessions too."""
+        recent = cls.objects(user=owner, id__gte=ObjectId.from_datetime(moment)).order_by("id")
+        return list(recent.scalar("created_at", "ip", "user_agent"))
+
+    @classmethod
+    @bounded
     def all_of(cls, owner: str, most: int) -> list[Self]:
-        """Return a user's newest sessions, ended ones too."""
-        return list(cls.objects(user=object_id(owner)).order_by("-id").limit(most))
+        """Return a user's newest sessions, ended ones included."""
+        return cast(list[Self], cls.objects(user=object_id(owner)).newest(most))
 
     @classmethod
     @bounded
     def blank(cls, owner: str) -> None:
-        """Forget whose a user's ended sessions were and where: only why they ended is still told."""
+        """Forget address and origin of a user's ended sessions; why they ended stays."""
         ended = cls.objects(user=object_id(owner), ended_at__ne=None)
         ended.update(set__email=NOBODY, unset__ip=True, unset__user_agent=True)
 
@@ -178,23 +299,30 @@ class Session(Document):
     @bounded
     def live(cls, owner: str, now: datetime, idle: timedelta, *, limit: int, before: str | None = None) -> list[Self]:
         """Return a user's live sessions, newest first, from after the one with the id `before`."""
-        found = cls._live(owner, now, idle)
-        later = found if before is None else found.filter(id__lt=object_id(before))
-        return list(later.order_by("-id").limit(limit))
+        return cast(list[Self], cls._live(owner, now, idle).newest(limit, before=before))
 
     @classmethod
     @bounded
-    def beyond(cls, owner: str, now: datetime, idle: timedelta, cap: int) -> list[ObjectId]:
-        """Return the ids of a user's live sessions beyond the newest `cap`."""
-        return list(cls._live(owner, now, idle).order_by("-id").skip(cap).scalar("id"))
+    def count_own(cls, owner: str, now: datetime, idle: timedelta) -> int:
+        """Count a user's live sessions that are no app's."""
+        return cast(int, cls._live(owner, now, idle).filter(app=None).count())
+
+    @classmethod
+    @bounded
+    def beyond(cls, owner: str, now: datetime, idle: timedelta, cap: int, *, app: str | None = None) -> list[ObjectId]:
+        """Return the ids of a user's live sessions beyond the newest `cap`: their own, or those of an app."""
+        return list(cls._live(owner, now, idle).filter(app=app).order_by("-id").skip(cap).scalar("id"))
 
     @classmethod
     def _live(cls, owner: str, now: datetime, idle: timedelta) -> Any:
         return cls.objects(user=object_id(owner), ended_at=None, expires_at__gt=now, last_used_at__gt=now - idle)
 
 
-STANDING = dict.fromkeys(
-    ["user", "role", "email", "authTime", "generation", "rotatedAt", "lastUsedAt", "expiresAt", "endedAt", "endReason"],
+STATE_FIELDS = dict.fromkeys(
+    [
+        *("user", "role", "email", "authTime", "generation", "createdAt", "rotatedAt", "lastUsedAt", "expiresAt"),
+        *("endedAt", "endReason", "appEpoch"),
+    ],
     1,
 )
-"""What a request needs to know of its session: a projection."""
+"""The projection of a session that a request needs."""

@@ -1,4 +1,4 @@
-"""Personal access tokens: what is asked for one, and how it is shown."""
+"""Personal access tokens."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,23 +6,23 @@ from typing import Any
 from marshmallow import fields, pre_dump
 
 from authsvc.schemas.base import Schema, Text, TextList, UtcDateTime, WholeNumber, one_of
-from authsvc.schemas.paging import NextCursor
+from authsvc.schemas.paging import PageSchema
 from authsvc.schemas.users import Name
+from authsvc.services.callers import SCOPES
 
-SCOPES = ("account:read", "account:write", "users:read", "users:write", "audit:read", "tokens:introspect")
 _LONGEST_DAYS = 3650
 
 
 class NewAccessTokenSchema(Schema):
-    """A token to be made; without `expiresInDays` it lasts until it is revoked."""
+    """A token to create. Without `expiresInDays` it is valid until it is revoked."""
 
     name = Name(required=True)
-    scopes = TextList(Text(validate=one_of(*SCOPES)), required=True)
+    scopes = TextList(Text(validate=one_of(*SCOPES)), most=len(SCOPES), required=True)
     expires_in_days = WholeNumber(1, _LONGEST_DAYS, load_default=None, allow_none=False)
 
 
 class AccessTokenSchema(Schema):
-    """A token as its owner sees it; `lastUsedAt` is right to the minute."""
+    """A token as its owner sees it. `lastUsedAt` is accurate to the minute."""
 
     id = fields.String(required=True)
     name = fields.String(required=True)
@@ -33,7 +33,7 @@ class AccessTokenSchema(Schema):
 
 
 class IssuedTokenSchema(AccessTokenSchema):
-    """A new token: the only time that `token` is shown."""
+    """A new token. `token` is shown only now."""
 
     class Meta:
         exclude = ("last_used_at",)
@@ -46,8 +46,7 @@ class IssuedTokenSchema(AccessTokenSchema):
         return {**{name: getattr(issued.document, name) for name in names}, "token": issued.text}
 
 
-class AccessTokenPageSchema(Schema):
+class AccessTokenPageSchema(PageSchema):
     """A page of tokens."""
 
     items = fields.List(fields.Nested(AccessTokenSchema), required=True)
-    next = NextCursor(required=True, allow_none=True)

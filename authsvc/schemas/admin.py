@@ -1,23 +1,27 @@
-"""What administrators ask for, and what they are shown."""
+"""Requests and answers for administrators."""
 
+import json
 import re
 from datetime import datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields, pre_dump
 
-from authsvc.models.audit import Action
+from authsvc.events import catalogue
 from authsvc.schemas.audit import ActivitySchema
-from authsvc.schemas.base import Schema, Text, UtcDateTime, length, one_of
-from authsvc.schemas.paging import Cursor, NextCursor, PagingSchema
+from authsvc.schemas.base import Schema, Text, Truth, UtcDateTime, length, one_of
+from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
 from authsvc.schemas.users import EmailAddress, Name, UserSchema
 
 _ID = re.compile(r"[0-9a-fA-F]{24}", re.ASCII)
+_BEYOND_MILLISECONDS = 10**14
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class UserId(Text):
     """The id of an account."""
+
+    bounds = {"pattern": "^[0-9a-fA-F]{24}$"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -26,8 +30,19 @@ class UserId(Text):
         return text
 
 
+class Role(Text):
+    """The role of an account, one of the setting `ROLES`."""
+
+    set_bounds = {"enum": "ROLES"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=length(1, 64), **kwargs)
+
+
 class Moment(Text):
-    """A time as RFC 3339 has it, with its offset."""
+    """A time in RFC 3339 format, with its offset."""
+
+    bounds = {"format": "date-time"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -36,32 +51,45 @@ class Moment(Text):
         except ValueError:
             moment = None
         if moment is None:
-            raise ValidationError("bad_format: This is not a time: 2026-11-23T12:00:00Z.")
+            raise ValidationError("bad_format: This is not a time such as 2026-11-23T12:00:00Z.")
         return moment
 
 
-class Truth(fields.Field[bool]):
-    """A JSON boolean."""
-
-    default_error_messages = {"null": "wrong_type: This must be true or false."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if type(value) is not bool:
-            raise ValidationError("wrong_type: This must be true or false.")
-        return value
-
-
 class DirectoryCursor(Cursor):
-    """Where a page of accounts starts: the `next` of the page before."""
+    """Where a page of accounts starts: the `next` of the previous page."""
 
-    shape = re.compile(
-        r"email [0-9a-f]{24} .+|name [0-9a-f]{24} .*|id [0-9a-f]{24}|disabled_at [0-9a-f]{24} [0-9]{1,14}",
-        re.DOTALL,
-    )
+    shape = re.compile(r"\[.+\]", re.DOTALL)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parts = json.loads(text)
+        except (ValueError, RecursionError):
+            parts = []
+        # Exactly as a list writes it: nothing else means the same.
+        if not _is_mark(parts) or json.dumps(parts, ensure_ascii=False, separators=(",", ":")) != text:
+            raise ValidationError("bad_format: This is not a cursor from a list.")
+        return text
+
+
+def _is_mark(parts: Any) -> bool:
+    """Tell whether these are the field, the id and the value that a page of accounts may end with."""
+    match parts:
+        case ["id", str(user_id)]:
+            pass
+        case ["email", str(user_id), str(email)] if email:
+            pass
+        case ["name", str(user_id), str()]:
+            pass
+        case ["disabled_at", str(user_id), int(at)] if type(at) is int and 0 <= at < _BEYOND_MILLISECONDS:
+            pass
+        case _:
+            return False
+    return Cursor.shape.fullmatch(user_id) is not None
 
 
 class DirectoryQuerySchema(PagingSchema):
-    """Which accounts to list: `q` is how their address or their name begins, in any case."""
+    """Which accounts to list: those whose email address or name begins with `q`, ignoring case."""
 
     q = Text(validate=length(1, 254), load_default=None)
     role = Text(validate=length(1, 64), load_default=None)
@@ -70,23 +98,23 @@ class DirectoryQuerySchema(PagingSchema):
 
 
 class InvitationSchema(Schema):
-    """Somebody to be invited."""
+    """A user to invite."""
 
     name = Name(required=True)
     email = EmailAddress(required=True)
-    role = Text(required=True, validate=length(1, 64))
+    role = Role(required=True)
 
 
 class AccountChangeSchema(Schema):
-    """What an administrator may change about an account: never its password, nor its address."""
+    """What an administrator may change in an account: never its password or email address."""
 
     name = Name()
-    role = Text(validate=length(1, 64))
+    role = Role()
     disabled = Truth()
 
 
 class AdminUserSchema(UserSchema):
-    """An account as administrators see it; `lastLoginAt` is of the sessions that are still known, a year at most."""
+    """An account as administrators see it. `lastLoginAt` is forgotten 30 days after the last session ended."""
 
     disabled_at = UtcDateTime(required=True, allow_none=True)
     last_login_at = UtcDateTime(required=True, allow_none=True)
@@ -94,34 +122,33 @@ class AdminUserSchema(UserSchema):
     hash_scheme = fields.String(required=True, allow_none=True)
 
     @pre_dump
-    def _derive(self, seen: Any, **_: Any) -> dict[str, Any]:
+    def _derive(self, account: Any, **_: Any) -> dict[str, Any]:
         more = {
-            "disabled_at": seen.user.disabled_at,
-            "last_login_at": seen.last_login_at,
-            "has_password": seen.user.password is not None,
-            "hash_scheme": seen.hash_scheme,
+            "disabled_at": account.user.disabled_at,
+            "last_login_at": account.last_login_at,
+            "has_password": account.user.password is not None,
+            "hash_scheme": account.hash_scheme,
         }
-        return {**super()._derive(seen.user), **more}
+        return {**super()._derive(account.user), **more}
 
 
-class AdminUserPageSchema(Schema):
+class AdminUserPageSchema(PageSchema):
     """A page of accounts."""
 
     items = fields.List(fields.Nested(AdminUserSchema), required=True)
-    next = NextCursor(required=True, allow_none=True)
 
 
 class AuditQuerySchema(PagingSchema):
-    """Which events to list: about a user or by them, of one kind, recorded at or after `from` and before `to`."""
+    """Which events to list: about or by a user, of one kind, recorded at or after `from` and before `to`."""
 
     user = UserId(load_default=None)
-    action = Text(validate=one_of(*sorted(Action)), load_default=None)
+    action = Text(validate=one_of(*catalogue.names()), load_default=None)
     since = Moment(data_key="from", load_default=None)
     until = Moment(data_key="to", load_default=None)
 
 
 class AuditEntrySchema(ActivitySchema):
-    """One event: `actor` did `action` to the account `target`, ids of accounts where they are known."""
+    """One event: `actor` did `action` to the account `target`. Both are ids of accounts, or null if not known."""
 
     actor = fields.String(required=True, allow_none=True)
     target = fields.String(required=True, allow_none=True)
@@ -129,8 +156,7 @@ class AuditEntrySchema(ActivitySchema):
     outcome = fields.String(required=True)
 
 
-class AuditPageSchema(Schema):
+class AuditPageSchema(PageSchema):
     """A page of events."""
 
     items = fields.List(fields.Nested(AuditEntrySchema), required=True)
-    next = NextCursor(required=True, allow_none=True)

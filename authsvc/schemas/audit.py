@@ -1,13 +1,13 @@
-"""What happened, as those see it whom it concerns."""
+"""Recorded events, as users see those of their own account."""
 
 from marshmallow import fields
 
 from authsvc.schemas.base import Schema, UtcDateTime
-from authsvc.schemas.paging import NextCursor
+from authsvc.schemas.paging import PageSchema
 
 
 class ActivitySchema(Schema):
-    """One event of the caller's account: `action` is a verb in the past tense, `details` depend on it."""
+    """One event in the caller's account. `action` names it, and `details` depend on it."""
 
     id = fields.String(required=True)
     action = fields.String(required=True)
@@ -17,8 +17,7 @@ class ActivitySchema(Schema):
     details = fields.Dict(keys=fields.String(), required=True)
 
 
-class ActivityPageSchema(Schema):
+class ActivityPageSchema(PageSchema):
     """A page of events."""
 
     items = fields.List(fields.Nested(ActivitySchema), required=True)
-    next = NextCursor(required=True, allow_none=True)

@@ -1,4 +1,4 @@
-"""What all schemas share: camelCase names, strict strings, coded messages, UTC times."""
+"""The base of all schemas: camelCase names, strict strings, coded messages, UTC times."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,7 +19,10 @@ def camel_case(name: str) -> str:
 
 
 class Schema(MarshmallowSchema):
-    """A JSON object. Messages read `code: sentence`, for `api.problems` to take apart."""
+    """A JSON object. Error messages have the form `code: sentence`, which `api.parsing` splits."""
+
+    json_schema: dict[str, Any] = {}
+    """The rules about several members at once, in terms of JSON Schema, for the OpenAPI document."""
 
     error_messages = {"unknown": UNKNOWN, "type": WRONG_OBJECT}
 
@@ -29,14 +32,20 @@ class Schema(MarshmallowSchema):
 
 
 class Text(fields.String):
-    """A JSON string without NUL and lone surrogates, which no database and no hash can hold."""
+    """A JSON string without NUL and lone surrogates, which can be neither stored nor hashed."""
+
+    bounds: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
+    """What a field allows, in terms of JSON Schema."""
+
+    set_bounds: dict[str, str] = {}
+    """Further such terms, and the settings that hold their values."""
 
     default_error_messages = {
         "required": REQUIRED,
         "null": "wrong_type: This must be a string.",
         "invalid": "wrong_type: This must be a string.",
         "invalid_utf8": "wrong_type: This must be a string.",
-        "unstorable": "bad_format: This holds a character that can't be stored.",
+        "unstorable": "bad_format: This contains a character that can't be stored.",
     }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -48,28 +57,35 @@ class Text(fields.String):
 
 
 class TextList(fields.List[Any]):
-    """A JSON list of strings: at least one, none of them twice."""
+    """A JSON list of `least` to `most` different strings."""
 
     default_error_messages = {
         "required": REQUIRED,
         "null": "wrong_type: This must be a list.",
         "invalid": "wrong_type: This must be a list.",
         "empty": "too_short: This needs at least one entry.",
-        "repeated": "not_allowed: Each entry may stand once.",
+        "too_many": "too_long: This may have at most {most} entries.",
+        "repeated": "not_allowed: Each entry may appear only once.",
     }
-    bounds = {"minItems": 1, "uniqueItems": True}
+
+    def __init__(self, inner: fields.Field[Any], *, most: int, least: int = 1, **kwargs: Any) -> None:
+        super().__init__(inner, **kwargs)
+        self.bounds = {"minItems": least, "maxItems": most, "uniqueItems": True}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        found: list[Any] = super()._deserialize(value, attr, data, **kwargs)
-        if not found:
+        most = self.bounds["maxItems"]
+        if isinstance(value, list) and len(value) > most:  # before each of them is validated
+            raise self.make_error("too_many", most=most)
+        entries: list[Any] = super()._deserialize(value, attr, data, **kwargs)
+        if len(entries) < self.bounds["minItems"]:
             raise self.make_error("empty")
-        if len(set(found)) < len(found):
+        if len(set(entries)) < len(entries):
             raise self.make_error("repeated")
-        return found
+        return entries
 
 
 class WholeNumber(fields.Field[int]):
-    """A JSON number without a fraction, between two bounds."""
+    """A whole number within bounds. `90.0` is one (JSON Schema 2020-12, section 4.2.3)."""
 
     default_error_messages = {
         "required": REQUIRED,
@@ -83,16 +99,28 @@ class WholeNumber(fields.Field[int]):
         self.bounds = {"minimum": least, "maximum": most}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if type(value) is not int:
+        number = int(value) if isinstance(value, float) and value.is_integer() else value
+        if type(number) is not int:
             raise self.make_error("invalid")
         least, most = self.bounds["minimum"], self.bounds["maximum"]
-        if not least <= value <= most:
+        if not least <= number <= most:
             raise self.make_error("out_of_range", least=least, most=most)
+        return number
+
+
+class Truth(fields.Field[bool]):
+    """A JSON boolean."""
+
+    default_error_messages = {"null": "wrong_type: This must be true or false."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if type(value) is not bool:
+            raise ValidationError("wrong_type: This must be true or false.")
         return value
 
 
 class UtcDateTime(fields.Field[datetime]):
-    """A time as RFC 3339 in UTC with milliseconds, `2026-11-23T12:00:00.000Z`."""
+    """A time in RFC 3339 format, in UTC with milliseconds: `2026-11-23T12:00:00.000Z`."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         if value is None:
@@ -101,11 +129,12 @@ class UtcDateTime(fields.Field[datetime]):
 
 
 def length(shortest: int, longest: int) -> Callable[[str], None]:
-    """Return a validator of a string's length in code points."""
+    """Return a validator for the length of a string in code points."""
 
     def check(value: str) -> None:
         if len(value) < shortest:
-            raise ValidationError(f"too_short: This needs at least {shortest} characters.")
+            noun = "character" if shortest == 1 else "characters"
+            raise ValidationError(f"too_short: This needs at least {shortest} {noun}.")
         if len(value) > longest:
             raise ValidationError(f"too_long: This may have at most {longest} characters.")
 
@@ -114,7 +143,7 @@ def length(shortest: int, longest: int) -> Callable[[str], None]:
 
 
 def one_of(*choices: str) -> Callable[[str], None]:
-    """Return a validator that takes these strings alone."""
+    """Return a validator that accepts only these strings."""
 
     def check(value: str) -> None:
         if value not in choices:

@@ -1,20 +1,80 @@
-"""Addresses and the letters that prove them."""
+"""Email addresses, and the links that verify them."""
 
-from authsvc.schemas.base import Schema, Text
-from authsvc.schemas.users import EmailAddress
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+
+from authsvc.schemas.base import REQUIRED, Schema, Text, Truth
+from authsvc.schemas.codes import Code
+from authsvc.schemas.users import EmailAddress, KnownAddress
 
 
 class AddressSchema(Schema):
-    """An address to write to."""
+    """A new email address for an account."""
 
     email = EmailAddress(required=True)
 
 
+class KnownAddressSchema(Schema):
+    """The email address of an account, in the form in which it was stored."""
+
+    email = KnownAddress(required=True)
+
+
 class LinkSchema(Schema):
-    """The secret of a link: what stands behind `#token=`."""
+    """The secret of a link: the part after `#token=`."""
 
     token = Text(required=True)
 
 
+class LetterRequestSchema(KnownAddressSchema):
+    """Whose letter to send. With `challenge`, the letter has a six-digit code beside the link."""
+
+    challenge = Truth(load_default=False)
+
+
+class ShownSchema(Schema):
+    """The secret of a link, or the code beside it with the `challengeId` that was returned when it was sent."""
+
+    json_schema = {
+        "oneOf": [{"required": ["token"]}, {"required": ["challengeId"]}],
+        "dependentRequired": {"challengeId": ["code"], "code": ["challengeId"]},
+    }
+
+    token = Text()
+    challenge_id = Text()
+    code = Code()
+
+    @validates_schema(skip_on_field_errors=True)
+    def _require_one(self, data: Mapping[str, Any], **_: Any) -> None:
+        members = {"challenge_id": "challengeId", "code": "code"}
+        if "token" in data:
+            extra = [name for member, name in members.items() if member in data]
+            if extra:
+                raise ValidationError("not_allowed: Send a token, or a code with its challenge.", extra[0])
+            return
+        missing = [name for member, name in members.items() if member not in data]
+        if missing:
+            raise ValidationError(REQUIRED, "token" if len(missing) == len(members) else missing[0])
+
+
+class AskedSchema(Schema):
+    """An empty object; with `challenge`, the id that the code is valid with, and for how many seconds.
+
+    The request is carried out if possible.
+    """
+
+    challenge_id = fields.String()
+    expires_in = fields.Integer()
+
+
+class ChallengeSchema(Schema):
+    """What was sent: the id that the code is valid with, and for how many seconds."""
+
+    challenge_id = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+
+
 class AcceptedSchema(Schema):
-    """Nothing: what was asked for is done, if it can be."""
+    """An empty object. The request is carried out if possible."""

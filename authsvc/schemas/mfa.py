@@ -1,75 +1,74 @@
-"""Second factors: what proves them, what they are set up with, and which there are."""
+"""Second factors: proofs, enrolment, and status."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
 from authsvc.schemas.auth import TransportSchema
-from authsvc.schemas.base import Schema, Text, UtcDateTime, length
+from authsvc.schemas.base import Schema, Text, UtcDateTime, camel_case, length
+from authsvc.schemas.codes import LONGEST, Code
 from authsvc.schemas.passkeys import CredentialField, PasskeySchema
 from authsvc.security.passwords import MAX_LENGTH
 
-_CODE = re.compile(r"[0-9]{6}", re.ASCII)
-_LONGEST_RECOVERY_CODE = 64
-
-
-class Code(Text):
-    """A code of an authenticator app: six digits, as a string."""
-
-    default_error_messages = {"no_code": "bad_format: This must be six digits."}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
-        if not _CODE.fullmatch(text):
-            raise self.make_error("no_code")
-        return text
-
 
 class ProofSchema(Schema):
-    """One proof: `code`, or `challengeId` with `credential`, or what else a subclass names in `PROOFS`."""
+    """Exactly one proof: those that `PROOFS` names; a `credential` comes with its `challengeId`."""
 
     PROOFS: tuple[str, ...] = ("code", "credential")
+    CHALLENGED: tuple[str, ...] = ("credential",)
+    """Which of them may come with a `challengeId`."""
 
     code = Code()
     challenge_id = Text()
     credential = CredentialField()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.json_schema = {
+            "oneOf": [{"required": [camel_case(name)]} for name in cls.PROOFS],
+            "dependentRequired": {"credential": ["challengeId"]},
+            "dependentSchemas": {"challengeId": {"anyOf": [{"required": [name]} for name in cls.CHALLENGED]}},
+        }
+
     @validates_schema(skip_on_field_errors=True)
     def _require_one(self, data: Mapping[str, Any], **_: Any) -> None:
-        given = [name for name in self.PROOFS if name in data]
-        if not given:
-            raise ValidationError("required: This needs one proof.", self.PROOFS[0])
-        if len(given) > 1:
-            raise ValidationError("not_allowed: There may be one proof alone.", given[1])
-        if ("credential" in data) != ("challenge_id" in data):
+        proofs = [name for name in self.PROOFS if name in data]
+        if not proofs:
+            raise ValidationError("required: One proof is required.", self.PROOFS[0])
+        if len(proofs) > 1:
+            raise ValidationError("not_allowed: Only one proof is allowed.", proofs[1])
+        is_challenged = any(name in data for name in self.CHALLENGED)
+        if ("credential" in data and "challenge_id" not in data) or ("challenge_id" in data and not is_challenged):
             missing = "challenge_id" if "credential" in data else "credential"
-            raise ValidationError("required: A credential comes with its challenge.", _JSON_NAMES[missing])
+            raise ValidationError(
+                "required: A credential and its challenge must be sent together.", _JSON_NAMES[missing]
+            )
 
 
 _JSON_NAMES = {"challenge_id": "challengeId", "credential": "credential"}
 
 
 class SecondFactorSchema(ProofSchema, TransportSchema):
-    """A second factor, and the ticket that the sign-in was answered with."""
+    """A second factor, and the `mfaToken` that the sign-in was answered with."""
 
     PROOFS = ("code", "recovery_code", "credential")
 
     mfa_token = Text(required=True)
-    recovery_code = Text(validate=length(1, _LONGEST_RECOVERY_CODE))
+    recovery_code = Text(validate=length(1, LONGEST))
 
 
 class ReauthenticationSchema(ProofSchema):
-    """The proof that it is still the same person."""
+    """A proof that the caller is still the same person. A `code` with a `challengeId` is one from a letter."""
 
     PROOFS = ("password", "code", "credential")
+    CHALLENGED = ("credential", "code")
 
     password = Text(validate=length(1, MAX_LENGTH))
 
 
 class MfaRequiredSchema(Schema):
-    """A sign-in that a second factor completes: by which `methods`, and within how many seconds."""
+    """A sign-in that needs a second factor: one of `methods`, within `expiresIn` seconds."""
 
     mfa_required = fields.Constant(True, required=True, metadata={"type": "boolean"})
     mfa_token = fields.String(required=True)
@@ -84,7 +83,7 @@ class CodeSchema(Schema):
 
 
 class TotpEnrolmentSchema(Schema):
-    """What an app is set up with: a secret in base32, as an `otpauth:` address, and that as an SVG element."""
+    """What sets up an app: a secret in base32, the `otpauth:` URI with it, and that URI as a QR code in SVG."""
 
     secret = fields.String(required=True)
     uri = fields.String(required=True)
@@ -92,13 +91,13 @@ class TotpEnrolmentSchema(Schema):
 
 
 class RecoveryCodesSchema(Schema):
-    """New recovery codes: the only time that they are shown."""
+    """New recovery codes. They are shown only now."""
 
     recovery_codes = fields.List(fields.String(), required=True)
 
 
 class TotpStatusSchema(Schema):
-    """Whether an authenticator app is enrolled, and since when."""
+    """Whether an authenticator app is set up, and since when."""
 
     enabled = fields.Boolean(required=True)
     confirmed_at = UtcDateTime(required=True, allow_none=True)
@@ -111,7 +110,7 @@ class RecoveryStatusSchema(Schema):
 
 
 class MfaStatusSchema(Schema):
-    """Which factors an account has."""
+    """The factors of an account."""
 
     has_password = fields.Boolean(required=True)
     totp = fields.Nested(TotpStatusSchema, required=True)

@@ -1,16 +1,16 @@
-"""Operations: what the probes answer."""
+"""Answers to health probes."""
 
 from marshmallow import Schema, fields
 
 
 class HealthSchema(Schema):
-    """The process lives."""
+    """The process is alive."""
 
     status = fields.String(required=True)
     version = fields.String(required=True)
 
 
 class ReadinessSchema(Schema):
-    """The service serves."""
+    """The service is ready."""
 
     status = fields.String(required=True)

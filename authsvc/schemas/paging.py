@@ -1,4 +1,4 @@
-"""Lists: how a page is asked for and how it is answered."""
+"""Lists: requesting a page, and its cursor."""
 
 import base64
 import re
@@ -24,7 +24,7 @@ class Limit(fields.Field[int]):
 
 
 class Cursor(Text):
-    """Where a page starts: the `next` of the page before, opaque to the client."""
+    """Where a page starts: the `next` of the previous page, opaque to the client."""
 
     shape = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
@@ -34,7 +34,7 @@ class Cursor(Text):
         except ValueError:
             decoded = ""
         if not self.shape.fullmatch(decoded):
-            raise ValidationError("bad_format: This is not a cursor that a list gave.")
+            raise ValidationError("bad_format: This is not a cursor from a list.")
         return decoded
 
 
@@ -46,7 +46,14 @@ class PagingSchema(Schema):
 
 
 class NextCursor(fields.Field[str]):
-    """The opaque form of the id that a page ended at, null where it was the last."""
+    """The opaque form of the id that a page ended with, or null if it was the last page."""
 
     def _serialize(self, value: str | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else base64.urlsafe_b64encode(value.encode()).decode()
+
+
+class PageSchema(Schema):
+    """A page of a list. A subclass says what its `items` are; `next` is null on the last page."""
+
+    items = fields.List(fields.Raw(), required=True)
+    next = NextCursor(required=True, allow_none=True)

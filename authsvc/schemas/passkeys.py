@@ -1,4 +1,4 @@
-"""Passkeys: what a browser is asked, what it answers, and how they are shown."""
+"""Passkeys: options for browsers, their answers, and the list of passkeys."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from marshmallow import fields
 
 from authsvc.schemas.auth import TransportSchema
 from authsvc.schemas.base import REQUIRED, Schema, Text, UtcDateTime
-from authsvc.schemas.paging import NextCursor
+from authsvc.schemas.paging import PageSchema
 from authsvc.schemas.users import Name
 
 
 class CredentialField(fields.Field[dict[str, Any]]):
-    """What the browser's `credential.toJSON()` gives (WebAuthn level 3 section 5.1): its members are checked later."""
+    """What the browser's `credential.toJSON()` returns (WebAuthn level 3 section 5.1). Members are checked later."""
 
     default_error_messages = {
         "required": REQUIRED,
@@ -29,14 +29,14 @@ class CredentialField(fields.Field[dict[str, Any]]):
 
 
 class PasskeyOptionsSchema(Schema):
-    """Options for `navigator.credentials`, and the id that goes back with its answer within five minutes."""
+    """Options for `navigator.credentials`, and the id to send back with its answer within five minutes."""
 
     challenge_id = fields.String(required=True)
     public_key = fields.Dict(keys=fields.String(), required=True)
 
 
 class NewPasskeySchema(Schema):
-    """A passkey that was just made, and what its owner calls it."""
+    """A new passkey, and the name that its owner gives it."""
 
     challenge_id = Text(required=True)
     name = Name(required=True)
@@ -44,13 +44,13 @@ class NewPasskeySchema(Schema):
 
 
 class PasskeyNameSchema(Schema):
-    """What a passkey is to be called."""
+    """A new name for a passkey."""
 
     name = Name(required=True)
 
 
 class PasskeySchema(Schema):
-    """A passkey as its owner sees it; `backedUp` tells whether it is synced."""
+    """A passkey as its owner sees it. `backedUp` tells whether it is synced."""
 
     id = fields.String(required=True)
     name = fields.String(required=True)
@@ -59,21 +59,20 @@ class PasskeySchema(Schema):
     backed_up = fields.Boolean(required=True)
 
 
-class PasskeyPageSchema(Schema):
+class PasskeyPageSchema(PageSchema):
     """A page of passkeys."""
 
     items = fields.List(fields.Nested(PasskeySchema), required=True)
-    next = NextCursor(required=True, allow_none=True)
 
 
 class MfaTokenSchema(Schema):
-    """The ticket of a sign-in that a passkey is to complete; without one any passkey signs in."""
+    """The `mfaToken` of the sign-in to complete. Without one, any passkey can sign in."""
 
     mfa_token = Text()
 
 
 class PasskeySignInSchema(TransportSchema):
-    """A passkey's answer to the challenge of a sign-in."""
+    """A passkey's answer to a sign-in challenge."""
 
     challenge_id = Text(required=True)
     credential = CredentialField(required=True)

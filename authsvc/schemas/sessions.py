@@ -3,13 +3,15 @@
 from marshmallow import fields
 
 from authsvc.schemas.base import Schema, Text, UtcDateTime, one_of
-from authsvc.schemas.paging import NextCursor
+from authsvc.schemas.grants import AppNameSchema
+from authsvc.schemas.paging import PageSchema
 
 
 class SessionSchema(Schema):
-    """One live session; `expiresAt` is the earlier of the idle and the absolute limit."""
+    """One live session. `app` is whose it is, null for one's own; `expiresAt` the earlier of both limits."""
 
     id = fields.String(required=True)
+    app = fields.Nested(AppNameSchema, required=True, allow_none=True)
     current = fields.Boolean(required=True)
     created_at = UtcDateTime(required=True)
     last_used_at = UtcDateTime(required=True)
@@ -19,11 +21,10 @@ class SessionSchema(Schema):
     methods = fields.List(fields.String(), required=True)
 
 
-class SessionPageSchema(Schema):
+class SessionPageSchema(PageSchema):
     """A page of sessions."""
 
     items = fields.List(fields.Nested(SessionSchema), required=True)
-    next = NextCursor(required=True, allow_none=True)
 
 
 class ScopeSchema(Schema):

@@ -1,38 +1,43 @@
-"""Accounts: names, addresses, and how a user is shown."""
+"""Accounts: names and email addresses."""
 
 from typing import Any
 
 from marshmallow import fields, pre_dump
 
-from authsvc.schemas.base import Schema, Text, UtcDateTime, length
-from authsvc.security import addresses
+from authsvc.schemas.base import Schema, Text, UtcDateTime
+from authsvc.security import addresses, names, stored_addresses
 
 _BAD_ADDRESS = {
     "not_ascii": "not_ascii: The part before the @ must be ASCII.",
-    "too_long": f"too_long: An address has at most {addresses.MAX_LENGTH} characters.",
+    "too_long": f"too_long: An email address can have at most {addresses.MAX_LENGTH} characters.",
     "bad_format": "bad_format: This is not an email address.",
 }
 
 
 class Name(Text):
-    """What a person is called: 1 to 100 printable characters, not all of them blank."""
+    """The name of a person or a thing, in canonical form (see `security.names`)."""
 
-    default_error_messages = {"unprintable": "bad_format: A name is made of printable characters."}
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=length(1, 100), **kwargs)
+    default_error_messages = {
+        "too_short": "too_short: A name needs at least 1 character.",
+        "too_long": f"too_long: A name can have at most {names.MAX_LENGTH} characters.",
+        "blank": "bad_format: This name has no visible characters.",
+        "bad_format": "bad_format: A name can contain only printable characters.",
+    }
+    bounds = {"minLength": 1, "maxLength": names.MAX_LENGTH, "pattern": names.PATTERN}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        name = super()._deserialize(value, attr, data, **kwargs)
-        if name and (not name.strip() or not name.isprintable()):
-            raise self.make_error("unprintable")
-        return name
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return names.canonical(text)
+        except names.NotAName as error:
+            raise self.make_error(error.code) from error
 
 
 class EmailAddress(Text):
-    """An address that can be registered, in its canonical form."""
+    """An email address that can be registered, in canonical form."""
 
     default_error_messages = {**_BAD_ADDRESS}
+    bounds = {"format": "email", "maxLength": addresses.MAX_LENGTH}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -42,24 +47,39 @@ class EmailAddress(Text):
             raise self.make_error(error.code) from error
 
 
+class KnownAddress(Text):
+    """An email address that an account may have, even if new ones are stricter (see `security.stored_addresses`)."""
+
+    default_error_messages = {**_BAD_ADDRESS}
+    bounds = {"format": "email", "maxLength": stored_addresses.LONGEST}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            stored_addresses.require_possible(text)
+        except addresses.NotAnAddress as error:
+            raise self.make_error(error.code) from error
+        return text
+
+
 class UserSchema(Schema):
-    """An account as its owner sees it."""
+    """An account as its owner sees it. `createdAt` is null if another program created it and did not say when."""
 
     id = fields.String(required=True)
-    name = fields.String(required=True)
+    name = fields.String(required=True, allow_none=True)
     email = fields.String(required=True)
     email_verified = fields.Boolean(required=True)
     role = fields.String(required=True)
     mfa_enabled = fields.Boolean(required=True)
-    created_at = UtcDateTime(required=True)
+    created_at = UtcDateTime(required=True, allow_none=True)
 
     @pre_dump
     def _derive(self, user: Any, **_: Any) -> dict[str, Any]:
-        shown = {name: getattr(user, name) for name in ("id", "name", "email", "role", "created_at")}
-        return {**shown, "email_verified": user.email_verified_at is not None, "mfa_enabled": user.mfa_enabled}
+        member = {name: getattr(user, name) for name in ("id", "name", "email", "role", "created_at")}
+        return {**member, "email_verified": user.email_verified_at is not None, "mfa_enabled": user.mfa_enabled}
 
 
 class ProfileChangeSchema(Schema):
-    """What a user may change about the own account."""
+    """What users may change in their own account."""
 
     name = Name(required=True)

@@ -1,6 +1,7 @@
 """Secrets at rest: sealed with a key derived from the operator's SECRET_KEY."""
 
 import base64
+import hmac
 import os
 from collections.abc import Iterable
 
@@ -13,12 +14,15 @@ _NONCE_BYTES = 12
 
 
 class SealBroken(Exception):
-    """No secret at hand opens the envelope, or it was altered."""
+    """None of the secrets opens the envelope, or it was altered."""
 
 
 def _key(secret: str, purpose: str) -> AESGCM:
-    derived = HKDF(SHA256(), 32, salt=b"authsvc envelope", info=purpose.encode()).derive(secret.encode())
-    return AESGCM(derived)
+    return AESGCM(_derived(secret, purpose, b"authsvc envelope"))
+
+
+def _derived(secret: str, purpose: str, salt: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=salt, info=purpose.encode()).derive(secret.encode())
 
 
 def seal(plaintext: bytes, secret: str, purpose: str, context: str) -> str:
@@ -32,7 +36,7 @@ def seal(plaintext: bytes, secret: str, purpose: str, context: str) -> str:
 
 
 def unseal(sealed: str, secrets: Iterable[str], purpose: str, context: str) -> bytes:
-    """Return the plaintext, opened with the first of `secrets` that fits. Raises SealBroken."""
+    """Return the plaintext, decrypted with the first of `secrets` that opens it. Raises SealBroken."""
     try:
         raw = base64.urlsafe_b64decode(sealed)
     except ValueError as error:
@@ -48,9 +52,18 @@ def unseal(sealed: str, secrets: Iterable[str], purpose: str, context: str) -> b
 
 
 def opens(sealed: str, secret: str, purpose: str, context: str) -> bool:
-    """Tell whether this very secret opens the envelope."""
+    """Tell whether this secret opens the envelope."""
     try:
         unseal(sealed, [secret], purpose, context)
     except SealBroken:
         return False
     return True
+
+
+def fingerprint(text: str, secret: str, purpose: str, context: str) -> str:
+    """Return an HMAC-SHA256 of a text that is too short to be hashed, bound to its purpose and its context.
+
+    Without the secret nobody can try out what the text may be.
+    """
+    key = _derived(secret, purpose, b"authsvc fingerprint")
+    return hmac.digest(key, f"{context}\0{text}".encode(), "sha256").hex()

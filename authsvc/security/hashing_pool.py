@@ -1,14 +1,17 @@
-"""Where passwords are hashed: beside the requests, never more at once than there are cores.
+"""The pool that hashes passwords, beside the requests and at most as many at once as there are cores.
 
-bcrypt takes a core for a fifth of a second. In a gevent worker it would stop every other request for as long, so it
-runs in native threads; elsewhere (command line, tests) a semaphore bounds the calling threads. Either way the waiting
-line is bounded by the wait it means: who would wait too long is told so at once (R93).
+bcrypt occupies a core for a fifth of a second. In a gevent worker it would stop every other request for as long, so it
+runs in native threads; elsewhere (command line, tests) the calling threads take turns. Either way the queue is bounded
+by its expected wait: a request that would wait too long is refused at once (R93). No owner has more than a few places
+in the queue, so many requests for one account do not delay those for others.
 """
 
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
@@ -22,7 +25,7 @@ from authsvc import metrics
 from authsvc.errors import HashingBusy
 
 T = TypeVar("T")
-_Tell = Callable[[Callable[[], None]], None]
+_Notify = Callable[[Callable[[], None]], None]
 
 _FIRST_GUESS = 0.25
 _WEIGHT = 0.2
@@ -30,6 +33,14 @@ _WEIGHT = 0.2
 
 class _Runner(Protocol):
     def __call__(self, job: Callable[[], T]) -> T: ...
+
+
+@dataclass(slots=True)
+class _Owner:
+    """The places of an owner, and the number of their jobs that hold or await one."""
+
+    places: threading.Semaphore
+    jobs: int = 0
 
 
 class HashingPool:
@@ -44,6 +55,7 @@ class HashingPool:
         self._seconds_per_job = _FIRST_GUESS
         self._pending = 0
         self._lock = threading.Lock()
+        self._owners: dict[str, _Owner] = {}
         self._runner: _Runner = _gevent_runner(size) if is_module_patched("threading") else _thread_runner(size)
 
     def run(self, job: Callable[[], T]) -> T:
@@ -51,13 +63,36 @@ class HashingPool:
         with self._place_in_line():
             return self._runner(self._timed(job, perf_counter()))
 
+    @contextmanager
+    def in_turn(self, whose: str) -> Iterator[None]:
+        """Run the work inside for an owner, whose jobs are limited to the number of places; others wait outside.
+
+        Raises HashingBusy if that takes too long.
+        """
+        with self._lock:
+            own = self._owners.setdefault(whose, _Owner(threading.Semaphore(self.size)))
+            own.jobs += 1
+        try:
+            if not own.places.acquire(timeout=self.max_wait):
+                metrics.HASHING_REFUSED.inc()
+                raise HashingBusy(retry_after=max(1, math.ceil(self.max_wait)))
+            try:
+                yield
+            finally:
+                own.places.release()
+        finally:
+            with self._lock:
+                own.jobs -= 1
+                if not own.jobs:
+                    del self._owners[whose]
+
     def expected_wait(self) -> float:
-        """Return the seconds that a job coming now would wait before it starts."""
+        """Return the seconds that a new job would wait before it starts."""
         ahead = self._pending - self.size + 1
         return max(0, ahead) * self._seconds_per_job / self.size
 
     def require_room(self) -> None:
-        """Raise HashingBusy where a job coming now would have to wait too long."""
+        """Raise HashingBusy if a new job would have to wait too long."""
         wait = self.expected_wait()
         if wait > self.max_wait:
             metrics.HASHING_REFUSED.inc()
@@ -76,10 +111,10 @@ class HashingPool:
             with self._lock:
                 self._pending -= 1
 
-    def _timed(self, job: Callable[[], T], asked: float) -> Callable[[], T]:
+    def _timed(self, job: Callable[[], T], since: float) -> Callable[[], T]:
         def timed() -> T:
             start = perf_counter()
-            metrics.HASHING_WAIT.observe(start - asked)
+            metrics.HASHING_WAIT.observe(start - since)
             try:
                 return job()
             finally:
@@ -89,19 +124,34 @@ class HashingPool:
 
 
 def _thread_runner(size: int) -> _Runner:
-    turns = threading.BoundedSemaphore(size)
+    # Not a semaphore: a thread that has just released one may acquire it again before a waiting thread wakes up.
+    lock, free, line = threading.Lock(), [None] * size, deque[threading.Event]()
 
     def run(job: Callable[[], T]) -> T:
-        with turns:
+        turn = threading.Event()
+        with lock:
+            if free:
+                free.pop()
+                turn.set()
+            else:
+                line.append(turn)
+        turn.wait()
+        try:
             return job()
+        finally:
+            with lock:
+                if line:
+                    line.popleft().set()
+                else:
+                    free.append(None)
 
     return run
 
 
 def _gevent_runner(size: int) -> _Runner:
-    # Native threads of our own, which take one job after another: gevent's pool hands out the next one only when its
-    # hub has heard of the end of the last, and where every core hashes that takes a while in which one of them doesn't.
-    jobs: SimpleQueue[tuple[Callable[[], Any], AsyncResult, _Tell]] = get_original("queue", "SimpleQueue")()
+    # Native threads of our own, which take one job after another. gevent's pool hands out the next job only after its
+    # hub has learned of the end of the last one, and while every core hashes that leaves a core idle.
+    jobs: SimpleQueue[tuple[Callable[[], Any], AsyncResult, _Notify]] = get_original("queue", "SimpleQueue")()
 
     def work() -> None:
         while True:
@@ -112,33 +162,33 @@ def _gevent_runner(size: int) -> _Runner:
 
     def run(job: Callable[[], T]) -> T:
         outcome = AsyncResult()
-        jobs.put((job, outcome, _teller()))
+        jobs.put((job, outcome, _loop_notifier()))
         return outcome.get()  # type: ignore[no-any-return]
 
     return run
 
 
-def _do(job: Callable[[], Any], outcome: AsyncResult, tell: _Tell) -> None:
-    """Do a job in a native thread. A function of its own: a thread that waits holds no password of the job before."""
+def _do(job: Callable[[], Any], outcome: AsyncResult, notify: _Notify) -> None:
+    """Do a job in a native thread. It is a function of its own, so that a waiting thread holds no password."""
     try:
-        said = partial(outcome.set, job())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the job was asked for
-        said = partial(outcome.set_exception, error)
-    tell(said)
+        result = partial(outcome.set, job())
+    except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits for the job
+        result = partial(outcome.set_exception, error)
+    notify(result)
 
 
-def _teller() -> _Tell:
-    """Return what a native thread calls, once, to have something done in this thread's loop, which waits for that."""
+def _loop_notifier() -> _Notify:
+    """Return a function by which a native thread, once, has this thread's loop run something."""
     waiting = get_hub().loop.async_()
-    wanted: list[Callable[[], None]] = []
+    actions: list[Callable[[], None]] = []
 
-    def told() -> None:
+    def run() -> None:
         waiting.close()
-        wanted.pop()()
+        actions.pop()()
 
-    def tell(what: Callable[[], None]) -> None:
-        wanted.append(what)
+    def notify(action: Callable[[], None]) -> None:
+        actions.append(action)
         waiting.send()
 
-    waiting.start(told)
-    return tell
+    waiting.start(run)
+    return notify

@@ -1,7 +1,7 @@
-"""Opaque tokens: random text that only its SHA-256 hash is kept of.
+"""Opaque tokens: random text of which only the SHA-256 hash is stored.
 
-`<prefix><43 characters: 256 random bits><6 characters: checksum>`, in digits and letters only: a scanner for leaked
-secrets finds it by its shape, and a mistyped one is told without asking the database.
+`<prefix><43 characters: 256 random bits><6 characters: checksum>`, only in digits and letters: a scanner for leaked
+secrets finds it by its shape, and a mistyped one is refused without a query.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ def is_well_formed(text: str, prefix: str) -> bool:
 
 
 def digest(token: str) -> str:
-    """Return what is stored of a token: the SHA-256 of its text, in hexadecimal (256 random bits need no salt)."""
+    """Return the SHA-256 of a token's text, in hexadecimal, for storage (256 random bits need no salt)."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -1,13 +1,15 @@
-"""Recovery codes: ten secrets to keep on paper, each good once in place of a second factor.
+"""Recovery codes: ten secrets to keep on paper, each valid once in place of a second factor.
 
-120 random bits each, so that a plain hash keeps them (ASVS 6.5.2 asks for 112), in Crockford's base32: no letter is
-easily taken for a digit. What people type is read in any case, with or without dashes and spaces, `o` as `0`, `i` and
-`l` as `1`.
+Each has 120 random bits, so a plain hash is enough to store it (ASVS 6.5.2 requires 112), in Crockford's base32, whose
+letters don't look like digits. Input is read in any case, with or without dashes and blanks of any kind, `o` as `0`,
+`i` and `l` as `1`.
 """
 
 import base64
 import hashlib
 import secrets
+
+from authsvc.security.typed import strip_separators
 
 COUNT = 10
 
@@ -16,25 +18,25 @@ _GROUP = 6
 _LENGTH = 24
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _FROM_RFC_4648 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET)
-_AS_TYPED = str.maketrans({"o": "0", "i": "1", "l": "1", "-": None, " ": None})
+_AS_TYPED = str.maketrans({"o": "0", "i": "1", "l": "1"})
 
 
 def generate() -> list[str]:
-    """Return ten new codes, as they are shown: `k3m9qx-7rt2vw-bh4c8z-0pnds1`."""
+    """Return ten new codes, as users see them: `k3m9qx-7rt2vw-bh4c8z-0pnds1`."""
     random = (base64.b32encode(secrets.token_bytes(_BYTES)).decode() for _ in range(COUNT))
     return [_grouped(text.translate(_FROM_RFC_4648)) for text in random]
 
 
 def digest(code: str) -> str | None:
-    """Return what is stored of a code, the SHA-256 of its canonical form in hexadecimal; None for what can't be one."""
-    canonical = code.casefold().translate(_AS_TYPED)
+    """Return the SHA-256 of a code's canonical form, in hexadecimal, for storage; None if the text can't be a code."""
+    canonical = strip_separators(code).casefold().translate(_AS_TYPED)
     if len(canonical) != _LENGTH or not set(canonical) <= set(_ALPHABET):
         return None
     return hashlib.sha256(f"authsvc recovery code {canonical}".encode()).hexdigest()
 
 
 def digests(codes: list[str]) -> list[str]:
-    """Return what is stored of codes that `generate` made."""
+    """Return the digests of codes that `generate` made."""
     return [stored for stored in map(digest, codes) if stored is not None]
 
 

@@ -1,4 +1,4 @@
-"""Time-based one-time passwords (RFC 6238): six digits, SHA-1, steps of 30 seconds, as authenticator apps have them."""
+"""Time-based one-time passwords (RFC 6238) as authenticator apps use them: six digits, SHA-1, steps of 30 seconds."""
 
 from datetime import datetime
 
@@ -24,9 +24,9 @@ def code_at(secret: str, moment: datetime, *, digits: int = DIGITS) -> str:
 
 
 def matching_step(secret: str, code: str, now: datetime) -> int | None:
-    """Return the step (30 seconds since 1970) whose code this is, at most one away from `now`; None where none is.
+    """Return the step (30 seconds since 1970) of a code, at most one away from `now`; None if there is none.
 
-    A code is good once: it is for the caller to take only a step that is later than the last one taken.
+    A code is valid once: the caller must accept only a step that is later than the last one.
     """
     if not (len(code) == DIGITS and code.isascii() and code.isdigit()):
         return None
@@ -36,6 +36,11 @@ def matching_step(secret: str, code: str, now: datetime) -> int | None:
         )
     except OTPVerificationError:
         return None
+
+
+def step_at(moment: datetime) -> int:
+    """Return the step of a moment."""
+    return int(moment.timestamp()) // STEP_SECONDS
 
 
 def uri(secret: str, account: str, issuer: str) -> str:

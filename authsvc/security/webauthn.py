@@ -1,6 +1,6 @@
-"""Passkeys (WebAuthn level 3): the options that a browser is given, and what its answer proves.
+"""Passkeys (WebAuthn level 3): the options for a browser, and the verification of its answer.
 
-The work is the library's; here it is told what is asked for, and every way in which it fails becomes `NotGenuine`.
+The library does the work. This module sets its parameters, and turns each of its errors into `NotGenuine`.
 """
 
 import secrets
@@ -17,8 +17,10 @@ from webauthn import (
 from webauthn.helpers import (
     base64url_to_bytes,
     bytes_to_base64url,
+    encode_cbor,
     options_to_json_dict,
     parse_authentication_credential_json,
+    parse_cbor,
     parse_client_data_json,
     parse_registration_credential_json,
 )
@@ -32,15 +34,16 @@ from webauthn.helpers.structs import (
 )
 
 CHALLENGE_BYTES = 32
+_KNOWN_TRANSPORTS = frozenset(transport.value for transport in AuthenticatorTransport)
 
 
 class NotGenuine(Exception):
-    """The authenticator's answer does not prove what was asked."""
+    """The authenticator's answer is not a valid proof."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """For whom passkeys are: the domain they belong to, the origins of pages that may use them, and a name to show."""
+    """The owner of passkeys: its domain, the origins of pages that may use them, and a name to display."""
 
     id: str
     origins: Sequence[str]
@@ -49,7 +52,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What is known of a passkey: its id (base64url), and over what it can be reached (`internal`, `usb`, …)."""
+    """A passkey: its id (base64url), and the transports that reach it (`internal`, `usb`, …)."""
 
     id: str
     transports: Sequence[str] = ()
@@ -57,9 +60,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class NewCredential:
-    """A passkey that was just made: public key in COSE (RFC 9052), signature counter, whether it is synced.
+    """A new passkey: public key in COSE (RFC 9052), signature counter, whether it is synced (`backed_up`).
 
-    One that is `device_bound` can't be.
+    A `device_bound` one can't be synced.
     """
 
     id: str
@@ -72,7 +75,7 @@ class NewCredential:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What a passkey has proved: whether its user was verified (PIN, fingerprint), not only present; its counter."""
+    """A verified answer of a passkey; `user_verified` means by PIN or fingerprint, not only present."""
 
     sign_count: int
     user_verified: bool
@@ -88,9 +91,10 @@ def new_challenge() -> bytes:
 def creation_options(
     party: RelyingParty, challenge: bytes, known: Sequence[Credential], *, handle: bytes, account: str, name: str
 ) -> dict[str, Any]:
-    """Return what `navigator.credentials.create` needs, as JSON: a discoverable passkey that verifies its user, new.
+    """Return the options of `navigator.credentials.create`, as JSON, for a new passkey.
 
-    `handle` stands for the account; `account` and `name` are shown by the authenticator.
+    It is discoverable, and verifies its user. `handle` identifies the account; the authenticator displays `account` and
+    `name`.
     """
     options = generate_registration_options(
         rp_id=party.id,
@@ -110,13 +114,13 @@ def creation_options(
 def request_options(
     party: RelyingParty, challenge: bytes, known: Sequence[Credential], *, verify_user: bool
 ) -> dict[str, Any]:
-    """Return what `navigator.credentials.get` needs, as JSON: one of those `known`, or any where none is named."""
-    wanted = UserVerificationRequirement.REQUIRED if verify_user else UserVerificationRequirement.PREFERRED
+    """Return the options of `navigator.credentials.get`, as JSON, for one of the `known` passkeys, or for any."""
+    verification = UserVerificationRequirement.REQUIRED if verify_user else UserVerificationRequirement.PREFERRED
     options = generate_authentication_options(
         rp_id=party.id,
         challenge=challenge,
         allow_credentials=[_descriptor(one) for one in known],
-        user_verification=wanted,
+        user_verification=verification,
     )
     return options_to_json_dict(options)
 
@@ -124,9 +128,10 @@ def request_options(
 def check_registration(party: RelyingParty, challenge: bytes, answer: dict[str, Any]) -> NewCredential:
     """Return the passkey that an authenticator made for this challenge. Raises NotGenuine."""
     try:
-        parsed = parse_registration_credential_json(answer)
+        parsed = parse_registration_credential_json(_without_hints(answer))
+        parsed.response.attestation_object = _unattested(parsed.response.attestation_object)
         _refuse_embedded(parsed.response.client_data_json)
-        found = verify_registration_response(
+        verified = verify_registration_response(
             credential=parsed,
             expected_challenge=challenge,
             expected_rp_id=party.id,
@@ -136,35 +141,36 @@ def check_registration(party: RelyingParty, challenge: bytes, answer: dict[str, 
     except Exception as error:  # noqa: BLE001 - the parsers of hostile bytes raise all kinds
         _refuse(error)
     return NewCredential(
-        bytes_to_base64url(found.credential_id),
-        found.credential_public_key,
-        found.sign_count,
+        bytes_to_base64url(verified.credential_id),
+        verified.credential_public_key,
+        verified.sign_count,
         [transport.value for transport in parsed.response.transports or []],
-        found.credential_backed_up,
-        found.credential_device_type == CredentialDeviceType.SINGLE_DEVICE,
+        verified.credential_backed_up,
+        verified.credential_device_type == CredentialDeviceType.SINGLE_DEVICE,
     )
 
 
 def claimed_id(answer: dict[str, Any]) -> tuple[str, bytes | None]:
-    """Return which passkey an answer claims to be from, and the user handle it names. Raises NotGenuine."""
+    """Return the passkey that an answer claims to be from, and its user handle. Raises NotGenuine."""
     try:
-        parsed = parse_authentication_credential_json(answer)
+        parsed = parse_authentication_credential_json(_without_hints(answer))
     except Exception as error:  # noqa: BLE001
         _refuse(error)
-    return bytes_to_base64url(parsed.raw_id), parsed.response.user_handle
+    # Safari sends an empty handle if the authenticator returned none.
+    return bytes_to_base64url(parsed.raw_id), parsed.response.user_handle or None
 
 
 def check_assertion(
     party: RelyingParty, challenge: bytes, answer: dict[str, Any], public_key: bytes, *, verify_user: bool
 ) -> Assertion:
-    """Return what a passkey has proved about this challenge. Raises NotGenuine.
+    """Return a passkey's verified answer to this challenge. Raises NotGenuine.
 
-    Its counter is for the caller to compare, now that the signature is known to be good: the library compares first.
+    The caller compares the counter, after the signature is known to be valid; the library would compare it first.
     """
     try:
-        parsed = parse_authentication_credential_json(answer)
+        parsed = parse_authentication_credential_json(_without_hints(answer))
         _refuse_embedded(parsed.response.client_data_json)
-        found = verify_authentication_response(
+        verified = verify_authentication_response(
             credential=parsed,
             expected_challenge=challenge,
             expected_rp_id=party.id,
@@ -175,12 +181,25 @@ def check_assertion(
         )
     except Exception as error:  # noqa: BLE001
         _refuse(error)
-    bound = found.credential_device_type == CredentialDeviceType.SINGLE_DEVICE
-    return Assertion(found.new_sign_count, found.user_verified, found.credential_backed_up, bound)
+    bound = verified.credential_device_type == CredentialDeviceType.SINGLE_DEVICE
+    return Assertion(verified.new_sign_count, verified.user_verified, verified.credential_backed_up, bound)
+
+
+def _without_hints(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without its hints, which prove nothing and may have any value (WebAuthn section 2.1.1)."""
+    return {name: value for name, value in answer.items() if name != "authenticatorAttachment"}
+
+
+def _unattested(attestation_object: bytes) -> bytes:
+    """Return an attestation object without its statement: we request `none`, and trust no statement.
+
+    A format that is new, or that the library can't verify, must not exclude a passkey (WebAuthn section 7.1).
+    """
+    return encode_cbor({"fmt": "none", "attStmt": {}, "authData": parse_cbor(attestation_object)["authData"]})
 
 
 def _refuse_embedded(client_data: bytes) -> None:
-    """Refuse what was made in a frame on another site's page (WebAuthn section 13.4.9)."""
+    """Refuse an answer from a frame on another site's page (WebAuthn section 13.4.9)."""
     if parse_client_data_json(client_data).cross_origin:
         raise NotGenuine("made in a frame of another origin")
 
@@ -190,5 +209,5 @@ def _refuse(cause: Exception) -> NoReturn:
 
 
 def _descriptor(one: Credential) -> PublicKeyCredentialDescriptor:
-    transports = [AuthenticatorTransport(name) for name in one.transports]
+    transports = [AuthenticatorTransport(name) for name in one.transports if name in _KNOWN_TRANSPORTS]
     return PublicKeyCredentialDescriptor(id=base64url_to_bytes(one.id), transports=transports)

@@ -6,14 +6,14 @@ from bson import ObjectId
 
 from authsvc import clock
 from authsvc.errors import ChallengeInvalid
-from authsvc.models.challenges import Challenge
+from authsvc.models.challenges import Challenge, ChallengePurpose
 from authsvc.security import webauthn
 
 LIFE = timedelta(minutes=5)
 
 
-def issue(purpose: str, bound_to: str = "") -> Challenge:
-    """Make a challenge for a purpose, which whoever it is bound to alone may answer."""
+def issue(purpose: ChallengePurpose, bound_to: str = "") -> Challenge:
+    """Make a challenge for a purpose; only the ticket or session that it is bound to may answer it."""
     challenge = Challenge(
         id=ObjectId(),
         challenge=webauthn.new_challenge(),
@@ -25,9 +25,9 @@ def issue(purpose: str, bound_to: str = "") -> Challenge:
     return challenge
 
 
-def redeem(challenge_id: str, purpose: str, bound_to: str = "") -> bytes:
+def redeem(challenge_id: str, purpose: ChallengePurpose, bound_to: str = "") -> bytes:
     """Return the challenge, for this one answer, right or wrong. Raises ChallengeInvalid."""
-    found = Challenge.redeem(challenge_id, purpose, bound_to, clock.now())
-    if found is None:
+    challenge = Challenge.redeem(challenge_id, purpose, bound_to, clock.now())
+    if challenge is None:
         raise ChallengeInvalid
-    return found.challenge
+    return challenge.challenge

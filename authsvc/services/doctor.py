@@ -1,45 +1,49 @@
 """What is wrong with a deployment, and how to mend it: facts that no single setting shows."""
 
-import os
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
-from time import perf_counter
+from functools import cache
+from time import process_time
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app
+from publicsuffixlist import PublicSuffixList
 
-from authsvc import clock
-from authsvc.clients import mailer
-from authsvc.models import deployment, readiness
+from authsvc import clock, settings
+from authsvc.errors.not_delivered import NotDelivered
+from authsvc.models import admin_queries, connection, readiness
+from authsvc.models.apps import App
+from authsvc.models.driver_errors import DATABASE_ERRORS, in_short
 from authsvc.models.letters import Letter
-from authsvc.models.unavailable import DATABASE_ERRORS
+from authsvc.models.locks import Lock
 from authsvc.security.envelope import SealBroken
 from authsvc.security.passwords import hasher
-from authsvc.services import signing_keys, totp
+from authsvc.services import app_rules, apps, mail, providers, resources, signing_keys, totp
 from authsvc.services.findings import Finding
+from authsvc.services.users import integrity
+from authsvc.settings import schema
 
 _SLOWEST_HASH = 1.0
 _FASTEST_HASH = 0.05
 _MOST_SKEW = 2.0
 _LONGEST_ACCESS = 3600
-_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_KEY_REMEDY = "put the former one into SECRET_KEY_FALLBACKS; if it is lost for good, see `flask keys reset`"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Config = Mapping[str, Any]
 
 
 def examine() -> list[Finding]:
-    """Return everything that is wrong with the deployment; nothing where it is as it should be."""
+    """Return everything that is wrong with the deployment; an empty list if all is well."""
     config = current_app.config
-    found = [finding for check in _OF_SETTINGS for finding in check(config)]
+    findings = [finding for check in _OF_SETTINGS for finding in check(config)]
     try:
-        return found + [finding for check in _OF_THE_DATABASE for finding in check(config)]
+        return findings + [finding for check in _OF_THE_DATABASE for finding in check(config)]
     except DATABASE_ERRORS as error:
         kind = type(error).__name__
-        return [
-            *found,
-            Finding("MONGODB_URI", f"the database does not answer ({kind})", "check address, credentials and network"),
-        ]
+        return [*findings, Finding("MONGODB_URI", f"{in_short(error)} ({kind})", "check what it says, and the network")]
 
 
 def _environment(config: Config) -> Iterator[Finding]:
@@ -53,7 +57,17 @@ def _environment(config: Config) -> Iterator[Finding]:
         yield Finding(
             "ACCESS_TOKEN_TTL",
             "services that verify tokens themselves trust one for over an hour after a sign-out",
-            "set it to 900, and let clients refresh",
+            f"set it to {schema.default('ACCESS_TOKEN_TTL')}, and let clients refresh",
+        )
+
+
+def _former_names(config: Config) -> Iterator[Finding]:
+    for alias in config["LIMIT_ALIASES"]:
+        name = alias.removeprefix("LIMIT_").lower()
+        yield Finding(
+            alias,
+            "it is the former name of a limit, and the next version will ignore it",
+            "put {}={}/{} into LIMITS, and remove it".format(name, *config["LIMITS"][name]),
         )
 
 
@@ -82,35 +96,37 @@ def _origins(config: Config) -> Iterator[Finding]:
     own = urlsplit(config["PUBLIC_URL"])
     for origin in config["CORS_ORIGINS"]:
         page = urlsplit(origin)
-        if {own.hostname, page.hostname} >= {"localhost", "127.0.0.1"}:
+        if page.scheme not in ("http", "https"):
+            continue  # an app or an extension: it has no site, and signs in with "transport": "body"
+        if own.hostname != page.hostname and {own.hostname, page.hostname} <= {*_LOOPBACK}:
             yield Finding(
                 "CORS_ORIGINS",
                 f"{origin} and {config['PUBLIC_URL']} are two sites to a browser, so the refresh cookie does not work",
                 "use localhost in both, or 127.0.0.1 in both",
             )
-        elif own.scheme == "https" and page.scheme == "http":
+        elif own.scheme == "https" and page.scheme == "http" and not _on_this_machine(page.hostname):
             yield Finding("CORS_ORIGINS", f"{origin} can be rewritten on its way", "serve it over https")
-        elif _site(page.hostname) != _site(own.hostname):
+        elif _site(page.hostname) != _site(own.hostname) and not _on_this_machine(page.hostname):
             yield Finding(
                 "CORS_ORIGINS",
                 f"{origin} is another site than {config['PUBLIC_URL']}, so the refresh cookie does not work there",
-                'serve both under one domain, or sign in there with "transport": "body" and remove it here',
+                'serve both under one domain, or let the page sign in with "transport": "body"; then this is no fault',
             )
 
 
 def _hashing(config: Config) -> Iterator[Finding]:
-    begun = perf_counter()
+    begun = process_time()
     hasher().hash("how long does a password take?")
-    taken = perf_counter() - begun
+    seconds = process_time() - begun
     rounds, remedy = config["BCRYPT_ROUNDS"], "set it so that a hash takes a tenth to half of a second"
-    if taken > _SLOWEST_HASH:
-        yield Finding("BCRYPT_ROUNDS", f"at {rounds} a password takes {taken:.1f} s of a core to check", remedy)
-    if taken < _FASTEST_HASH:
-        yield Finding("BCRYPT_ROUNDS", f"at {rounds} a password takes {taken * 1e3:.0f} ms to guess offline", remedy)
+    if seconds > _SLOWEST_HASH:
+        yield Finding("BCRYPT_ROUNDS", f"at {rounds} a password takes {seconds:.1f} s of a core to check", remedy)
+    if seconds < _FASTEST_HASH:
+        yield Finding("BCRYPT_ROUNDS", f"at {rounds} a password takes {seconds * 1e3:.0f} ms to guess offline", remedy)
 
 
 def _workers(config: Config) -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = settings.cores()
     if not cores <= config["WEB_CONCURRENCY"] <= 4 * cores:
         yield Finding(
             "WEB_CONCURRENCY", f"{config['WEB_CONCURRENCY']} workers on {cores} cores", f"leave it unset, or at {cores}"
@@ -118,51 +134,77 @@ def _workers(config: Config) -> Iterator[Finding]:
 
 
 def _mail(config: Config) -> Iterator[Finding]:
-    if config["MAIL_URL"] == "console:" or config["MAIL_URL"].startswith("file:"):
-        if config["APP_ENV"] == "production":
-            yield Finding(
-                "MAIL_URL", "letters are written to files and sent to nobody", "set it to smtp://… or smtps://…"
-            )
-        return
+    url = config["MAIL_URL"]
+    if not url.startswith("smtp") and config["APP_ENV"] == "production":
+        yield Finding("MAIL_URL", "letters are written to files and sent to nobody", "set it to smtp://… or smtps://…")
     try:
-        mailer.from_url(config["MAIL_URL"]).check()
-    except mailer.NotDelivered as error:
-        yield Finding("MAIL_URL", f"the mail server takes nothing ({error})", "check address, credentials and network")
+        mail.transport().check()
+    except NotDelivered as error:
+        yield Finding("MAIL_URL", f"the mail server takes nothing ({error})", _mail_remedy(url))
+    for kind, cause in mail.unwritable():
+        yield Finding("MAIL_TEMPLATES", f"the letter {kind} can't be written ({cause})", "mend its template")
+
+
+def _mail_remedy(url: str) -> str:
+    """Return how to mend a mail server that can't be reached: no scheme works at every port."""
+    parts = urlsplit(url)
+    if parts.scheme == "smtps":
+        return "check address, credentials and network; for a port where TLS begins by STARTTLS (587, 25) use smtp://…"
+    if parts.scheme == "smtp" and parts.port == 465:
+        return "use smtps://…: at port 465 TLS begins at once"
+    return "check address, credentials and network"
 
 
 def _outbox(_config: Config) -> Iterator[Finding]:
     dead = Letter.counts()[1]
     if dead:
+        yield Finding("letters", f"{dead} could not be delivered", "see `flask letters list`, and the log")
+    refused = Letter.refused()
+    if refused:
+        causes = ", ".join(sorted(set(refused)))
         yield Finding(
-            "letters", f"{dead} could not be delivered", "see `error` in the collection `letters`, and the log"
+            "letters",
+            f"{len(refused)} wait because the mail server refuses them ({causes})",
+            "see what these codes mean for MAIL_FROM and for this sender's quota; they are tried for 48 hours",
         )
 
 
 def _server(_config: Config) -> Iterator[Finding]:
-    if "setName" not in deployment.server_says():
+    if not admin_queries.keeps_what_it_acknowledged(admin_queries.hello()):
         yield Finding(
             "MONGODB_URI",
             "the database is no replica set: what it acknowledged can be lost with its machine",
             "make it a replica set, of one member at first",
         )
-    skew = abs((deployment.server_time() - clock.now()).total_seconds())
+    skew = abs((admin_queries.server_time() - clock.now()).total_seconds())
     if skew > _MOST_SKEW:
         yield Finding("clock", f"this machine and the database are {skew:.0f} s apart", "run NTP on both")
 
 
-def _write_concern(config: Config) -> Iterator[Finding]:
-    given = re.search(r"[?&](w=(?!majority)[^&]*|journal=false|j=false)", config["MONGODB_URI"], re.IGNORECASE)
-    if given is not None:
+def _options(config: Config) -> Iterator[Finding]:
+    for option, held in connection.overridden(config["MONGODB_URI"]):
         yield Finding(
             "MONGODB_URI",
-            f"{given[1]} asks for less than authsvc writes with (w=majority, journal=true)",
-            "remove it: it has no effect here, and would have in other tools",
+            f"{option} has no effect: authsvc works with {held}",
+            "remove it: in other tools it would have",
         )
+    if connection.goes_to_one_member(config["MONGODB_URI"]):
+        yield Finding(
+            "MONGODB_URI",
+            "directConnection=true binds authsvc to one member: it does not follow when another becomes the primary",
+            "remove it, and name the replica set: replicaSet=…",
+        )
+
+
+def _rights(_config: Config) -> Iterator[Finding]:
+    """Write without changing anything: the database refuses a user who may only read."""
+    Lock.release("doctor", secrets.token_hex(16))
+    yield from ()
 
 
 def _indexes(_config: Config) -> Iterator[Finding]:
     missing = readiness.missing_indexes()
-    shared = deployment.shared_addresses() if "users.email_any_case" in missing else 0
+    shared = admin_queries.shared_addresses() if "users.email_any_case" in missing else 0
     if shared:
         yield Finding(
             "users", "accounts share an address but for its case, so no unique index can be made", "rename all but one"
@@ -174,12 +216,12 @@ def _indexes(_config: Config) -> Iterator[Finding]:
 def _keys(config: Config) -> Iterator[Finding]:
     outdated, lost = totp.sealed_otherwise()
     if lost:
-        remedy = "put the former one into SECRET_KEY_FALLBACKS"
-        yield Finding("SECRET_KEY", f"it does not open the secrets of {lost} authenticator apps", remedy)
+        what = f"it does not open the secrets of {lost} authenticator apps, which can't be used"
+        yield Finding("SECRET_KEY", what, _KEY_REMEDY)
     try:
         outdated += signing_keys.sealed_with_a_fallback()
     except SealBroken:
-        yield Finding("SECRET_KEY", "it does not open the signing keys", "put the former one into SECRET_KEY_FALLBACKS")
+        yield Finding("SECRET_KEY", "it does not open the signing keys", _KEY_REMEDY)
         return
     if outdated:
         yield Finding("SECRET_KEY_FALLBACKS", "signing keys or authenticator apps need it", "run `flask keys reseal`")
@@ -187,12 +229,115 @@ def _keys(config: Config) -> Iterator[Finding]:
         yield Finding("SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it any more", "empty it")
 
 
+def _issuer(config: Config) -> Iterator[Finding]:
+    issuer = config["TOKEN_ISSUER"]
+    if issuer != config["PUBLIC_URL"] and App.all(1):
+        yield Finding(
+            "TOKEN_ISSUER",
+            f"apps look for the metadata at {issuer}/.well-known/, and refuse those at PUBLIC_URL",
+            "unset it, or let a proxy there pass /.well-known/ on to authsvc; then this is no fault",
+        )
+
+
+def _password_grant(config: Config) -> Iterator[Finding]:
+    if config["PASSWORD_GRANT"]:
+        yield Finding(
+            "PASSWORD_GRANT",
+            "programs may ask people for their password, which RFC 9700 section 2.4 forbids",
+            "register them, let them use codes with PKCE, and turn it off",
+        )
+
+
+def _account_pages(config: Config) -> Iterator[Finding]:
+    if not config["ACCOUNT_PAGES"] and any(map(app_rules.needs_pages, apps.everything())):
+        yield Finding(
+            "ACCOUNT_PAGES",
+            "apps are registered that people sign in to, and nobody can, since the pages for that are off",
+            "turn it on, or delete them",
+        )
+
+
+def _documents(config: Config) -> Iterator[Finding]:
+    if config["APP_DOCUMENT_RESOURCES"] and config["APP_DOCUMENTS"] == ["off"]:
+        yield Finding(
+            "APP_DOCUMENT_RESOURCES",
+            "no app can ask for them, since APP_DOCUMENTS is off",
+            "name the hosts of such apps there, or empty it",
+        )
+
+
+def _providers(config: Config) -> Iterator[Finding]:
+    yield from providers.check()
+    if providers.all() and not config["ACCOUNT_PAGES"]:
+        yield Finding(
+            "ACCOUNT_PAGES",
+            "providers are set up that people sign in with, and send them back to pages that are off",
+            "turn it on, or empty IDENTITY_PROVIDERS",
+        )
+
+
+def _accounts(_config: Config) -> Iterator[Finding]:
+    yield from integrity.odd_accounts()
+    yield from integrity.stranded_accounts()
+
+
+def _apps(_config: Config) -> Iterator[Finding]:
+    for app in apps.everything():
+        if not app.requires_pkce:
+            yield Finding(
+                app.id,
+                f"{app.name} may leave PKCE out, so a code that is stolen on its way can be used",
+                "let it send a code_challenge, and run `flask apps change --pkce`",
+            )
+        if any(map(resources.is_audience_of_people, app.resources)):
+            yield Finding(
+                app.id,
+                f"tokens of {app.name} may be for TOKEN_AUDIENCE, and who looks at no `typ` takes them for a user's",
+                "check that each verifies `typ`, or give the API a resource of its own: `flask apps change --resource`",
+            )
+
+
 _Check = Callable[[Config], Iterator[Finding]]
-_OF_SETTINGS: tuple[_Check, ...] = (_environment, _cookies, _proxies, _origins, _hashing, _workers, _mail)
-_OF_THE_DATABASE: tuple[_Check, ...] = (_server, _write_concern, _indexes, _keys, _outbox)
+_OF_SETTINGS: tuple[_Check, ...] = (
+    _environment,
+    _former_names,
+    _cookies,
+    _proxies,
+    _origins,
+    _hashing,
+    _workers,
+    _options,
+    _mail,
+    _password_grant,
+    _documents,
+    _providers,
+)
+_OF_THE_DATABASE: tuple[_Check, ...] = (
+    _server,
+    _rights,
+    _indexes,
+    _keys,
+    _issuer,
+    _outbox,
+    _accounts,
+    _apps,
+    _account_pages,
+)
+
+
+def _on_this_machine(host: str | None) -> bool:
+    """Tell whether a host is this machine: a page there is an app (`http://tauri.localhost`) or is being developed."""
+    return (host or "") in _LOOPBACK or (host or "").endswith(".localhost")
 
 
 def _site(host: str | None) -> str:
-    """Return roughly what a browser calls the site of a host: its last two labels, an address as it is."""
+    """Return what a browser calls the site of a host: its registrable domain, else the host itself."""
     name = host or ""
-    return name if name in _LOOPBACK or re.fullmatch(r"[0-9.:]+", name) else ".".join(name.split(".")[-2:])
+    if name in _LOOPBACK or re.fullmatch(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*", name):
+        return name
+    return _suffixes().privatesuffix(name) or name
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()  # reads its file: only an examination needs it

@@ -1,78 +1,86 @@
-"""What every change of second factors has in common: who may, who is told, and what becomes of open sessions."""
+"""Second factors: which an account has, and the rules that every change of them follows."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from flask import current_app
 
 from authsvc.errors import EmailUnverified, SessionEnded
-from authsvc.models.audit import Action
+from authsvc.errors.overtaken import Overtaken
+from authsvc.events import happening
+from authsvc.events.event import Event
+from authsvc.models.passkeys import Passkey
+from authsvc.models.sessions import EndReason
 from authsvc.models.users import User
-from authsvc.services import audit, freshness, mail
+from authsvc.services import devices, step_up
 from authsvc.services.callers import Caller
-
-_TURNS = 8
+from authsvc.services.retries import retried
 
 
 def owner(who: Caller) -> User:
-    """Return the caller's account. Raises SessionEnded where it is gone."""
+    """Return the caller's account. Raises SessionEnded if it is gone."""
     user = User.find(who.user_id)
     if user is None:
-        raise SessionEnded("account_deleted")
+        raise SessionEnded(EndReason.ACCOUNT_DELETED)
     return user
+
+
+def status(who: Caller) -> dict[str, Any]:
+    """Return which factors the caller has. Raises SessionEnded."""
+    user = owner(who)
+    return {
+        "has_password": user.password is not None,
+        "totp": {"enabled": user.totp_enabled, "confirmed_at": user.totp.confirmed_at if user.totp else None},
+        "recovery_codes": {"remaining": len(user.recovery_code_hashes or [])},
+        "passkeys": Passkey.among(user.all_passkeys),
+    }
 
 
 def to_add_to(who: Caller) -> User:
     """Return the caller's account, to which a factor is to be added.
 
-    Where verification is on it takes a proved address: else whoever registers somebody else's could lock its owner out.
-    The session is read after the account, and again after the request came in: a request that takes its time does not
-    outlive what ended its session. Who has a factor already has to be fresh at this moment. Raises EmailUnverified,
-    SessionEnded, FreshLoginRequired.
+    A caller who has a factor already has to be fresh at this moment. Raises EmailUnverified, SessionEnded,
+    FreshLoginRequired.
     """
     user = owner(who)
-    if current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_proved:
+    # Otherwise somebody could register another person's address, and lock its owner out.
+    if current_app.config["EMAIL_VERIFICATION"] != "off" and not user.is_verified:
         raise EmailUnverified
+    # Read after the account, and again after the request came in: a slow request does not outlive its session.
+    session = step_up.live_session(who)
     if user.mfa_enabled:
-        freshness.require_now(who)
-    else:
-        freshness.require_live(who)
+        step_up.require_fresh_session(session)
     return user
 
 
 @contextmanager
-def changing(user: User, letter: str, action: Action, *, actor: str | None = None, **facts: str) -> Iterator[None]:
-    """Put a change of factors on record and announce it to the account's owner; what is inside makes it."""
-    with (
-        mail.announcing(letter, user.id, to=user.email, **facts, **mail.place()),
-        audit.recording(action, actor=actor or user.id, target=user.id, **facts),
-    ):
-        yield
+def adding(who: Caller, user: User, event: Event, methods: list[str]) -> Iterator[None]:
+    """Add a factor inside; the caller's session then counts as one of two factors, since its user has shown both.
 
-
-@contextmanager
-def adding(who: Caller, user: User, factor: str, action: Action, methods: list[str]) -> Iterator[None]:
-    """Add a factor inside, and make the caller's session one of two factors: its user has just proved both.
-
-    Where it is the account's first, sessions that were opened by password alone are fresh no more: before, so that no
-    crash leaves one, and after, for what was proved meanwhile.
+    If it is the account's first, sessions that were opened by password only are no longer fresh, and guesses at codes
+    are counted apart only in this browser and network.
     """
-    with changing(user, "factor_added", action, factor=factor):
-        if not user.mfa_enabled:
-            freshness.outdate(who.user_id, but=who.session_id)
+    with happening(event):
+        if not user.mfa_enabled:  # before, so that no crash leaves one fresh
+            step_up.outdate(who.user_id, but=who.session_id)
         yield
         if not user.mfa_enabled:
-            freshness.outdate(who.user_id, but=who.session_id)
-    freshness.strengthen(who, methods)
+            step_up.outdate(who.user_id, but=who.session_id)  # after, for those that became fresh in between
+            devices.begin_factors(who.user_id)
+    step_up.strengthen(who, methods)
 
 
+@retried
 def settle(who: Caller, change: Callable[[User], User | None]) -> User:
-    """Make a change that expects the account as it was read, reading it again where that was overtaken.
+    """Make a change that expects the account as it was read, and try again if another one was faster.
 
-    Raises SessionEnded where there is no end to it.
+    Raises SessionEnded for an account that is gone or disabled, NotReady after eight attempts.
     """
-    for _ in range(_TURNS):
-        changed = change(owner(who))
-        if changed is not None:
-            return changed
-    raise SessionEnded("account_disabled")
+    user = owner(who)
+    if user.disabled_at is not None:
+        raise SessionEnded(EndReason.ACCOUNT_DISABLED)
+    changed = change(user)
+    if changed is None:
+        raise Overtaken
+    return changed

@@ -1,4 +1,4 @@
-"""What an examination finds: `flask doctor` of the deployment, `flask db check` of what is stored."""
+"""Findings: what is wrong, as commands tell operators."""
 
 from dataclasses import dataclass
 

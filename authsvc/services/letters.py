@@ -15,6 +15,10 @@ _OWN = Path(__file__).parents[1] / "letters"
 _FALLBACK = "en"
 
 
+FACTS = ("to", "at", "ip", "agent", "link", "code", "factor", "remaining", "app", "provider", "service", "url", "pages")
+"""The names that a template may use; some letters have only some of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """A letter as it goes out."""
@@ -24,18 +28,23 @@ class Wording:
     html: str
 
 
+def kinds() -> list[str]:
+    """Return all kinds of letter."""
+    return sorted(path.stem for path in (_OWN / _FALLBACK).glob("*.txt"))
+
+
 def word(kind: str, facts: dict[str, str], *, templates: str, language: str) -> Wording:
-    """Return the letter of a kind, with the facts put in. Raises jinja2.TemplateError."""
+    """Return the letter of a kind, with its facts filled in. Raises jinja2.TemplateError."""
     library = _library(templates, language)
     subject, _, body = library.get_template(f"{kind}.txt").render(facts).strip().partition("\n")
     text = body.strip() + "\n"
     paragraphs = [" ".join(part.split("\n")) for part in text.strip().split("\n\n")]
-    given = {**facts, "subject": subject, "paragraphs": paragraphs, "language": language}
+    context = {**facts, "subject": subject, "paragraphs": paragraphs, "language": language}
     try:
         page = library.get_template(f"{kind}.html")
     except TemplateNotFound:
         page = library.get_template("letter.html")
-    return Wording(" ".join(subject.split()), text, page.render(given))
+    return Wording(" ".join(subject.split()), text, page.render(context))
 
 
 @lru_cache(maxsize=8)

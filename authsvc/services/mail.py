@@ -1,11 +1,10 @@
 """Mail: letters are put into the outbox in the step that they belong to, and delivered beside the requests."""
 
 import json
-import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
@@ -13,107 +12,132 @@ from urllib.parse import urlsplit
 
 from bson import ObjectId
 from flask import Flask, current_app
+from jinja2 import TemplateError
 
-from authsvc import clock, logs, metrics, origin
+from authsvc import clock, metrics, origin, settings
 from authsvc.clients import mailer
-from authsvc.clients.mailer import Mailer, NotDelivered
-from authsvc.models.letters import NOBODY, Letter
-from authsvc.models.unavailable import DATABASE_ERRORS
-from authsvc.security import envelope
-from authsvc.services import letters
+from authsvc.clients.mailer import Mailer
+from authsvc.errors import NotFound
+from authsvc.errors.not_delivered import NotDelivered
+from authsvc.events import happened, happening
+from authsvc.events.catalogue import LetterDropped, LetterRetried
+from authsvc.models.deliveries import NOBODY
+from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.models.evidence import Evidence
+from authsvc.models.letters import Letter, LetterKind
+from authsvc.outbox import Outbox
+from authsvc.security import stored_addresses
+from authsvc.security.quoting import sanitize
+from authsvc.services import letter_limits, letters, throttles
 from authsvc.services.letters import Wording
+from authsvc.services.vaults import vault
 
-KEPT_FOR = timedelta(days=7)
-GIVEN_UP_AFTER = timedelta(hours=48)
-
-_HELD = timedelta(seconds=60)
-_LEASE = timedelta(minutes=3)
-_FIRST_PAUSE = timedelta(seconds=5)
-_LONGEST_PAUSE = timedelta(minutes=10)
-_POLL_SECONDS = 2.0
+_HANDS = 4
+"""How many letters a process tries at a time: a mail server that takes its time over one does not hold up all."""
 _PURPOSE = "letter"
-_LENGTH = 60
-_LINK = re.compile(r"\S*(?://|www\.|@)\S*|(?:[\w-]+\.)+[a-z]{2,}\b\S*", re.IGNORECASE)
 
-_log = logs.get(__name__)
-_news = threading.Event()
+_outbox = Outbox(Letter, "letter", lambda outcome: metrics.LETTERS.labels(outcome).inc())
 
 
-def post(kind: str, owner: ObjectId, *, to: str, **facts: str) -> None:
-    """Put a letter to a user into the outbox, due at once."""
-    _written(kind, owner, to, facts, due_at=clock.now()).insert()
-    _news.set()
+def post(kind: LetterKind, owner: ObjectId, *, to: str, **facts: str) -> None:
+    """Put a letter to a user into the outbox, due at once; a notice only if there is room for one more."""
+    going, _ = letter_limits.admits(kind, owner, to)
+    if going:
+        _outbox.put(_new_letter(kind, owner, to, facts, due_at=clock.now()))
 
 
-def post_in_silence(kind: str, owner: ObjectId, *, to: str, **facts: str) -> None:
-    """Put a letter to a user into the outbox, for when that is looked through anyway.
+def post_without_waking(kind: LetterKind, owner: ObjectId, *, to: str, **facts: str) -> None:
+    """Put a letter to a user into the outbox, for when that is looked through anyway; a decoy if there is no room.
 
-    Whoever asked must not find out by the work that follows whether there is a letter (ASVS 6.3.8).
+    Nobody who asked learns from the work that follows whether there is a letter (ASVS 6.3.8).
     """
-    _written(kind, owner, to, facts, due_at=clock.now()).insert()
+    if throttles.has_room(throttles.to_address(to, to_sign_in=kind in letter_limits.TO_SIGN_IN)):
+        _outbox.put(_new_letter(kind, owner, to, facts, due_at=clock.now()), wake=False)
+    else:
+        post_decoy(kind, to=None, **facts)
 
 
-def post_in_vain(kind: str, **facts: str) -> None:
-    """Do the work of putting a letter into the outbox, for nobody: it is never delivered and soon removed."""
-    letter = _written(kind, ObjectId(), NOBODY, facts, due_at=None)
+def post_decoy(kind: LetterKind, *, to: str | None, **facts: str) -> None:
+    """Do the work of posting a letter that is never sent; `to` is who would get it, None if there was no room."""
+    if to is not None:
+        throttles.has_room(throttles.to_address(to, decoy=True, to_sign_in=kind in letter_limits.TO_SIGN_IN))
+    letter = _new_letter(kind, ObjectId(), NOBODY, facts, due_at=None)
     letter.expires_at = clock.now()
-    letter.insert()
+    _outbox.put(letter, wake=False)
 
 
 @contextmanager
-def announcing(kind: str, owner: ObjectId, *, to: str, **facts: str) -> Iterator[None]:
-    """Announce to a user what is done inside: the letter is stored first and goes out once it is done.
+def notify_on_success(
+    kind: LetterKind,
+    owner: ObjectId,
+    *,
+    to: str,
+    evidence: Callable[[], Evidence | None],
+    verified: bool = False,
+    **facts: str,
+) -> Iterator[None]:
+    """Notify a user of what is done inside: the letter is stored first and goes out once it is done.
 
-    Where the process dies in between, or the database does not say what became of it, it goes out after a minute:
-    better told of nothing than not told. Where what is inside is refused, the letter is dropped.
+    If the process dies in between, or the outcome is unknown, it goes out after a minute, unless `evidence` shows that
+    nothing was done. If what is inside is refused, the letter is dropped. It is done even if there is no room for a
+    letter. `verified` says that the user has just followed a link that was mailed to this address, and so owns it.
+    Raises DatabaseUnavailable, before anything is done, if the letter can't be stored.
     """
-    letter = _written(kind, owner, to, facts, due_at=clock.now() + _HELD)
-    letter.insert()
-    try:
+    going, counted = letter_limits.admits(kind, owner, to, verified=verified)
+    if not going:
         yield
+        return
+    letter = _new_letter(kind, owner, to, facts, due_at=None)
+    try:
+        with _outbox.put_on_success(letter, evidence):
+            yield
     except DATABASE_ERRORS:
         raise
     except Exception:
-        Letter.drop(letter.id)
+        if counted is not None:
+            throttles.give_back(counted)
         raise
-    Letter.release(letter.id, clock.now())
-    _news.set()
 
 
-def drop_others(owner: ObjectId, kind: str) -> None:
+def drop_others(owner: ObjectId, kind: LetterKind) -> None:
     """Delete the letters to a user that are still to go, but those of this kind."""
     Letter.drop_due(owner, but=kind)
 
 
 def reseal() -> int:
     """Seal with SECRET_KEY what one of SECRET_KEY_FALLBACKS sealed of the letters still to go; return how many."""
-    count, secret = 0, current_app.config["SECRET_KEY"]
+    letters_vault, count = vault(_PURPOSE), 0
     for letter in Letter.due():
-        if not envelope.opens(letter.sealed, secret, _PURPOSE, str(letter.id)):
-            sealed = envelope.seal(_said(letter), secret, _PURPOSE, str(letter.id))
-            count += letter.reseal(sealed)
+        if letters_vault.is_outdated(letter.sealed, str(letter.id)):
+            count += letter.reseal(letters_vault.reseal(letter.sealed, str(letter.id)))
     return count
 
 
-def place() -> dict[str, str]:
+def unreadable() -> list[Letter]:
+    """Return the letters still to go that neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS opens."""
+    letters_vault = vault(_PURPOSE)
+    return [letter for letter in Letter.due() if not letters_vault.opens(letter.sealed, str(letter.id))]
+
+
+def give_up_unreadable() -> None:
+    """Give up the letters that can't be opened."""
+    for letter in unreadable():
+        _outbox.abandon(letter, "SECRET_KEY was lost")
+
+
+def request_facts() -> dict[str, str]:
     """Return what a letter tells of where a request came from; a thief writes the agent, so little of that is told."""
     asked = origin.current()
-    agent = harmless(asked.user_agent or "")
+    agent = sanitize(asked.user_agent or "")
     return {"ip": asked.ip or "unknown", "agent": f"“{agent}”" if agent else "unknown"}
-
-
-def harmless(text: str) -> str:
-    """Return the beginning of what a stranger wrote, without what mail programs make a link: it reaches the owner."""
-    plain = "".join(char if char.isprintable() and char not in "“”" else " " for char in text)
-    return " ".join(_LINK.sub(" ", plain).split())[:_LENGTH].strip()
 
 
 def latest(most: int) -> list[dict[str, Any]]:
     """Return the newest letters with what they say, for the development outbox."""
-    return [{**shown(letter), **_worded(letter)} for letter in Letter.latest(most)]
+    return [{**summary_of(letter), **_text_of(letter)} for letter in Letter.latest(most)]
 
 
-def shown(letter: Letter) -> dict[str, Any]:
+def summary_of(letter: Letter) -> dict[str, Any]:
     """Return what may be told of a letter: everything but what it says."""
     return {
         "id": str(letter.id),
@@ -127,75 +151,86 @@ def shown(letter: Letter) -> dict[str, Any]:
     }
 
 
-def start_delivery(app: Flask) -> None:
-    """Deliver in the background for as long as the process lives."""
-    stop: threading.Event = app.extensions["authsvc.stop"]
+def undelivered(most: int) -> list[Letter]:
+    """Return the letters that wait or were given up, the oldest first."""
+    return Letter.undelivered(most)
+
+
+def retry(letter_id: str) -> Letter:
+    """Let a letter be tried at once, and for another 48 hours. Raises NotFound."""
+    letter = _find_undelivered(letter_id)
+    if not letter.retry(clock.now()):
+        raise NotFound(f"The letter {letter_id} has already been delivered.")
+    happened(LetterRetried(target=letter.user, letter=str(letter.id), kind=letter.kind))
+    return letter
+
+
+def retry_all() -> int:
+    """Let every letter that waits or was given up be tried at once; return how many there are."""
+    with happening(LetterRetried(letters="all")):
+        return Letter.retry_all(clock.now())
+
+
+def drop(letter_id: str) -> Letter:
+    """Delete a letter that was not delivered. Raises NotFound."""
+    letter = _find_undelivered(letter_id)
+    with happening(LetterDropped(target=letter.user, letter=str(letter.id), kind=letter.kind)):
+        Letter.drop(letter.id)
+    return letter
+
+
+def _find_undelivered(letter_id: str) -> Letter:
+    letter = Letter.find(letter_id)
+    if letter is None or letter.delivered_at is not None:
+        raise NotFound(f"There is no undelivered letter {letter_id}.")
+    return letter
+
+
+def transport() -> Mailer:
+    """Return what delivers letters: MAIL_URL, with EHLO by the name that the service has."""
+    return mailer.from_url(current_app.config["MAIL_URL"], settings.host_of(current_app.config["PUBLIC_URL"]))
+
+
+def unwritable() -> list[tuple[str, str]]:
+    """Return the kinds of letter whose template is broken, and how."""
+    config, broken = current_app.config, []
+    facts = dict.fromkeys(letters.FACTS, "x")
+    for kind in letters.kinds():
+        try:
+            letters.word(kind, facts, templates=config["MAIL_TEMPLATES"], language=config["MAIL_LANGUAGE"])
+        except (TemplateError, ValueError, TypeError, OSError) as error:
+            broken.append((kind, type(error).__name__))
+    return broken
+
+
+def start_delivery(app: Flask, stop: threading.Event) -> None:
+    """Deliver in the background until `stop` is set, several letters at a time."""
 
     def work() -> None:
-        transport = mailer.from_url(app.config["MAIL_URL"])
         with app.app_context():
-            while not stop.is_set():
-                if not _deliver_safely(transport):
-                    _news.wait(_POLL_SECONDS)
-                    _news.clear()
+            carrier = transport()
+            _outbox.work(lambda letter: carrier.send(_message(letter), letter.to), stop)
 
-    threading.Thread(target=work, name="authsvc-mail", daemon=True).start()
-
-
-def deliver(transport: Mailer) -> bool:
-    """Try the letter that has been due the longest; tell whether there was one.
-
-    Whoever tries a letter has it for three minutes; one whose worker died is tried again: at least once, that is.
-    """
-    letter = Letter.lease(clock.now(), _LEASE)
-    if letter is None:
-        return False
-    try:
-        transport.send(_message(letter))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with one letter must not hold up the others
-        _put_off(letter, error)
-    else:
-        now = clock.now()
-        letter.settle(due_at=None, delivered_at=now, expires_at=now + KEPT_FOR, error=None)
-        metrics.LETTERS.labels("delivered").inc()
-        _log.info("letter.delivered", kind=letter.kind, letter=str(letter.id), attempts=letter.attempts)
-    return True
+    for number in range(_HANDS):
+        threading.Thread(target=work, name=f"authsvc-mail-{number}", daemon=True).start()
 
 
-def _deliver_safely(transport: Mailer) -> bool:
-    try:
-        return deliver(transport)
-    except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
-        metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
-        _log.warning("outbox.not_read", cause=logs.where(error))
-        return False
+def deliver(carrier: Mailer) -> bool:
+    """Try a letter that is due; tell whether there was one."""
+    return _outbox.try_next(lambda letter: carrier.send(_message(letter), letter.to))
 
 
-def _put_off(letter: Letter, error: Exception) -> None:
-    """Try a letter again later, with longer pauses, for 48 hours; one that was refused for good is dead at once."""
-    now = clock.now()
-    cause = str(error) if isinstance(error, NotDelivered) else type(error).__name__
-    final = isinstance(error, NotDelivered) and error.for_good
-    if final or now - letter.created_at >= GIVEN_UP_AFTER:
-        letter.settle(due_at=None, failed_at=now, expires_at=now + 4 * KEPT_FOR, error=cause)
-        metrics.LETTERS.labels("dead").inc()
-        _log.error("letter.dead", kind=letter.kind, letter=str(letter.id), attempts=letter.attempts, cause=cause)
-        return
-    pause = min(_FIRST_PAUSE * 2 ** min(letter.attempts - 1, 10), _LONGEST_PAUSE)
-    letter.settle(due_at=now + pause, error=cause)
-    metrics.LETTERS.labels("put_off").inc()
-    _log.warning("letter.put_off", kind=letter.kind, letter=str(letter.id), attempts=letter.attempts, cause=cause)
-
-
-def _written(kind: str, user_id: ObjectId, to: str, facts: dict[str, str], *, due_at: datetime | None) -> Letter:
+def _new_letter(
+    kind: LetterKind, user_id: ObjectId, to: str, facts: dict[str, str], *, due_at: datetime | None
+) -> Letter:
     letter_id = ObjectId()
-    said = json.dumps({**facts, "to": to, "at": f"{clock.now():%Y-%m-%d %H:%M} UTC"}).encode()
+    contents = json.dumps({**facts, "to": to, "at": f"{clock.now():%Y-%m-%d %H:%M} UTC"}).encode()
     return Letter(
         id=letter_id,
         kind=kind,
-        to=to,
+        to=stored_addresses.mailbox(to),
         user=user_id,
-        sealed=envelope.seal(said, current_app.config["SECRET_KEY"], _PURPOSE, str(letter_id)),
+        sealed=vault(_PURPOSE).seal(contents, str(letter_id)),
         created_at=clock.now(),
         due_at=due_at,
     )
@@ -203,32 +238,30 @@ def _written(kind: str, user_id: ObjectId, to: str, facts: dict[str, str], *, du
 
 def _wording(letter: Letter) -> Wording:
     config = current_app.config
-    facts = json.loads(_said(letter))
+    facts = json.loads(vault(_PURPOSE).open(letter.sealed, str(letter.id)))
     facts["service"] = urlsplit(config["PUBLIC_URL"]).netloc
     facts["url"] = config["PUBLIC_URL"]
+    facts["pages"] = config["LINK_URL"]
     return letters.word(letter.kind, facts, templates=config["MAIL_TEMPLATES"], language=config["MAIL_LANGUAGE"])
 
 
-def _said(letter: Letter) -> bytes:
-    secrets = [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
-    return envelope.unseal(letter.sealed, secrets, _PURPOSE, str(letter.id))
-
-
-def _worded(letter: Letter) -> dict[str, str]:
-    said = _wording(letter)
-    return {"subject": said.subject, "text": said.text, "html": said.html}
+def _text_of(letter: Letter) -> dict[str, str]:
+    wording = _wording(letter)
+    return {"subject": wording.subject, "text": wording.text, "html": wording.html}
 
 
 def _message(letter: Letter) -> EmailMessage:
-    said = _wording(letter)
+    wording = _wording(letter)
     message = EmailMessage()
     message["From"] = current_app.config["MAIL_FROM"]
-    message["To"] = letter.to
-    message["Subject"] = said.subject
+    try:
+        message["To"] = letter.to
+    except ValueError as error:  # another program stored a line break
+        raise NotDelivered("the recipient can't be written into a letter", for_good=True) from error
+    message["Subject"] = wording.subject
     message["Date"] = format_datetime(letter.created_at)
-    domain = current_app.config["MAIL_FROM"].rpartition("@")[2].rstrip(">")
-    message["Message-ID"] = f"<{letter.id}@{domain}>"
+    message["Message-ID"] = f"<{letter.id}@{settings.sender_domain(current_app.config['MAIL_FROM'])}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers
-    message.set_content(said.text, cte="quoted-printable")
-    message.add_alternative(said.html, subtype="html", cte="quoted-printable")
+    message.set_content(wording.text, cte="quoted-printable")
+    message.add_alternative(wording.html, subtype="html", cte="quoted-printable")
     return message

@@ -8,11 +8,13 @@ from flask import Flask, current_app
 
 from authsvc import logs, metrics
 from authsvc.models import readiness
-from authsvc.models.unavailable import DATABASE_ERRORS
+from authsvc.models.driver_errors import DATABASE_ERRORS, NO_ANSWER, why
+from authsvc.models.signing_keys import Ring
 from authsvc.security.envelope import SealBroken
-from authsvc.services import signing_keys
+from authsvc.services import indexes, signing_keys
 
 _EXTENSION = "authsvc.readiness"
+_BUSY = "The database is busy and does not answer in time: it may be building an index for another process."
 _log = logs.get(__name__)
 
 
@@ -28,6 +30,7 @@ class Reason:
 class _State:
     prepared: threading.Event = field(default_factory=threading.Event)
     reason: Reason = Reason("startup", "The service is starting.")
+    lost: list[str] = field(default_factory=list)
 
 
 def init_app(app: Flask) -> None:
@@ -47,47 +50,82 @@ def wait_until_prepared(seconds: float) -> bool:
 
 def prepare() -> bool:
     """Ensure indexes and signing keys; tell whether they are there. To be called until they are."""
-    state = _state()
+    state, answers = _state(), False
     try:
-        readiness.ping()
-        readiness.ensure_indexes()
+        readiness.say_hello()
+        answers = True
+        if not _have_indexes(state):
+            return False
         signing_keys.reload()
+        signing_keys.reload_if_made(Ring.IDS)  # an RSA key takes its time: nobody waits for the first one
     except SealBroken:
-        advice = "SECRET_KEY does not open the signing keys; put the former one into SECRET_KEY_FALLBACKS."
+        advice = (
+            "SECRET_KEY does not open the signing keys; put the former one into SECRET_KEY_FALLBACKS, "
+            "or, if it is lost for good, run `flask keys reset`."
+        )
         _not_yet(state, Reason("signing_keys", advice))
     except readiness.IndexBlocked as error:
-        _not_yet(state, Reason("indexes", f"Duplicates in {error} keep a unique index from being made."))
+        _not_yet(state, Reason("indexes", f"Duplicates in {error} prevent a unique index from being built."))
+    except readiness.IndexConflict as error:
+        _not_yet(state, Reason("indexes", f"The index {error}; drop that index."))
     except DATABASE_ERRORS as error:
         metrics.DATABASE_ERRORS.inc()
-        _not_yet(state, Reason("database", "The database does not answer."), error)
-    except Exception as error:  # noqa: BLE001 - whoever calls has nobody to tell, and tries again
-        _not_yet(state, Reason("startup", "Indexes or signing keys can't be read; the log says where."), error)
+        busy = answers and why(error) == NO_ANSWER
+        _not_yet(state, Reason("database", _BUSY if busy else why(error)), error)
+    except Exception as error:  # noqa: BLE001 - the caller has nobody to tell, and tries again
+        _not_yet(state, Reason("startup", "The indexes or signing keys can't be read; the log has the cause."), error)
     else:
         state.prepared.set()
     return state.prepared.is_set()
 
 
-def follow_key_ring() -> None:
-    """Read the key ring again; where that fails, for whatever reason, the last reading stands."""
+def follow_key_rings() -> None:
+    """Read the key rings again, and make those that are not there; if one fails, keep its last reading."""
+    for ring in Ring:
+        try:
+            signing_keys.reload(ring)
+        except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
+            metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
+            _log.warning("key_ring.not_read", ring=ring.value, cause=logs.where(error))
+
+
+def watch_indexes() -> None:
+    """Look whether an index has gone that was there; if that can't be told, what was last seen stands."""
     try:
-        signing_keys.reload()
+        _state().lost = readiness.missing_indexes()
     except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
         metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
-        _log.warning("key_ring.not_read", cause=logs.where(error))
+        _log.warning("indexes.not_read", cause=logs.where(error))
 
 
 def missing() -> list[Reason]:
-    """Return what the service misses right now; nothing means it is ready."""
+    """Return what the service misses right now; nothing means it is ready.
+
+    The database is asked one thing, for it may be far away: its indexes are as `watch_indexes` last saw them.
+    """
     state = _state()
     if not state.prepared.is_set():
         return [state.reason]
     try:
-        readiness.ping()
-        lost = readiness.missing_indexes()
-    except DATABASE_ERRORS:
+        readiness.say_hello()
+    except DATABASE_ERRORS as error:
         metrics.DATABASE_ERRORS.inc()
-        return [Reason("database", "The database does not answer.")]
-    return [Reason("indexes", f"The index {name} is missing; restart to create it.") for name in lost]
+        return [Reason("database", why(error))]
+    advice = "run `flask db ensure-indexes`, or restart"
+    return [Reason("indexes", f"The index {name} is missing; {advice}.") for name in state.lost]
+
+
+def _have_indexes(state: _State) -> bool:
+    """Make the indexes that are missing, or find that others do; tell whether all are there."""
+    names = readiness.missing_indexes()
+    if not names:
+        return True
+    state.reason = Reason("indexes", f"Building missing indexes: {', '.join(names)}.")
+    _log.info("indexes.building", indexes=names)
+    if indexes.build():
+        return True
+    state.reason = Reason("indexes", f"Another process is building missing indexes: {', '.join(names)}.")
+    return False
 
 
 def _not_yet(state: _State, reason: Reason, error: Exception | None = None) -> None:

@@ -20,6 +20,6 @@ class Page:
     next: str | None
 
     @classmethod
-    def of(cls, found: Sequence[T], limit: int, shown: Callable[[T], Any]) -> Self:
-        """Return a page of what was `found` by asking for one more than `limit`."""
-        return cls([shown(one) for one in found[:limit]], str(found[limit - 1].id) if len(found) > limit else None)
+    def of(cls, items: Sequence[T], limit: int, render: Callable[[T], Any]) -> Self:
+        """Return a page of `items`, read with one more than `limit`; `render` makes of each what is answered."""
+        return cls([render(one) for one in items[:limit]], str(items[limit - 1].id) if len(items) > limit else None)

@@ -1,17 +1,19 @@
-"""Passwords: what a new one may be, whether a given one is right, and replacing one."""
+"""Passwords: which new ones are allowed, hashing one in turn, and replacing one."""
 
 import time
+from contextlib import AbstractContextManager
 
 from flask import current_app
 
-from authsvc.errors import FieldError, HashingBusy, LinkInvalid, PasswordIncorrect, ValidationFailed
-from authsvc.models.audit import Action
+from authsvc import origin
+from authsvc.errors import FieldError, HashingBusy, ValidationFailed
+from authsvc.errors.overtaken import Overtaken
+from authsvc.events import happening
+from authsvc.events.catalogue import PasswordChanged
 from authsvc.models.users import User
 from authsvc.security import password_policy
+from authsvc.security.networks import network_of
 from authsvc.security.passwords import MAX_LENGTH, PasswordHash, hasher
-from authsvc.services import audit, links, mail, ownership, requested_links, throttles
-from authsvc.services.callers import Caller
-from authsvc.services.throttles import Key
 
 _PAUSE_SECONDS = 0.1
 
@@ -26,74 +28,30 @@ def check(password: str, *words: str, pointer: str = "/password") -> None:
     if len(password) < shortest:
         _refuse("too_short", f"A password needs at least {shortest} characters.", pointer)
     if len(password) > MAX_LENGTH:
-        _refuse("too_long", f"A password has at most {MAX_LENGTH} characters.", pointer)
+        _refuse("too_long", f"A password can have at most {MAX_LENGTH} characters.", pointer)
     if password_policy.is_common(password):
-        _refuse("password_too_common", "This password is one of the first that an attacker tries.", pointer)
+        _refuse("password_too_common", "This password is too common, so it is easy to guess.", pointer)
     if password_policy.is_like_account(password, *words):
-        _refuse("password_like_account", "A password must not be made of the account's own name or address.", pointer)
+        _refuse(
+            "password_like_account", "A password must not be made up of the account's name or email address.", pointer
+        )
 
 
 def require_room() -> None:
-    """Refuse, before anything is asked or counted, what would wait too long. Raises HashingBusy.
-
-    The refusal takes a moment, in which nothing is done: who comes back as soon as they are refused would otherwise
-    take the time that the others' hashes need.
-    """
+    """Reject a request early if the hashing queue is full. Raises HashingBusy."""
     try:
         hasher().require_room()
     except HashingBusy:
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_PAUSE_SECONDS)  # clients that retry at once would starve the others
         raise
 
 
-def verify(user: User | None, password: str) -> User | None:
-    """Return the user if the password is right, with a hash of today's cost; None if not, after the same work.
+def in_turn(user: User | None, address: str = "") -> AbstractContextManager[None]:
+    """Hash inside, one at a time for each account, so that none keeps the others waiting. Turns don't nest.
 
-    Of several sign-ins that upgrade one hash the first writes it; the others, and whoever meets a change of password,
-    are judged by what then stands.
+    An unknown account waits by its `address`. Raises HashingBusy.
     """
-    stored = user.password if user is not None else None
-    verdict = hasher().verify(password, stored, foreign=user is not None and user.has_foreign_hash)
-    if user is None or not verdict.right:
-        return None
-    if not verdict.outdated:
-        return user
-    upgraded = User.upgrade_hash(user.id, user.password, hasher().hash(password))
-    if upgraded is not None:
-        return upgraded
-    now = User.find(str(user.id))
-    return now if now is not None and hasher().verify(password, now.password, foreign=False).right else None
-
-
-def prove(who: Caller, password: str) -> User:
-    """Take the caller's password as proof of who they are; guesses in one session do not use up another's.
-
-    Raises PasswordIncorrect, TooManyAttempts, HashingBusy.
-    """
-    found = User.find(who.user_id)
-    guesses = (
-        Key("reauthenticate_session", who.session_id or "", who.user_id),
-        Key("reauthenticate_account", who.user_id, who.user_id),
-    )
-    with throttles.counting(*guesses, failures=(PasswordIncorrect,)):
-        user = verify(found, password)
-        if user is None:
-            audit.record(Action.PASSWORD_INCORRECT, actor=who.user_id, target=who.user_id)
-            raise PasswordIncorrect
-        return user
-
-
-def change(who: Caller, current_password: str, new_password: str) -> None:
-    """Give the caller a new password, and end all other sessions.
-
-    Access tokens stay: they were made by who knew the password. Raises ValidationFailed, PasswordIncorrect (also where
-    it was changed meanwhile), TooManyAttempts, HashingBusy.
-    """
-    account = User.find(who.user_id)
-    names = () if account is None else (account.email, account.name or "")
-    check(new_password, *names, pointer="/newPassword")
-    if not replace(prove(who, current_password), new_password, but=who.session_id):
-        raise PasswordIncorrect
+    return hasher().in_turn(f"address {address}" if user is None else f"account {user.id}")
 
 
 def hashed(password: str) -> PasswordHash:
@@ -101,53 +59,31 @@ def hashed(password: str) -> PasswordHash:
     return hasher().hash(password)
 
 
-def replace(user: User, password: str, *, but: str | None = None) -> bool:
-    """Give an account a new password and end its sessions but one; False where it was changed meanwhile."""
-    new = hasher().hash(password)
-    try:
-        with (
-            audit.recording(Action.PASSWORD_CHANGED, actor=user.id, target=user.id),
-            mail.announcing("password_changed", user.id, to=user.email, **mail.place()),
-            ownership.ending_access(str(user.id), "password_changed", but=but, tokens=False),
-        ):
-            if User.replace_password(user.id, user.password, new) is None:
-                raise _ChangedMeanwhile
-    except _ChangedMeanwhile:
-        return False
-    links.cancel(str(user.id), "change", "reset", "invite")
-    return True
+def hashed_in_turn(password: str) -> PasswordHash:
+    """Return the hash of a new account's password, hashed one at a time for each network. Raises HashingBusy."""
+    # By network, since nobody's address is known to be theirs.
+    with hasher().in_turn(f"network {network_of(origin.current().ip)}"):
+        return hasher().hash(password)
 
 
-def forget(email: str) -> None:
-    """Send the owner of an account a link to set a new password. Raises TooManyAttempts, by network."""
-    requested_links.send(
-        "reset", email, limit="forgot_account", action=Action.PASSWORD_RESET_REQUESTED, wanted=lambda _: True
-    )
+def replace(user: User, password: str, *, own_session: str | None = None) -> bool:
+    """Give an account a new password and end its sessions except `own_session`.
 
-
-def reset(token: str, new_password: str) -> None:
-    """Set a new password by a link, and end everything that was open to whoever knew the old one.
-
-    It proves the address, and signs nobody in. Raises LinkInvalid, ValidationFailed, TooManyAttempts, HashingBusy.
+    Return False if the password was changed in the meantime. Raises HashingBusy.
     """
-    with throttles.counting(throttles.by_network("link_address"), failures=(LinkInvalid,)):
-        found = links.find(token, "reset", "invite")
-        user = found.user
-        check(new_password, user.email, user.name or "", pointer="/newPassword")
-        new = hasher().hash(new_password)
-        with (
-            audit.recording(Action.PASSWORD_RESET, actor=user.id, target=user.id),
-            mail.announcing("password_changed", user.id, to=user.email, **mail.place()),
-            ownership.changing(str(user.id), "password_reset"),
-        ):
-            if User.reset_password(user, new) is None:
-                raise LinkInvalid
-    if not user.is_proved:
-        audit.record(Action.EMAIL_VERIFIED, actor=user.id, target=user.id)
-
-
-class _ChangedMeanwhile(Exception):
-    pass
+    with in_turn(user):
+        # Of many who try at once few hash in vain: the others find the password changed by now.
+        now = User.find(str(user.id))
+        if now is None or now.password != user.password:
+            return False
+        new = hasher().hash(password)
+        try:
+            with happening(PasswordChanged.by_owner(user, own_session=own_session)):
+                if User.replace_password(user.id, user.password, new) is None:
+                    raise Overtaken
+        except Overtaken:  # by another change of the password: the one that was verified is no longer right
+            return False
+    return True
 
 
 def _refuse(code: str, detail: str, pointer: str) -> None:

@@ -1,62 +1,78 @@
-"""Sessions: opening one, refreshing it, ending it, and telling whether it still stands."""
+"""Sessions: opening one, refreshing it, ending it, and telling whether it is live."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 from flask import current_app
 
-from authsvc import clock, metrics, origin
+from authsvc import clock, origin, request_settings
 from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid
-from authsvc.models.audit import Action
-from authsvc.models.sessions import Session
+from authsvc.errors.overtaken import Overtaken
+from authsvc.events import catalogue, happened, happening
+from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
+from authsvc.models.apps import App
+from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
-from authsvc.services import audit, mail
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
 MAX_LIVE = 100
-_TELLING = timedelta(seconds=10)
+_CLAIM = timedelta(seconds=10)
 """How long it may take to put a theft on record before another tries."""
-_BY_THEMSELVES = ("logout", "logout_others", "replaced")
+_DATED = ("createdAt", "authTime", "lastUsedAt")
+"""What of a session's record is set when tokens are written."""
+LEEWAY = timedelta(seconds=10)
+"""How far ahead another machine's clock may be before a token that it dated is compared with its session."""
+_BY_THEMSELVES = (EndReason.LOGOUT, EndReason.LOGOUT_OTHERS, EndReason.REPLACED)
 
 
-def open_session(user: User, methods: list[str], *, passkey: ObjectId | None = None) -> Session:
-    """Sign a user in by `methods` (RFC 8176 values): at most 100 live sessions, the oldest ends.
+def open_session(
+    user: User,
+    methods: list[str],
+    *,
+    passkey: ObjectId | None = None,
+    identity: ObjectId | None = None,
+    life: timedelta | None = None,
+) -> Session:
+    """Open a session for a user who has authenticated by `methods` (RFC 8176); of more than 100 the oldest ends.
 
-    The user is read again once the session stands: whoever changes an account writes the user first and ends the
-    sessions second, so a sign-in in flight can't outlive the change, nor keep a role or an address of before, nor the
-    passkey that it was by; and one by password alone not the moment from which that is not enough. Raises
-    InvalidCredentials.
+    It lasts as long as sessions may, or for a shorter `life`. Raises InvalidCredentials if what was verified is no
+    longer so.
     """
-    now = clock.now()
-    asked = origin.current()
+    now, asked = clock.now(), origin.current()
     session = Session(
         id=ObjectId(),
         user=user.id,
         role=user.role,
         email=user.email,
         methods=methods,
-        auth_time=now,
-        created_at=now,
-        last_used_at=now,
-        expires_at=now + _max_life(),
+        **dict.fromkeys(("auth_time", "created_at", "last_used_at"), now),
+        expires_at=now + (_max_life() if life is None else min(life, _max_life())),
         ip=asked.ip,
         user_agent=asked.user_agent,
+        passkeys=[] if passkey is None else [passkey],
+        identities=[] if identity is None else [identity],
     )
-    audit.record(Action.LOGIN_SUCCEEDED, actor=user.id, target=user.id, session=str(session.id), methods=methods)
-    session.insert()
-    current = User.find(str(user.id))
-    reason = _changed(user, current) or _not_enough(methods, passkey, current)
-    if current is None or reason is not None:
-        end(str(session.id), reason or "account_deleted")
-        raise InvalidCredentials
-    bring_up_to_date(session, current)
-    metrics.LOGINS.labels("succeeded").inc()
-    for surplus in Session.beyond(str(user.id), now, _idle(), MAX_LIVE):
-        end(str(surplus), "replaced")
+    with happening(LoginSucceeded.by_owner(user, session=str(session.id), methods=methods)):
+        session.insert()
+        # Whoever changes an account writes the user first and ends the sessions second. So the user is read again once
+        # the session is stored: a sign-in in flight outlives no change of password, state, factors, role or address.
+        current = User.find(str(user.id))
+        reason = _changed(user, current, methods) or _not_enough(session, current)
+        if current is None or reason is not None:  # not on record: nobody was signed in by it
+            Session.end(session.id, reason or EndReason.ACCOUNT_DELETED, now)
+            raise InvalidCredentials
+        bring_up_to_date(session, current)
+    _end_surplus(user, now)
     return session
+
+
+def _end_surplus(user: User, now: datetime) -> None:
+    for surplus in Session.beyond(str(user.id), now, _idle(), MAX_LIVE):
+        end(str(surplus), EndReason.REPLACED)
 
 
 def bring_up_to_date(session: Session, user: User) -> None:
@@ -70,9 +86,9 @@ def bring_up_to_date(session: Session, user: User) -> None:
 def rotate(session_id: str, generation: int) -> Session:
     """Advance a session by one generation and return it.
 
-    Of several who show the same refresh token one advances it; the others, within the grace time, get the session as
-    it stands. An older token, or a later hour, is taken for theft and ends the session (RFC 9700 4.14.2).
-    Raises TokenInvalid, SessionEnded.
+    Of several requests with the same refresh token one advances it; the others, within the grace time, get the session
+    as it is. An older token, or a later hour, is taken for theft and ends the session (RFC 9700 4.14.2). A newer one
+    shows that a backup was restored, and ends it too. Raises TokenInvalid, SessionEnded.
     """
     now = clock.now()
     rotated = Session.rotate(session_id, generation, now, _idle())
@@ -82,61 +98,94 @@ def rotate(session_id: str, generation: int) -> Session:
     if session is None:
         raise TokenInvalid
     if session.ended_at is not None:
-        raise SessionEnded(session.end_reason or "admin")
+        raise SessionEnded(session.end_reason or EndReason.ADMIN)
     if _is_over(session.expires_at, session.last_used_at, now):
-        raise SessionEnded("expired")
+        _end_one(session, EndReason.EXPIRED)
+        raise SessionEnded(EndReason.EXPIRED)
+    if session.generation < generation:
+        _end_outdated(session, generation)
+        raise SessionEnded(EndReason.EXPIRED)
     if session.generation == generation + 1 and _within_grace(session.rotated_at, now):
         return session
-    _end_stolen(session)
-    raise SessionEnded("token_reuse")
+    theft = RefreshTokenReused(
+        target=session.user, email=session.email, session=str(session.id), reason=EndReason.TOKEN_REUSE, app=session.app
+    )
+    end_stolen(session, theft)
+    raise SessionEnded(EndReason.TOKEN_REUSE)
 
 
-def caller(_header: Any, claims: Mapping[str, Any]) -> Caller:
-    """Return whom a verified access token speaks for, by its session as it stands (a `user_lookup_loader`).
+def caller(_header: Any, claims: Mapping[str, Any], app: App | None = None) -> Caller:
+    """Return the caller with a verified access token, by its session as it is now (a `user_lookup_loader`).
+
+    `app` is whose token it is, if it is an app's. Raises TokenInvalid, SessionEnded.
+    """
+    state = _load_state(claims, app)
+    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+
+
+def refreshable(claims: Mapping[str, Any], app: App | None = None) -> Caller:
+    """Return the caller with a verified refresh token, if it could be exchanged now; that exchanges nothing.
 
     Raises TokenInvalid, SessionEnded.
     """
-    standing = _standing(claims)
-    return Caller(claims["sub"], standing["email"], standing["role"], claims["sid"], standing["authTime"])
-
-
-def refreshable(claims: Mapping[str, Any]) -> Caller:
-    """Return whom a verified refresh token speaks for, if it could be exchanged now; looking at it exchanges nothing.
-
-    Raises TokenInvalid, SessionEnded.
-    """
-    standing = _standing(claims)
-    age = standing["generation"] - claims["generation"]
-    if age != 0 and not (age == 1 and _within_grace(standing.get("rotatedAt"), clock.now())):
+    state = _load_state(claims, app)
+    age = state["generation"] - claims["generation"]
+    if age != 0 and not (age == 1 and _within_grace(state.get("rotatedAt"), clock.now())):
         raise TokenInvalid
-    return Caller(claims["sub"], standing["email"], standing["role"], claims["sid"], standing["authTime"])
+    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
 
 
-def end(session_id: str, reason: str = "logout") -> None:
+def require_minted(claims: Mapping[str, Any]) -> None:
+    """Refuse a token from the future, unless the record of its session is from there too. Raises TokenInvalid."""
+    # If it is, our clock is wrong: it was set back, or another machine's is ahead. Nobody is signed out by that. But we
+    # never wrote a time that no record bears out (R42).
+    if _is_from_the_future(claims):
+        _require_recorded(claims, Session.state_of(claims["sid"]) or {})
+
+
+def end(session_id: str, reason: EndReason = EndReason.LOGOUT) -> None:
     """End a session; one that has ended already stays as it is."""
-    owner = Session.end(session_id, reason, clock.now())
-    if owner is not None:
-        _note_end(owner, reason, session=session_id)
+    session = Session.find(session_id)
+    if session is not None:
+        _end_one(session, reason)
 
 
 def end_own(who: Caller, session_id: str) -> bool:
     """End one of the caller's live sessions; tell whether it is the one that asks. Raises NotFound for any other."""
-    if Session.end(session_id, "logout", clock.now(), owner=who.user_id) is None:
+    session = Session.find(session_id)
+    if session is None or str(session.user) != who.user_id or not _end_one(session, EndReason.LOGOUT):
         raise NotFound
-    _note_end(who.user_id, "logout", session=session_id.lower())
-    return session_id.lower() == who.session_id
+    return str(session.id) == who.session_id
+
+
+def end_all(user_id: str, reason: EndReason, *, but: str | None = None, actor: str | None = None) -> None:
+    """End all sessions of a user except one, and those at apps; `actor` is who did it to them."""
+    # If the process dies in between, no app's session outlives the others. One that is being opened meanwhile does not
+    # either: whoever opens it looks at these once it is stored.
+    count = end_each(Session.live_of_apps(user_id), reason)
+    count += Session.end_all(user_id, reason, clock.now(), but=but)
+    count += end_each(Session.live_of_apps(user_id), reason)
+    if count:
+        note_end(user_id, reason, actor, count=count)
+
+
+def end_each(live: Sequence[Session], reason: EndReason) -> int:
+    """End these sessions of apps at once; return how many."""
+    if not live:
+        return 0
+    ends = [catalogue.AppSignedOut(target=one.user, app=one.app or "", session=str(one.id)) for one in live]
+    with happening(*ends):
+        return Session.end_each([one.id for one in live], reason, clock.now())
 
 
 def end_others(who: Caller) -> None:
-    """End all the caller's sessions but the one that asks."""
-    end_all(who.user_id, "logout_others", but=who.session_id)
+    """End all of the caller's sessions except the present one, and sign-ins whose second factor is still to come."""
+    happened(catalogue.SignedOutElsewhere(actor=who.user_id, target=who.user_id, own_session=who.session_id))
 
 
-def end_all(user_id: str, reason: str, *, but: str | None = None, actor: str | None = None) -> None:
-    """End all sessions of a user, but one where that is named; `actor` is who did it to them."""
-    count = Session.end_all(user_id, reason, clock.now(), but=but)
-    if count:
-        _note_end(user_id, reason, actor, count=count)
+def end_everywhere(who: Caller) -> None:
+    """End all of the caller's sessions, and sign-ins whose second factor is still to come."""
+    happened(catalogue.SignedOutEverywhere(actor=who.user_id, target=who.user_id))
 
 
 def is_of(session_id: str, user_id: ObjectId) -> bool:
@@ -144,43 +193,95 @@ def is_of(session_id: str, user_id: ObjectId) -> bool:
     session = Session.find(session_id)
     if session is None or session.user != user_id or session.ended_at is not None:
         return False
-    return not _is_over(session.expires_at, session.last_used_at, clock.now())
+    is_over = _is_over(session.expires_at, session.last_used_at, clock.now())
+    if is_over:
+        _end_one(session, EndReason.EXPIRED)
+    return not is_over
 
 
 def list_of(user_id: str, limit: int, cursor: str | None, *, current: str | None) -> Page:
-    """Return a page of a user's live sessions, newest first, from a `next` on; `current` is the one that asks."""
+    """Return a page of a user's live sessions, newest first, from a `next` on; `current` is the caller's own."""
     now, idle = clock.now(), _idle()
-    found = Session.live(user_id, now, idle, limit=limit + 1, before=cursor)
-    return Page.of(found, limit, lambda session: _described(session, current, idle))
+    live = Session.live(user_id, now, idle, limit=limit + 1, before=cursor)
+    names = App.names(session.app for session in live if session.app is not None)
+    return Page.of(live, limit, lambda session: _described(session, current, idle, names))
+
+
+def count_of(user: User) -> int:
+    """Return how many live sessions a user has, without those of apps."""
+    return Session.count_own(str(user.id), clock.now(), _idle())
 
 
 def exported(session: Session) -> dict[str, Any]:
     """Return everything that is stored of a session and means something to its user."""
-    names = ("created_at", "last_used_at", "expires_at", "ip", "user_agent", "methods", "ended_at", "end_reason")
+    names = ["created_at", "last_used_at", "expires_at", "ip", "user_agent", "methods", "ended_at", "end_reason"]
+    names += ["app", "scopes"]
     return {"id": str(session.id), **{name: getattr(session, name) for name in names}}
 
 
-def _note_end(owner: str | ObjectId, reason: str, by: str | None = None, *, count: int = 1, **details: str) -> None:
-    metrics.SESSIONS_ENDED.labels(reason).inc(count)
+def note_end(owner: str | ObjectId, reason: EndReason, by: str | None = None, *, count: int) -> None:
+    """Tell of several sessions of a user that have ended; `by` is who did it to them."""
     actor = owner if reason in _BY_THEMSELVES else by
-    audit.record(Action.SESSION_ENDED, actor=actor, target=owner, reason=reason, count=count, **details)
+    happened(catalogue.SessionEnded(actor=actor, target=owner, reason=reason, count=count))
 
 
-def _standing(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the session that verified claims name, as it stands. Raises TokenInvalid, SessionEnded."""
-    standing = Session.standing(claims["sid"])
-    if standing is None or str(standing["user"]) != claims["sub"]:
+def _end_one(session: Session, reason: EndReason) -> bool:
+    """End a session, with what follows from it; tell whether this call did."""
+    if session.ended_at is not None:
+        return False
+    actor = session.user if reason in _BY_THEMSELVES else None
+    end = catalogue.SessionEnded(
+        actor=actor, target=session.user, reason=reason, session=str(session.id), app=session.app
+    )
+    try:
+        with happening(end):
+            if not _ended_by_us(session, reason):
+                raise Overtaken
+    except Overtaken:
+        return False
+    return True
+
+
+def _ended_by_us(session: Session, reason: EndReason) -> bool:
+    now = clock.now()
+    if reason == EndReason.EXPIRED:  # unless it was used meanwhile
+        return Session.end_expired(str(session.id), reason, now, _idle())
+    return Session.end(session.id, reason, now) is not None
+
+
+def _load_state(claims: Mapping[str, Any], app: App | None) -> dict[str, Any]:
+    """Return the state of the session that verified claims name. Raises TokenInvalid, SessionEnded."""
+    state = Session.state_of(claims["sid"])
+    if state is None or str(state["user"]) != claims["sub"]:
         raise TokenInvalid
-    if standing.get("endedAt") is not None:
-        raise SessionEnded(standing["endReason"])
-    if _is_over(standing["expiresAt"], standing["lastUsedAt"], clock.now()):
-        raise SessionEnded("expired")
-    return standing
+    if _is_from_the_future(claims):
+        _require_recorded(claims, state)
+    if state.get("endedAt") is not None:
+        raise SessionEnded(state["endReason"])
+    if app is not None and state.get("appEpoch", 0) != app.epoch:  # all of the app's end, and this one will be noted
+        raise SessionEnded(EndReason.ADMIN)
+    if _is_over(state["expiresAt"], state["lastUsedAt"], clock.now()):
+        end(claims["sid"], EndReason.EXPIRED)
+        raise SessionEnded(EndReason.EXPIRED)
+    return state
 
 
-def _described(session: Session, current: str | None, idle: timedelta) -> dict[str, Any]:
+def _is_from_the_future(claims: Mapping[str, Any]) -> bool:
+    return bool(claims["iat"] > (clock.now() + LEEWAY).timestamp())
+
+
+def _require_recorded(claims: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    latest = max((state[name] for name in _DATED if name in state), default=None)
+    # Within the grace time a token is written and the record is not.
+    grace = timedelta(seconds=current_app.config["REFRESH_REUSE_GRACE"])
+    if latest is None or claims["iat"] > (latest + grace + LEEWAY).timestamp():
+        raise TokenInvalid
+
+
+def _described(session: Session, current: str | None, idle: timedelta, names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": str(session.id),
+        "app": None if session.app is None else {"id": session.app, "name": names[session.app]},
         "current": str(session.id) == current,
         "created_at": session.created_at,
         "last_used_at": session.last_used_at,
@@ -191,43 +292,50 @@ def _described(session: Session, current: str | None, idle: timedelta) -> dict[s
     }
 
 
-def _end_stolen(session: Session) -> None:
-    """End a session whose refresh token was copied, on record and with a letter to its user.
+def _end_outdated(session: Session, generation: int) -> None:
+    """End a session whose refresh token is newer than the database, which was restored from a backup.
 
-    Of many who show it at once one tells, before it ends; where that one dies, whoever shows it next does. The others
-    just see to it that it ends.
+    Nobody did anything wrong, so its user gets no letter. But nobody knows which tokens were issued in between.
     """
+    outdated = SessionOutdated(target=session.user, session=str(session.id), reason=EndReason.EXPIRED)
+    with suppress(Overtaken), happening(outdated):
+        if not Session.end_outdated(session.id, generation, EndReason.EXPIRED, clock.now()):
+            raise Overtaken
+
+
+def end_stolen(session: Session, theft: RefreshTokenReused | CodeReused) -> None:
+    """End a session whose token or code was copied, on record and with a letter to its user."""
     now = clock.now()
-    if not Session.claim_theft(session.id, now, now - _TELLING):
-        Session.end(session.id, "token_reuse", now)
+    # Of many requests with the token one records the theft; if that one dies, the next does. The others only end it.
+    if not Session.claim_theft(session.id, now, now - _CLAIM):
+        Session.end(session.id, EndReason.TOKEN_REUSE, now)
         return
-    theft = {"session": str(session.id), "reason": "token_reuse"}
     try:
-        with (
-            audit.recording(Action.REFRESH_TOKEN_REUSED, target=session.user, **theft),
-            mail.announcing("session_stolen", session.user, to=session.email, **mail.place()),
-        ):
-            Session.end(session.id, "token_reuse", now)
+        with happening(theft):
+            Session.end(session.id, EndReason.TOKEN_REUSE, now)
     except Exception:
         Session.release_theft(session.id)
         raise
-    metrics.SESSIONS_ENDED.labels("token_reuse").inc()
 
 
-def _changed(verified: User, now: User | None) -> str | None:
+def _changed(verified: User, now: User | None, methods: list[str]) -> EndReason | None:
     if now is None:
-        return "account_deleted"
+        return EndReason.ACCOUNT_DELETED
     if now.disabled_at is not None:
-        return "account_disabled"
+        return EndReason.ACCOUNT_DISABLED
     if now.password != verified.password:
-        return "password_changed"
-    return "replaced" if now.is_proved and not verified.is_proved else None
+        return EndReason.PASSWORD_CHANGED
+    if "otp" in methods and "pwd" not in methods and now.email != verified.email:
+        return EndReason.REPLACED  # a code proved the mailbox of an address that is not the account's any more
+    return EndReason.REPLACED if now.is_verified and not verified.is_verified else None
 
 
-def _not_enough(methods: list[str], passkey: ObjectId | None, now: User | None) -> str | None:
-    if now is None or (passkey is not None and passkey not in (now.passkeys or [])):
-        return "replaced"
-    return "replaced" if now.mfa_enabled and "mfa" not in methods else None
+def _not_enough(session: Session, now: User | None) -> EndReason | None:
+    if now is None or not set(session.passkeys) <= set(now.passkeys or []):
+        return EndReason.REPLACED
+    if not set(session.identities) <= {one.id for one in now.all_identities}:
+        return EndReason.REPLACED
+    return EndReason.REPLACED if now.mfa_enabled and "mfa" not in session.methods else None
 
 
 def _is_over(expires_at: datetime, last_used_at: datetime, now: datetime) -> bool:
@@ -235,7 +343,7 @@ def _is_over(expires_at: datetime, last_used_at: datetime, now: datetime) -> boo
 
 
 def _idle() -> timedelta:
-    return timedelta(seconds=current_app.config["SESSION_IDLE_TTL"])
+    return request_settings.current().idle
 
 
 def _max_life() -> timedelta:

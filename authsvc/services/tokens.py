@@ -4,18 +4,17 @@ flask-jwt-extended signs and decodes; the functions named as its loaders in `api
 takes any type that is not `refresh`, and fills in a missing `type` and `jti` before it asks (requirements D1, D2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from flask import current_app
 from flask_jwt_extended import create_access_token, create_refresh_token, decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 
-from authsvc import clock
+from authsvc import clock, request_settings
 from authsvc.errors import SessionEnded, TokenExpired, TokenInvalid, TokenRefused
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
@@ -31,8 +30,9 @@ _TOLD = ("aud", "sub", "sid", "jti", "exp", "iat", "auth_time", "amr")
 REMEMBERED = 4096
 """How many verified tokens a worker keeps, at 2 to 3 kB each."""
 
-LEEWAY_SECONDS = 10
-"""How far ahead another machine's clock may be: `iat` in the future is taken by as much. `exp` has no leeway."""
+UNBOUNDED_SECONDS = 10**15
+"""The leeway that the library gets: it judges no times. `exp` is judged here, with no leeway; `iat` in the future is a
+matter for the session's record (`sessions`), since the clock that is wrong may be ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +49,24 @@ _signing: ContextVar[jwk.KeyPair] = ContextVar("signing")
 
 
 def mint(session: Session, user: User) -> TokenPair:
-    """Sign a pair for the session at its current generation, both with one key of one snapshot of the ring."""
+    """Sign a pair for the session at its current generation, both with one key of one snapshot of the ring.
+
+    Neither lasts longer than its kind may, even if this clock is behind the one that opened the session: otherwise
+    the token would be refused at its next use (U21).
+    """
     now = int(clock.now().timestamp())
-    life = current_app.config["ACCESS_TOKEN_TTL"]
+    ends = int(session.expires_at.timestamp())
     common = {"sid": str(session.id), "iat": now}
     access = {
         **common,
-        "exp": min(now + life, int(session.expires_at.timestamp())),
+        "exp": min(now + current_app.config["ACCESS_TOKEN_TTL"], ends),
         "role": session.role,
         "auth_time": int(session.auth_time.timestamp()),
         "amr": list(session.methods),
     }
     refresh = {
         **common,
-        "exp": int(session.expires_at.timestamp()),
+        "exp": min(now + current_app.config["SESSION_MAX_TTL"], ends),
         "aud": refresh_audience(),
         "generation": session.generation,
     }
@@ -85,12 +89,12 @@ def refresh_audience() -> str:
     return f"{current_app.config['TOKEN_ISSUER']}/auth/refresh-token"
 
 
-def signing_key(_identity: str) -> EllipticCurvePrivateKey:
+def signing_key(_identity: str) -> jwk.PrivateKey:
     """Return the key of the snapshot that `mint` took (an `encode_key_loader`)."""
     return _signing.get().private
 
 
-def verification_key(header: Claims, claims: Claims) -> EllipticCurvePublicKey:
+def verification_key(header: Claims, claims: Claims) -> jwk.PublicKey:
     """Return the key that the token names, if its raw claims are of our shape (a `decode_key_loader`).
 
     Raises jwt.InvalidTokenError.
@@ -105,16 +109,16 @@ def verification_key(header: Claims, claims: Claims) -> EllipticCurvePublicKey:
 
 def is_access(_header: Claims, claims: Claims) -> bool:
     """Tell whether verified claims are an access token's (a `token_verification_loader`). Raises TokenExpired."""
-    audience, life = current_app.config["TOKEN_AUDIENCE"], current_app.config["ACCESS_TOKEN_TTL"]
-    if not _is(claims, "access", audience, life):
+    settings = request_settings.current()
+    if not _is(claims, "access", settings.token_audience):
         return False
     if claims["exp"] <= clock.now().timestamp():
         raise TokenExpired
-    return True
+    return _lasts_at_most(claims, settings.access_life)
 
 
 def recall(text: str) -> Claims | None:
-    """Return the claims of an access token that was verified before, if it is good at this moment too.
+    """Return the claims of an access token that was verified before, if it is still valid.
 
     The very same text, under the very same keys: any change of the ring forgets everything. Raises TokenExpired.
     """
@@ -130,24 +134,64 @@ def remember(text: str, claims: Claims, ring: signing_keys.Snapshot) -> None:
 
 
 def read_access_even_expired(text: str) -> Claims:
-    """Return the claims of a genuine access token, expired or not: it still names its session. Raises TokenInvalid."""
+    """Return the claims of a genuine access token, whatever its times: it still names its session.
+
+    How long a token may live is a rule about using it: the settings may have changed since. Raises TokenInvalid.
+    """
     claims = _decode(text, allow_expired=True)
-    if not _is(claims, "access", current_app.config["TOKEN_AUDIENCE"], current_app.config["ACCESS_TOKEN_TTL"]):
+    if not _is(claims, "access", current_app.config["TOKEN_AUDIENCE"]):
         raise TokenInvalid
     return claims
 
 
-def read_refresh(text: str, *, even_expired: bool = False) -> Claims:
-    """Return the claims of a genuine refresh token. Raises TokenInvalid, or SessionEnded past the absolute limit."""
+def read_refresh_even_expired(text: str) -> Claims:
+    """Return the claims of a genuine refresh token, whatever its times: it names its session. Raises TokenInvalid."""
     claims = _decode(text, allow_expired=True)
     _require_refresh(claims)
-    if not even_expired and claims["exp"] <= clock.now().timestamp():
+    return claims
+
+
+def read_refresh(text: str) -> Claims:
+    """Return the claims of a refresh token to be exchanged. Raises TokenInvalid, or SessionEnded past its limit."""
+    claims = read_refresh_even_expired(text)
+    _require_exchangeable(claims)
+    if claims["exp"] <= clock.now().timestamp():
         raise SessionEnded("expired")
     return claims
 
 
+def claims_of_refresh(text: str) -> Claims | None:
+    """Return the claims of a genuine refresh token, whatever its times; None for anything else."""
+    try:
+        return read_refresh_even_expired(text)
+    except TokenInvalid:
+        return None
+
+
+def session_named_by(*, access_token: str | None, refresh_token: str | None) -> str | None:
+    """Return the id of the session that a request names, by its access token or else its cookie; None without.
+
+    Raises TokenInvalid for an access token that is not genuine.
+    """
+    if access_token is not None:
+        return str(read_access_even_expired(access_token)["sid"])
+    claims = claims_of_refresh(refresh_token or "")
+    return str(claims["sid"]) if claims is not None else None
+
+
+def choose_refresh_token(texts: Sequence[str]) -> str | None:
+    """Return the only genuine one of some refresh tokens; of several genuine ones the only current one; else None.
+
+    The only genuine one counts even if it has expired: it still says why its session ended, and names it to a sign-out.
+    """
+    genuine = {text: claims for text in texts if (claims := claims_of_refresh(text)) is not None}
+    if len(genuine) > 1:
+        genuine = {text: claims for text, claims in genuine.items() if _is_current(claims)}
+    return next(iter(genuine)) if len(genuine) == 1 else None
+
+
 def describe(text: str) -> dict[str, Any]:
-    """Return what a token is good for at this moment, as RFC 7662 section 2.2 has it; `{"active": False}` if nothing.
+    """Return what a token is valid for at this moment, as RFC 7662 section 2.2 has it; `{"active": False}` if nothing.
 
     Role and address are today's. A refresh token is active if it could be exchanged; looking at it exchanges nothing.
     """
@@ -159,7 +203,7 @@ def describe(text: str) -> dict[str, Any]:
 
 
 def _of_access_token(text: str) -> dict[str, Any]:
-    token, user = access_tokens.standing(text)
+    token, user = access_tokens.resolve(text)
     expiry = {} if token.expires_at is None else {"exp": int(token.expires_at.timestamp())}
     return {
         "token_type": "Bearer",
@@ -177,18 +221,31 @@ def _of_jwt(text: str) -> dict[str, Any]:
     claims = _decode(text, allow_expired=True)
     if claims["type"] == "refresh":
         _require_refresh(claims)
+        _require_exchangeable(claims)
         who, kind = sessions.refreshable(claims), "refresh_token"
     elif is_access({}, claims):
         who, kind = sessions.caller({}, claims), "Bearer"
     else:
         raise TokenInvalid
-    shown = {name: claims[name] for name in _TOLD if name in claims}
-    return {**shown, "token_type": kind, "username": who.email, "role": who.role}
+    described = {name: claims[name] for name in _TOLD if name in claims}
+    return {**described, "token_type": kind, "username": who.email, "role": who.role}
+
+
+def _is_current(claims: Claims) -> bool:
+    try:
+        sessions.refreshable(claims)
+    except (TokenInvalid, SessionEnded):
+        return False
+    return True
 
 
 def _require_refresh(claims: Claims) -> None:
-    genuine = _is(claims, "refresh", refresh_audience(), current_app.config["SESSION_MAX_TTL"])
-    if not genuine or type(claims.get("generation")) is not int:
+    if not _is(claims, "refresh", refresh_audience()) or type(claims.get("generation")) is not int:
+        raise TokenInvalid
+
+
+def _require_exchangeable(claims: Claims) -> None:
+    if not _lasts_at_most(claims, current_app.config["SESSION_MAX_TTL"]):
         raise TokenInvalid
 
 
@@ -203,10 +260,19 @@ def _decode(text: str, *, allow_expired: bool) -> Claims:
 
 def _well_formed(claims: Claims) -> bool:
     strings = all(isinstance(claims.get(name), str) and claims[name] for name in _STRINGS)
-    return strings and all(type(claims.get(name)) is int for name in _NUMBERS)
+    return strings and all(type(claims.get(name)) is int for name in _NUMBERS) and _has_begun(claims)
 
 
-def _is(claims: Claims, kind: str, audience: str, life: int) -> bool:
-    own: bool = claims["type"] == kind and claims["aud"] == audience
+def _has_begun(claims: Claims) -> bool:
+    """Tell whether a token's `nbf` has come; we write none, so no clock of ours is behind one from the future (R42)."""
+    begins = claims.get("nbf", 0)
+    return type(begins) is int and begins <= clock.now().timestamp() + sessions.LEEWAY.total_seconds()
+
+
+def _is(claims: Claims, kind: str, audience: str) -> bool:
+    return bool(claims["type"] == kind and claims["aud"] == audience)
+
+
+def _lasts_at_most(claims: Claims, seconds: int) -> bool:
     lasts: int = claims["exp"] - claims["iat"]
-    return own and 0 < lasts <= life
+    return 0 < lasts <= seconds

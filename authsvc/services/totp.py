@@ -1,26 +1,27 @@
-"""Authenticator apps: enrolling one, taking its codes, removing it (RFC 6238)."""
+"""Authenticator apps (RFC 6238): enrolling one, removing it, and how its secret is kept."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app
 
 from authsvc import clock, logs, settings
-from authsvc.errors import MfaAlreadyEnabled, MfaCodeInvalid, MfaNotEnabled, NotReady
-from authsvc.models.audit import Action
-from authsvc.models.users import Totp, User
-from authsvc.security import envelope, recovery_codes, totp
-from authsvc.services import audit, factors, throttles
+from authsvc.errors import MfaAlreadyEnabled, MfaCodeInvalid, MfaNotEnabled
+from authsvc.events import happened, happening
+from authsvc.events.catalogue import EnrolmentCodeFailed, TotpDisabled, TotpEnabled
+from authsvc.models.users import LOST, Totp, User
+from authsvc.security import recovery_codes, totp
+from authsvc.security.envelope import SealBroken
+from authsvc.services import factors, guesses, throttles, ways_in
 from authsvc.services.callers import Caller
-from authsvc.services.throttles import Key
+from authsvc.services.vaults import vault
 
-METHODS = ["otp", "mfa"]
+AMR = ["otp", "mfa"]
 """What a code adds to a password (RFC 8176)."""
 
 _ENROLMENT = timedelta(hours=1)
 _PURPOSE = "totp"
-_CALLED = "an authenticator app"
+_LABEL = "an authenticator app"
 _log = logs.get(__name__)
 
 
@@ -34,10 +35,11 @@ class Enrolment:
 
 
 def enrol(who: Caller) -> Enrolment:
-    """Begin to enrol an app: it counts for nothing before its first code is confirmed, within an hour.
+    """Begin to enrol an app: it counts for nothing until its first code is confirmed, within an hour.
 
-    Raises EmailUnverified, MfaAlreadyEnabled, SessionEnded, FreshLoginRequired.
+    Raises EmailUnverified, MfaAlreadyEnabled, SessionEnded, FreshLoginRequired, TooManyAttempts.
     """
+    throttles.count_safeguard(who)
     secret = totp.new_secret()
 
     def begin(_: User) -> User | None:
@@ -54,65 +56,91 @@ def enrol(who: Caller) -> Enrolment:
 def confirm(who: Caller, code: str) -> list[str]:
     """Enable the app by its first code, which is spent by that; return ten new recovery codes, the only time.
 
-    Raises MfaAlreadyEnabled, MfaNotEnabled (also where something else was changed meanwhile), MfaCodeInvalid,
-    TooManyAttempts, EmailUnverified, SessionEnded, FreshLoginRequired, NotReady.
+    Raises MfaAlreadyEnabled, MfaNotEnabled (also if another one was begun since), MfaCodeInvalid, TooManyAttempts,
+    EmailUnverified, SessionEnded, FreshLoginRequired, NotReady.
     """
     user = factors.to_add_to(who)
     app = _being_enrolled(user)
-    with throttles.counting(Key("mfa_account", who.user_id, user.id), failures=(MfaCodeInvalid,)):
-        step = totp.matching_step(_secret(user, app), code, clock.now())
+    secret = secret_of(user, app)
+    if secret is None:
+        raise MfaNotEnabled
+    with throttles.counting(*guesses.at_own_factor(user, who), failures=(MfaCodeInvalid,)):
+        step = totp.matching_step(secret, code, clock.now())
         if step is None:
-            audit.record(Action.SECOND_FACTOR_FAILED, actor=user.id, target=user.id, method="totp")
+            happened(EnrolmentCodeFailed.by_owner(user, method="totp"))
             raise MfaCodeInvalid
         codes = recovery_codes.generate()
-        with factors.adding(who, user, _CALLED, Action.TOTP_ENABLED, METHODS):
-            if User.confirm_totp(user, step, recovery_codes.digests(codes), clock.now()) is None:
+
+        def enable(_: User) -> User | None:
+            now_stored = factors.to_add_to(who)
+            if _being_enrolled(now_stored).sealed != app.sealed:
                 raise MfaNotEnabled
+            return User.confirm_totp(now_stored, step, recovery_codes.digests(codes), clock.now())
+
+        with factors.adding(who, user, TotpEnabled.by_owner(user, factor=_LABEL), AMR):
+            factors.settle(who, enable)
     return codes
 
 
 def remove(who: Caller) -> None:
-    """Remove the app; recovery codes go with the last factor. Raises MfaNotEnabled, SessionEnded."""
+    """Remove the app; recovery codes go with the last factor. Raises MfaNotEnabled, LastLoginMethod, SessionEnded."""
 
     def change(user: User) -> User | None:
         if not user.totp_enabled:
             raise MfaNotEnabled
+        ways_in.require_another(user)
         return User.remove_factor(user)
 
-    user = factors.owner(who)
-    with factors.changing(user, "factor_removed", Action.TOTP_DISABLED, factor=_CALLED):
+    with happening(TotpDisabled.by_owner(factors.owner(who), factor=_LABEL)):
         factors.settle(who, change)
 
 
-def check(user: User, code: str) -> Callable[[], bool] | None:
-    """Return what takes a code as proof, and tells False where it was taken meanwhile.
-
-    None for one that is wrong, or was taken already, or is older than one that was. Raises NotReady.
-    """
-    app = user.totp
-    if app is None or app.confirmed_at is None:
+def secret_of(user: User, app: Totp) -> str | None:
+    """Return the secret of an app; None if neither SECRET_KEY nor its fallbacks open it, so that no code is valid."""
+    try:
+        return vault(_PURPOSE).open(app.sealed, str(user.id)).decode()
+    except SealBroken:
+        if app.sealed != LOST:  # or an operator knows already
+            remedy = "put the former SECRET_KEY into SECRET_KEY_FALLBACKS"
+            _log.error("totp.not_opened", user=str(user.id), remedy=remedy)
         return None
-    step = totp.matching_step(_secret(user, app), code, clock.now())
-    if step is None or step <= (app.step or 0):
-        return None
-    return lambda: User.spend_totp(str(user.id), app, step) is not None
 
 
 def reseal() -> int:
     """Seal with SECRET_KEY what one of SECRET_KEY_FALLBACKS sealed; return how many secrets that were."""
-    count = 0
+    apps, count = vault(_PURPOSE), 0
     for user in User.with_totp():
-        if user.totp is not None and _is_outdated(user, user.totp):
-            sealed = _sealed(user, _opened(user, user.totp))
+        if user.totp is not None and apps.is_outdated(user.totp.sealed, str(user.id)):
+            sealed = apps.reseal(user.totp.sealed, str(user.id))
             count += User.reseal_totp(str(user.id), user.totp, sealed) is not None
     return count
 
 
+def is_lost(user: User) -> bool:
+    """Tell whether an account has an app whose secret can no longer be opened."""
+    return user.totp is not None and user.totp_enabled and secret_of(user, user.totp) is None
+
+
+def lost() -> list[User]:
+    """Return the accounts whose app is lost."""
+    users = [User.find(str(user.id)) for user in User.with_totp() if is_lost(user)]
+    return [user for user in users if user is not None]
+
+
+def forget_lost() -> None:
+    """Forget the secrets that can't be opened. Apps that count as a factor still do."""
+    for user in User.with_totp():
+        if user.totp is not None and user.totp.sealed != LOST and secret_of(user, user.totp) is None:
+            User.forget_totp(str(user.id), user.totp)
+
+
 def sealed_otherwise() -> tuple[int, int]:
-    """Return how many secrets one of SECRET_KEY_FALLBACKS sealed, and how many none of all these secrets opens."""
-    others = [user for user in User.with_totp() if user.totp is not None and not _is_ours(user, user.totp)]
-    outdated = [user for user in others if user.totp is not None and _is_outdated(user, user.totp)]
-    return len(outdated), len(others) - len(outdated)
+    """Return how many secrets one of SECRET_KEY_FALLBACKS sealed, and how many can't be opened at all."""
+    apps = vault(_PURPOSE)
+    sealed = [(user.totp.sealed, str(user.id)) for user in User.with_totp() if user.totp is not None]
+    others = [one for one in sealed if one[0] != LOST and not apps.is_current(*one)]
+    outdated = sum(apps.opens(*one) for one in others)
+    return outdated, len(others) - outdated
 
 
 def _being_enrolled(user: User) -> Totp:
@@ -124,31 +152,4 @@ def _being_enrolled(user: User) -> Totp:
 
 
 def _sealed(user: User, secret: str) -> str:
-    return envelope.seal(secret.encode(), _secrets()[0], _PURPOSE, str(user.id))
-
-
-def _secret(user: User, app: Totp) -> str:
-    """Return the secret of an app. Raises NotReady where no secret at hand opens its seal: nobody can tell a code."""
-    try:
-        return _opened(user, app)
-    except envelope.SealBroken as error:
-        _log.error("totp.not_opened", user=str(user.id), remedy="put the former SECRET_KEY into SECRET_KEY_FALLBACKS")
-        raise NotReady("The secret of the authenticator app can't be opened at present.") from error
-
-
-def _opened(user: User, app: Totp) -> str:
-    return envelope.unseal(app.sealed, _secrets(), _PURPOSE, str(user.id)).decode()
-
-
-def _is_ours(user: User, app: Totp) -> bool:
-    return envelope.opens(app.sealed, _secrets()[0], _PURPOSE, str(user.id))
-
-
-def _is_outdated(user: User, app: Totp) -> bool:
-    """Tell whether a fallback opens a secret and SECRET_KEY does not."""
-    fallbacks = _secrets()[1:]
-    return not _is_ours(user, app) and any(envelope.opens(app.sealed, old, _PURPOSE, str(user.id)) for old in fallbacks)
-
-
-def _secrets() -> list[str]:
-    return [current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"]]
+    return vault(_PURPOSE).seal(secret.encode(), str(user.id))

@@ -1,89 +1,119 @@
-"""The address of an account: proving it, changing it, and taking a change back."""
+"""The address of an account: verifying it, changing it, and undoing a change."""
 
 from datetime import datetime
 from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
-from mongoengine.fields import IntField, ListField, StringField
+from mongoengine.fields import ListField, StringField
 
 from authsvc import clock
 from authsvc.errors import EmailTaken
+from authsvc.errors.overtaken import Overtaken
 from authsvc.models.base import bounded, utc_field
 from authsvc.models.users.factors import WITHOUT_FACTORS, without_those_since
+from authsvc.models.users.identities import WITHOUT_IDENTITIES, Identities, Identity, without_identities_since
 
 NEW_EPOCH = {"inc__link_epoch": 1}
-"""What goes with every change of password or address: links that were made before are good no more."""
+"""Part of every change of password or address: it invalidates links that were made before."""
 
-_MOST_UNDOS = 20
+_WITHOUT_CREDENTIALS = {"unset__password": True, **WITHOUT_FACTORS, **WITHOUT_IDENTITIES}
+"""The changes that leave an account with only its address: its owner sets a password by a link in the mailbox."""
 
 
-class Addresses:
-    """How an account is reached, and the atomic transitions of that; each returns None where it was not as expected.
+class Addresses(Identities):
+    """The address of an account, and its atomic transitions; each returns None if the account was not as expected.
 
-    `link_epoch` only grows: links are bound to it, and not to values that may come back. `undo_links` are the digests
-    of the links that take a change of address back, in the order of the changes: one that is not there is good no more.
+    `undo_links` are the digests of the links that undo a change of address, in the order of the changes; a link that is
+    not in the list is not valid.
     """
 
+    meta = {"abstract": True}
+
     email_verified_at: datetime | None = utc_field(db_field="emailVerifiedAt")
-    link_epoch: int | None = IntField(db_field="linkEpoch")
     undo_links: list[str] | None = ListField(StringField(), db_field="undoLinks", default=None)
 
     @property
-    def is_proved(self) -> bool:
+    def is_verified(self) -> bool:
         """Tell whether somebody has proved to own the address."""
         return self.email_verified_at is not None
 
     @classmethod
     @bounded
-    def prove_email(cls, user_id: ObjectId, email: str, *, keep_factors: bool) -> Self | None:
-        """Note that the address is proved; None where it was, or is another now.
+    def verify_email(cls, user_id: ObjectId, email: str, *, keep: bool) -> Self | None:
+        """Note that the address is verified; None if it already was, or has changed.
 
-        Second factors that were set up before may be those of somebody else, and go unless they are to be kept.
+        Remove password, second factors and identities unless `keep`: somebody else may have set them up.
         """
-        unproved = cast(Any, cls).objects(id=user_id, email=email, email_verified_at=None, disabled_at=None)
-        stripped = {} if keep_factors else WITHOUT_FACTORS
-        proved = unproved.modify(set__email_verified_at=clock.now(), **NEW_EPOCH, **stripped, new=True)
-        return cast(Self | None, proved)
+        expected = {"id": user_id, "email": email, "email_verified_at": None, "disabled_at": None}
+        removals = {} if keep else _WITHOUT_CREDENTIALS
+        return cls.change(expected, {"set__email_verified_at": clock.now(), **NEW_EPOCH, **removals})
 
     @classmethod
     @bounded
-    def change_email(cls, found: Any, new: str, undo: str | None) -> Self | None:
-        """Put a proved address in the place of the one that was found; `undo` is the link that takes that back, if any.
+    def prove_email(cls, user: Self, identity: Identity) -> Self | None:
+        """Note that the provider of an identity has verified the address, and leave this identity as the only way in.
 
-        Raises EmailTaken.
+        Raises Overtaken if another account has the identity.
         """
-        undos = [*(found.undo_links or []), *([] if undo is None else [undo])][-_MOST_UNDOS:]
-        return cls._move(
-            found, {}, {"set__email": new, "set__email_verified_at": clock.now(), "set__undo_links": undos}
-        )
-
-    @classmethod
-    @bounded
-    def revert_email(cls, found: Any, kept: str, undo: str, since: datetime) -> Self | None:
-        """Put the former address back, and end every way in that whoever changed it may know.
-
-        The password goes, second factors that were set up `since` the change, and the links that take later changes
-        back. Raises EmailTaken.
-        """
-        undos: list[str] = found.undo_links or []
-        earlier = undos[: undos.index(undo)]
-        expected, stripped = without_those_since(found, since)
-        changes = {
-            "set__email": kept,
-            "set__email_verified_at": clock.now(),
-            "set__undo_links": earlier,
-            "unset__password": True,
-            **stripped,
-        }
-        return cls._move(found, {"undo_links": undos, **expected}, changes)
-
-    @classmethod
-    def _move(cls, found: Any, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:
-        accounts = cast(Any, cls).objects
-        same = accounts(id=found.id, email=found.email, link_epoch=found.link_epoch, disabled_at=None, **expected)
+        expected = {"id": user.id, "email": user.email, "email_verified_at": None, "disabled_at": None}
+        changes = {"set__email_verified_at": clock.now(), "set__linked_identities": [identity], **NEW_EPOCH}
+        removals = {name: value for name, value in _WITHOUT_CREDENTIALS.items() if name not in WITHOUT_IDENTITIES}
         try:
-            changed = same.update_one(**changes, **NEW_EPOCH)
+            return cls.change({**expected, "link_epoch": user.link_epoch}, {**changes, **removals})
+        except NotUniqueError as error:
+            raise Overtaken from error
+
+    @classmethod
+    @bounded
+    def change_email(cls, user: Self, new: str, undos: list[str], *, keep: bool) -> Self | None:
+        """Replace the address by a verified one.
+
+        `undos` are the links that can undo changes from now on. Remove password, second factors and identities unless
+        `keep`. Raises EmailTaken.
+        """
+        removals = {} if keep else _WITHOUT_CREDENTIALS
+        changes = {"set__email": new, "set__email_verified_at": clock.now(), "set__undo_links": undos, **removals}
+        return cls._move(user, {}, changes)
+
+    @classmethod
+    @bounded
+    def change_email_back(cls, user: Self, before: Self) -> Self | None:
+        """Restore the address of `before`, verified or not as it was then. Raises EmailTaken."""
+        verified_at, undos = before.email_verified_at, before.undo_links
+        changes = {
+            "set__email": before.email,
+            **({"set__email_verified_at": verified_at} if verified_at else {"unset__email_verified_at": True}),
+            **({"set__undo_links": undos} if undos else {"unset__undo_links": True}),
+        }
+        return cls._move(user, {}, changes)
+
+    @classmethod
+    @bounded
+    def revert_email(cls, user: Self, former: str, undo: str, since: datetime) -> Self | None:
+        """Restore the former address, and remove every way in that the author of the change may know.
+
+        These are the password, second factors and identities that were set up `since` the change, and the links that
+        undo later changes. Raises EmailTaken.
+        """
+        undos = user.undo_links or []
+        expected, removals = without_those_since(user, since)
+        changes = {
+            "set__email": former,
+            "set__email_verified_at": clock.now(),
+            "set__undo_links": undos[: undos.index(undo)],
+            "unset__password": True,
+            **removals,
+            **without_identities_since(user, since),
+        }
+        return cls._move(user, {"undo_links": undos, **expected}, changes)
+
+    @classmethod
+    def _move(cls, user: Self, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:
+        accounts = cls.objects
+        same = accounts(id=user.id, email=user.email, link_epoch=user.link_epoch, disabled_at=None, **expected)
+        try:
+            count = same.update_one(**changes, **NEW_EPOCH)
         except NotUniqueError as error:
             raise EmailTaken from error
-        return cast(Self | None, accounts(id=found.id).first()) if changed else None
+        return cast(Self | None, accounts(id=user.id).first()) if count else None

@@ -7,19 +7,20 @@ import bson
 from bson import ObjectId
 from mongoengine import signals
 from mongoengine.errors import NotUniqueError
-from mongoengine.fields import StringField
 
 from authsvc import clock
 from authsvc.errors import EmailTaken
-from authsvc.models.base import Document, bounded, object_id, utc_field
+from authsvc.models.base import bounded, object_id
+from authsvc.models.users import kinds
+from authsvc.models.users.account import ANY_CASE, DEFAULT
 from authsvc.models.users.addresses import NEW_EPOCH, Addresses
-from authsvc.models.users.directory import ANY_CASE, DEFAULT, Directory
-from authsvc.models.users.factors import WITHOUT_FACTORS, Factors
-from authsvc.models.users.passwords import Accounts, PasswordField
-from authsvc.security import passwords
+from authsvc.models.users.factors import WITHOUT_FACTORS
+from authsvc.models.users.identities import WITHOUT_IDENTITIES
+from authsvc.models.users.listing import Listing
+from authsvc.security import passwords, stored_addresses
 from authsvc.security.passwords import PasswordHash
 
-_NOBODY = bson.encode(
+_DECOY = bson.encode(
     {
         "_id": ObjectId(b"\0" * 12),
         "name": "nobody in particular",
@@ -30,113 +31,143 @@ _NOBODY = bson.encode(
         "passwordChangedAt": clock.now(),
     }
 )
-"""An account as the database would send it."""
+"""An account as the database would send it, for equal work if there is none (ASVS 6.3.8)."""
 
 
-class User(Addresses, Factors, Directory, Document):
+class User(Addresses, Listing):
     """An account. Changed by the atomic transitions below, never by `save()`, which is for inserts."""
 
     meta = {
         "collection": "users",
-        "queryset_class": Accounts,
         "indexes": [
             {"fields": ["email"], "name": "email_any_case", "unique": True, "collation": ANY_CASE},
             {"fields": ["name", "id"], "name": "name_any_case", "collation": ANY_CASE},
             {"fields": ["role", "id"], "name": "role"},
             {"fields": ["disabled_at", "id"], "name": "disabled", "sparse": True},
+            {"fields": ["linked_identities.key"], "name": "identity", "unique": True, "sparse": True},
         ],
     }
 
-    name: str = StringField()
-    email: str = StringField(required=True)
-    password: PasswordHash | None = cast(Any, PasswordField())
-    role: str = StringField(default=DEFAULT)
-    created_at: datetime = utc_field(db_field="createdAt", default=clock.now)
-    password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
-    disabled_at: datetime | None = utc_field(db_field="disabledAt")
-
     @property
     def has_foreign_hash(self) -> bool:
-        """Tell whether something else than authsvc wrote the password hash."""
+        """Tell whether another program wrote the password hash."""
         return self.password_changed_at is None
 
     def insert(self) -> Self:
         """Store a new account; its address is canonical. Raises EmailTaken."""
         try:
-            return cast(Self, _insert(self))
+            return super().insert()
         except NotUniqueError as error:
             raise EmailTaken from error
 
     @classmethod
-    @bounded
     def find(cls, user_id: str) -> Self | None:
         """Return the account with this id."""
-        return cast(Self | None, cls.objects(id=object_id(user_id)).first())
+        return cls.by_key(object_id(user_id))
+
+    @classmethod
+    def find_or_decoy(cls, user_id: ObjectId) -> Self | None:
+        """Return the account with this id; if there is none, after the work of reading one."""
+        user = cls.by_key(user_id)
+        if user is None:
+            cls.decode_decoy(_DECOY)
+        return user
 
     @classmethod
     @bounded
     def find_by_email(cls, email: str) -> Self | None:
-        """Return the account with this address, in any case; where there is none, after the work of reading one."""
-        found = cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
-        if found is None:
-            cls.read_in_vain(_NOBODY)
-        return found
+        """Return the account with this address, in any case; if there is none, after the work of reading one."""
+        user = cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
+        if user is None:
+            cls.decode_decoy(_DECOY)
+        return user
+
+    @classmethod
+    def find_by_typed(cls, text: str) -> Self | None:
+        """Return the account whose address somebody typed, whatever form it is stored in."""
+        spellings = stored_addresses.spellings(text)
+        users = [(spelling, cls.find_by_email(spelling)) for spelling in spellings]  # all of them: equal work
+        same = (user for form, user in users if user is not None and stored_addresses.is_same(str(user.email), form))
+        return next(same, None)
+
+    @classmethod
+    def find_twin(cls, user: Self) -> Self | None:
+        """Return another account with the same address in another form, its domain in Unicode: no index sees that."""
+        for spelling in stored_addresses.spellings(user.email):
+            other = cls.find_by_email(spelling) if spelling != user.email else None
+            if other is not None and other.id != user.id and stored_addresses.is_same(str(other.email), spelling):
+                return other
+        return None
 
     @classmethod
     @bounded
     def rename(cls, user_id: str, name: str) -> Self | None:
-        """Set the name; None where the account is gone."""
-        return cast(Self | None, cls.objects(id=object_id(user_id)).modify(set__name=name, new=True))
+        """Set the name; None if the account is gone."""
+        return cls.change({"id": object_id(user_id)}, {"set__name": name})
 
     @classmethod
     @bounded
     def upgrade_hash(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
-        """Put another hash of the same password where `old` still stands; None where somebody else was first.
-
-        Or where another password was set right after that: this one is good no more.
-        """
-        changes = {"set__password": new, "set__password_changed_at": clock.now()}
-        found = cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
-        return found if found is not None and found.password == new else None
+        """Replace the hash `old` by another of the same password; None if the password has changed."""
+        user = cls.change({"id": user_id, "password": old}, _password_changes(new, clock.now()))
+        # Another password may have been set right after that: then this hash is no longer valid.
+        return user if user is not None and user.password == new else None
 
     @classmethod
     @bounded
     def replace_password(cls, user_id: ObjectId, old: PasswordHash | None, new: PasswordHash) -> Self | None:
-        """Put the hash of another password where `old` still stands; None where somebody else was first."""
-        changes = {"set__password": new, "set__password_changed_at": clock.now(), **NEW_EPOCH}
-        return cast(Self | None, cls.objects(id=user_id, password=old).modify(**changes, new=True))
+        """Replace the hash `old` by that of another password; None if the password has changed."""
+        return cls.change({"id": user_id, "password": old}, {**_password_changes(new, clock.now()), **NEW_EPOCH})
 
     @classmethod
     @bounded
-    def reset_password(cls, found: Self, new: PasswordHash) -> Self | None:
-        """Put `new` where what was found still stands, for who has proved to own the address; None elsewhere.
+    def set_password(cls, user: Self, new: PasswordHash) -> Self | None:
+        """Give an account its first password; None if password, address or state has changed since it was read."""
+        # Whatever else is stored there is no hash, and by that no password.
+        expected = {"id": user.id, "link_epoch": user.link_epoch, "email": user.email, "disabled_at": None}
+        return cls.change(expected, {**_password_changes(new, clock.now()), **NEW_EPOCH})
 
-        Where nobody had proved it before, second factors are those of somebody else: they go with it.
-        """
+    @classmethod
+    @bounded
+    def reset_password(cls, user: Self, new: PasswordHash) -> Self | None:
+        """Set a password for the owner of the address, which this verifies; None if the account has changed."""
+        expected = {"id": user.id, "link_epoch": user.link_epoch, "email": user.email, "disabled_at": None}
         now = clock.now()
-        same = cls.objects(id=found.id, link_epoch=found.link_epoch, email=found.email, disabled_at=None)
-        proof = {} if found.is_proved else {"set__email_verified_at": now, **WITHOUT_FACTORS}
-        changes = {"set__password": new, "set__password_changed_at": now, **NEW_EPOCH, **proof}
-        return cast(Self | None, same.modify(**changes, new=True))
+        changes = {**_password_changes(new, now), **NEW_EPOCH}
+        if not user.is_verified:  # until now, second factors and identities may be those of somebody else
+            changes |= {"set__email_verified_at": now, **WITHOUT_FACTORS, **WITHOUT_IDENTITIES}
+        return cls.change(expected, changes)
+
+    @classmethod
+    def _from_son(cls, son: Any, *args: Any, **options: Any) -> Self:
+        """Read an account. Without `createdAt` it was made with its id, as Mongoose makes them.
+
+        `createdAt: null` says that nobody knows, since the id is younger than the account.
+        """
+        son = kinds.readable(son)
+        if "createdAt" not in son and isinstance(son.get("_id"), ObjectId):
+            son = {**son, "createdAt": son["_id"].generation_time}
+        return cast(Self, super()._from_son(son, *args, **options))
 
     @classmethod
     @bounded
     def stored(cls, user_id: str) -> dict[str, Any] | None:
-        """Return everything that is stored of the account but its password, fields of other writers included."""
-        found = cls._get_collection().find_one({"_id": object_id(user_id)}, {"password": 0, "_cls": 0, "__v": 0})
-        return cast(dict[str, Any] | None, found)
+        """Return everything that is stored of the account except its password, fields of other writers included."""
+        omitted = {"password": 0, "_cls": 0, "__v": 0}
+        return cast(dict[str, Any] | None, cls._get_collection().find_one({"_id": object_id(user_id)}, omitted))
 
 
-@bounded
-def _insert(user: User) -> User:
-    return cast(User, user.save(force_insert=True))
+def _password_changes(new: PasswordHash, now: datetime) -> dict[str, Any]:
+    return {"set__password": new, "set__password_changed_at": now}
 
 
-def _hash_password(_sender: type[User], document: User, **_: Any) -> None:
-    """Hash a new account's plain password before it is saved."""
-    given: Any = document.password
-    if isinstance(given, str) and not isinstance(given, PasswordHash):
-        document.password = passwords.hasher().hash(given)
+def _complete(_sender: type[User], document: User, **_: Any) -> None:
+    """Date a new account, and hash its plain password, before it is saved."""
+    if document._created and document.created_at is None:
+        document.created_at = clock.now()
+    password: Any = document.password
+    if isinstance(password, str) and not isinstance(password, PasswordHash):
+        document.password = passwords.hasher().hash(password)
         document.password_changed_at = clock.now()
 
 
@@ -147,5 +178,5 @@ def _mark_stored_hash(_sender: type[User], document: User, **_: Any) -> None:
         document._data["password"] = PasswordHash(stored) if passwords.is_hash(stored) else None
 
 
-signals.pre_save.connect(_hash_password, sender=User)
+signals.pre_save.connect(_complete, sender=User)
 signals.post_init.connect(_mark_stored_hash, sender=User)

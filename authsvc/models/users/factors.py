@@ -1,40 +1,25 @@
-"""Second factors, as far as they are kept with the account: what a sign-in has to ask for is read in one document."""
+"""Second factors that are stored with the account, so that a sign-in reads one document to know what to ask for."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from bson import ObjectId
 from mongoengine import EmbeddedDocument
 from mongoengine.fields import EmbeddedDocumentField, IntField, ListField, ObjectIdField, StringField
 
-from authsvc.models.base import bounded, object_id, utc_field
+from authsvc.models.base import bounded, object_id, unhurried, utc_field
+from authsvc.models.users.account import Account
 
 _OF_FACTORS = ("totp", "recovery_code_hashes", "recovery_codes_at", "passkeys", "copied_passkeys")
 
 WITHOUT_FACTORS = {**{f"unset__{name}": True for name in _OF_FACTORS}, "inc__factor_epoch": 1}
-"""The changes that leave an account with its password alone."""
-
-
-def without_those_since(found: Any, moment: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what is expected of the account, and the changes that remove factors set up at or after a moment.
-
-    A passkey's id tells when it was made, to the second.
-    """
-    second = moment.replace(microsecond=0)
-    app = found.totp is not None and found.totp.confirmed_at is not None and found.totp.confirmed_at < moment
-    left = _Left(
-        app=app,
-        passkeys=[one for one in found.passkeys or [] if one.generation_time < second],
-        copied=[one for one in found.copied_passkeys or [] if one.generation_time < second],
-        codes=found.recovery_codes_at is not None and found.recovery_codes_at < moment,
-    )
-    return {"factor_epoch": found.factor_epoch}, left.as_changes()
+"""The changes that leave an account with only its password."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Left:
-    """The factors that are to stay. Recovery codes stand in for another factor, so they go with the last of those."""
+class _Remainder:
+    """The factors that stay. Recovery codes stand in for another factor, so they go with the last of those."""
 
     app: bool
     passkeys: list[ObjectId]
@@ -43,9 +28,8 @@ class _Left:
 
     def as_changes(self) -> dict[str, Any]:
         """Return the changes that remove all others."""
-        kept = {"passkeys": self.passkeys, "copied_passkeys": self.copied}
         changes: dict[str, Any] = {"inc__factor_epoch": 1}
-        for name, ids in kept.items():
+        for name, ids in {"passkeys": self.passkeys, "copied_passkeys": self.copied}.items():
             changes |= {f"set__{name}": ids} if ids else {f"unset__{name}": True}
         if not self.app:
             changes["unset__totp"] = True
@@ -54,8 +38,12 @@ class _Left:
         return changes
 
 
+LOST = "lost"
+"""Replaces a sealed secret that no key opens any longer; no key opens this either."""
+
+
 class Totp(EmbeddedDocument):
-    """An authenticator app (RFC 6238): its sealed secret, and the last step whose code was taken.
+    """An authenticator app (RFC 6238): its sealed secret, and the last step whose code was accepted.
 
     It counts for nothing before `confirmed_at` is set.
     """
@@ -68,14 +56,16 @@ class Totp(EmbeddedDocument):
     step: int | None = IntField()
 
 
-class Factors:
-    """The second factors of an account, and their atomic transitions; each returns None where it was not as expected.
+class Factors(Account):
+    """The second factors of an account, and their atomic transitions.
 
-    `passkeys` are the ids of those that are good: a passkey that is stored and not among them signs nobody in.
-    `copied_passkeys` are good no more, since their keys were copied; they count on as a factor, so that showing a copy
-    does not make a password enough. `factor_epoch` grows with each change: one that was prepared for other factors, for
-    another password or another address (`link_epoch`) is not made.
+    Each transition returns None if the account was not as expected. `passkeys` are the ids of the valid ones: a passkey
+    that is stored and not among them signs nobody in. `copied_passkeys` are revoked, since their keys were copied, but
+    still count as a factor; otherwise presenting a copy would make a password enough. `factor_epoch` grows with each
+    change: a change that was prepared for other factors, another password or another address (`link_epoch`) fails.
     """
+
+    meta = {"abstract": True}
 
     totp: Totp | None = EmbeddedDocumentField(Totp)
     recovery_code_hashes: list[str] | None = ListField(StringField(), db_field="recoveryCodeHashes", default=None)
@@ -91,24 +81,26 @@ class Factors:
 
     @property
     def mfa_enabled(self) -> bool:
-        """Tell whether a password alone is not enough."""
+        """Tell whether a sign-in needs more than a password."""
         return self.totp_enabled or bool(self.passkeys or self.copied_passkeys)
 
     @property
     def all_passkeys(self) -> list[ObjectId]:
-        """Return the ids of all passkeys, good or not."""
+        """Return the ids of all passkeys, valid or not."""
         return [*(self.passkeys or []), *(self.copied_passkeys or [])]
 
     @classmethod
     @bounded
-    def begin_totp(cls, found: Any, totp: Totp) -> Self | None:
-        """Put an app's secret in the place of an earlier one that was never confirmed."""
-        return cls._as_found(found, {"set__totp": totp}, totp__confirmed_at=None)
+    def begin_totp(cls, user: Self, totp: Totp) -> Self | None:
+        """Store an app's secret, in place of an earlier one that was never confirmed."""
+        return cls._change_current(user, {"set__totp": totp}, totp__confirmed_at=None)
 
     @classmethod
     @bounded
-    def confirm_totp(cls, found: Any, step: int, code_hashes: list[str], now: datetime) -> Self | None:
-        """Enable an app whose first code was right, and spend that code; the recovery codes are new."""
+    def confirm_totp(cls, user: Self, step: int, code_hashes: list[str], now: datetime) -> Self | None:
+        """Enable an app whose first code was right, spend that code, and replace the recovery codes."""
+        if user.totp is None:
+            return None
         changes = {
             "set__totp__confirmed_at": now,
             "set__totp__step": step,
@@ -116,83 +108,106 @@ class Factors:
             "set__recovery_codes_at": now,
             "inc__factor_epoch": 1,
         }
-        return cls._as_found(found, changes, totp__sealed=found.totp.sealed, totp__confirmed_at=None)
+        return cls._change_current(user, changes, totp__sealed=user.totp.sealed, totp__confirmed_at=None)
 
     @classmethod
     @bounded
     def spend_totp(cls, user_id: str, totp: Totp, step: int) -> Self | None:
-        """Take the code of a step later than the last one taken: of several who show it one succeeds."""
-        same = {"totp__sealed": totp.sealed, "totp__confirmed_at__ne": None, "totp__step__lt": step}
-        return cls._where(user_id, same, {"set__totp__step": step})
+        """Accept the code of a step later than the last one; if several present it, one succeeds."""
+        expected = {"totp__sealed": totp.sealed, "totp__confirmed_at__ne": None, "totp__step__lt": step}
+        return cls._change_where(user_id, expected, {"set__totp__step": step})
 
     @classmethod
     @bounded
     def reseal_totp(cls, user_id: str, totp: Totp, sealed: str) -> Self | None:
-        """Put the same secret, sealed anew, where the old seal still stands."""
-        return cls._where(user_id, {"totp__sealed": totp.sealed}, {"set__totp__sealed": sealed})
+        """Replace the seal of a secret, if it is still the old one."""
+        return cls._change_where(user_id, {"totp__sealed": totp.sealed}, {"set__totp__sealed": sealed})
 
     @classmethod
     @bounded
-    def replace_recovery_codes(cls, found: Any, code_hashes: list[str], now: datetime) -> Self | None:
-        """Put a new set of codes in the place of the old one."""
+    def forget_totp(cls, user_id: str, totp: Totp) -> Self | None:
+        """Forget a secret that no key opens. A confirmed app still counts as a factor, without codes."""
+        change = {"set__totp__sealed": LOST} if totp.confirmed_at is not None else {"unset__totp": True}
+        return cls._change_where(user_id, {"totp__sealed": totp.sealed}, change)
+
+    @classmethod
+    @bounded
+    def replace_recovery_codes(cls, user: Self, code_hashes: list[str], now: datetime) -> Self | None:
+        """Replace the set of recovery codes."""
         changes = {"set__recovery_code_hashes": code_hashes, "set__recovery_codes_at": now, "inc__factor_epoch": 1}
-        return cls._as_found(found, changes)
+        return cls._change_current(user, changes)
 
     @classmethod
     @bounded
     def spend_recovery_code(cls, user_id: str, code_hash: str) -> Self | None:
-        """Take a code out of the set: of several who show it one succeeds."""
-        return cls._where(user_id, {"recovery_code_hashes": code_hash}, {"pull__recovery_code_hashes": code_hash})
+        """Remove a code from the set; if several present it, one succeeds."""
+        return cls._change_where(
+            user_id, {"recovery_code_hashes": code_hash}, {"pull__recovery_code_hashes": code_hash}
+        )
 
     @classmethod
     @bounded
-    def add_passkey(cls, found: Any, passkey: ObjectId) -> Self | None:
-        """Let a passkey that is stored count. A secret that was never confirmed goes, whosever it was."""
+    def add_passkey(cls, user: Self, passkey: ObjectId) -> Self | None:
+        """Make a stored passkey valid. Remove the secret of an app that was never confirmed."""
         changes: dict[str, Any] = {"push__passkeys": passkey, "inc__factor_epoch": 1}
-        if not found.totp_enabled:
+        if not user.totp_enabled:
             changes["unset__totp"] = True
-        if not found.mfa_enabled:
+        if not user.mfa_enabled:
             changes |= {"unset__recovery_code_hashes": True, "unset__recovery_codes_at": True}
-        return cls._as_found(found, changes)
+        return cls._change_current(user, changes)
 
     @classmethod
     @bounded
     def end_copied(cls, user_id: str, passkey: ObjectId) -> Self | None:
-        """Let a passkey be good no more and count on."""
+        """Revoke a passkey that was copied; it still counts as a factor."""
         changes = {"pull__passkeys": passkey, "push__copied_passkeys": passkey, "inc__factor_epoch": 1}
-        return cls._where(user_id, {"passkeys": passkey}, changes)
+        return cls._change_where(user_id, {"passkeys": passkey}, changes)
 
     @classmethod
     @bounded
-    def remove_factor(cls, found: Any, passkey: ObjectId | None = None) -> Self | None:
-        """Remove a passkey, or the app where none is named; recovery codes go with the last."""
-        passkeys, copied = found.passkeys or [], found.copied_passkeys or []
-        left = _Left(
-            app=found.totp_enabled and passkey is not None,
+    def remove_factor(cls, user: Self, passkey: ObjectId | None = None) -> Self | None:
+        """Remove a passkey, or the app if none is named; recovery codes go with the last factor."""
+        passkeys, copied = user.passkeys or [], user.copied_passkeys or []
+        remainder = _Remainder(
+            app=user.totp_enabled and passkey is not None,
             passkeys=[one for one in passkeys if one != passkey],
             copied=[one for one in copied if one != passkey],
         )
-        return cls._as_found(found, left.as_changes())
+        return cls._change_current(user, remainder.as_changes())
 
     @classmethod
     @bounded
     def clear_factors(cls, user_id: str) -> Self | None:
-        """Leave the account with its password alone."""
-        return cls._where(user_id, {}, WITHOUT_FACTORS)
+        """Remove all second factors."""
+        return cls._change_where(user_id, {}, WITHOUT_FACTORS)
 
     @classmethod
-    @bounded
+    @unhurried
     def with_totp(cls) -> list[Self]:
         """Return the accounts that have an app, confirmed or not; reads all accounts."""
-        return list(cast(Any, cls).objects(totp__ne=None).only("totp"))
+        return list(cls.objects(totp__ne=None).only("totp"))
 
     @classmethod
-    def _as_found(cls, found: Any, changes: dict[str, Any], **more: Any) -> Self | None:
-        """Change an account whose factors, password, address and state are what was found."""
-        epochs = {"factor_epoch": found.factor_epoch, "link_epoch": found.link_epoch}
-        return cls._where(str(found.id), {**epochs, "disabled_at": None, **more}, changes)
+    def _change_current(cls, user: Self, changes: dict[str, Any], **expected: Any) -> Self | None:
+        """Change an account if its factors, password, address and state are still those of `user`."""
+        epochs = {"factor_epoch": user.factor_epoch, "link_epoch": user.link_epoch}
+        return cls._change_where(str(user.id), {**epochs, "disabled_at": None, **expected}, changes)
 
     @classmethod
-    def _where(cls, user_id: str, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:
-        found = cast(Any, cls).objects(id=object_id(user_id), **expected)
-        return cast(Self | None, found.modify(**changes, new=True))
+    def _change_where(cls, user_id: str, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:
+        return cls.change({"id": object_id(user_id), **expected}, changes)
+
+
+def without_those_since(user: Factors, moment: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is expected of the account, and the changes that remove factors set up at or after a moment.
+
+    A passkey's id tells when it was made, to the second.
+    """
+    second = moment.replace(microsecond=0)
+    remainder = _Remainder(
+        app=user.totp is not None and user.totp.confirmed_at is not None and user.totp.confirmed_at < moment,
+        passkeys=[one for one in user.passkeys or [] if one.generation_time < second],
+        copied=[one for one in user.copied_passkeys or [] if one.generation_time < second],
+        codes=user.recovery_codes_at is not None and user.recovery_codes_at < moment,
+    )
+    return {"factor_epoch": user.factor_epoch}, remainder.as_changes()

@@ -1,5 +1,5 @@
-// What `/authsvc.js` exports. It restores the session when it is loaded, keeps it for as long as the page is open, and
-// tells the other tabs of the page's origin of every change. What fails rejects with an `AuthError`.
+// What `/authsvc.js` exports. The module restores the session when it is loaded, keeps it alive while the page is open,
+// and shares every change with the other tabs of the page's origin. Failed calls reject with an `AuthError`.
 
 export interface User {
   id: string;
@@ -8,16 +8,20 @@ export interface User {
   emailVerified: boolean;
   role: string;
   mfaEnabled: boolean;
-  /** RFC 3339, in UTC. */
-  createdAt: string;
+  /** RFC 3339, in UTC; null if another program created the account and did not say when. */
+  createdAt: string | null;
 }
 
 export interface SignedIn {
   user: User;
   mfaRequired?: undefined;
+  /** Where the sign-in with a provider was to return to. */
+  returnTo?: string | null;
+  /** The challenge of the code in the letter that confirms the address, if `register` asked for one. */
+  emailChallenge?: CodeRequested;
 }
 
-/** The password was right, and a second factor is to come within `expiresIn` seconds. */
+/** The first proof is correct, and a second factor is required within `expiresIn` seconds. */
 export interface MfaRequired {
   mfaRequired: true;
   mfaToken: string;
@@ -26,14 +30,34 @@ export interface MfaRequired {
   user?: undefined;
 }
 
-/** The address is to be confirmed first: a letter is on its way. */
+/** A code of six digits was sent, or not: nobody learns whether there is an account. It is good for `expiresIn` seconds. */
+export interface CodeRequested {
+  challengeId: string;
+  expiresIn: number;
+}
+
+/** An account elsewhere that signs somebody in here. */
+export interface Identity {
+  id: string;
+  provider: string;
+  /** What the provider is called. */
+  label: string;
+  email: string | null;
+  createdAt: string;
+  lastUsedAt: string | null;
+}
+
+/** The email address must be confirmed first: an email is on its way. */
 export interface VerificationRequired {
   verificationRequired: true;
+  /** The challenge of the code in that email, if `register` asked for one: `POST /auth/email/verify` takes both. */
+  challengeId?: string;
+  expiresIn?: number;
   user?: undefined;
 }
 
 export interface FieldError {
-  /** Which member of the body is wrong, as a JSON pointer: `/email`. */
+  /** The member of the body that is wrong, as a JSON pointer: `/email`. */
   pointer?: string;
   parameter?: string;
   code: string;
@@ -42,91 +66,129 @@ export interface FieldError {
 
 export class AuthError extends Error {
   /**
-   * A code of the service (`invalid_credentials`, `too_many_attempts`, …; all are at `/problems/<code>`), or:
+   * A code of the service (`invalid_credentials`, `too_many_attempts`, …; each is explained at `/problems/<code>`), or:
    * `offline`: the service can't be reached, or does not list the page's origin in `CORS_ORIGINS`;
-   * `unexpected`: what answered is not the service;
-   * `redirect_refused`: a redirect was not followed, since it could take the token elsewhere;
+   * `unexpected`: something other than the service answered;
+   * `redirect_refused`: a redirect was not followed, because it could take the token elsewhere;
    * `aborted`, `passkey_cancelled`, `passkey_failed`, `passkey_unsupported`: from the browser, about a passkey.
    */
   code: string;
-  /** The HTTP status; undefined where there was no answer. */
+  /** The HTTP status; undefined if there was no answer. */
   status?: number;
   title?: string;
   detail?: string;
-  /** With `validation_failed`: what is wrong, one entry for each. */
+  /** With `validation_failed`: one entry for each mistake. */
   errors?: FieldError[];
   requestId?: string;
-  /** After how many seconds to try again. */
+  /** The number of seconds after which to try again. */
   retryAfter?: number;
-  /** With `session_ended`: why. */
+  /** With `session_ended`: why the session ended. */
   reason?: string;
-  /** With `second_factor_required`: which will do. */
+  /** With `second_factor_required`: the factors that are accepted. */
   methods?: string[];
 }
 
-/** The origin of the service, which is where this module was loaded from: `fetch(service + "/auth/me")`. */
+/** The origin of the service, from which this module was loaded: `fetch(service + "/auth/me")`. */
 export const service: string;
 
 /**
- * Let `fetch` show the access token to further origins, such as that of your API (your page's own origin too, where it
- * is another than the service's). Nobody else ever gets it.
+ * Let `fetch` send the access token to further origins, such as that of your API (and that of your own page, if it
+ * differs from the service's). It is never sent anywhere else.
  */
 export function configure(options: { audiences?: string[] }): void;
 
-/** Create an account and sign in. */
-export function register(fields: { name: string; email: string; password: string }): Promise<SignedIn | VerificationRequired>;
+/** Create an account and sign in. With `challenge` the code in the email that confirms the address can be typed here. */
+export function register(
+  fields: { name: string; email: string; password: string; challenge?: boolean },
+): Promise<SignedIn | VerificationRequired>;
 
-/** Sign in by password; where that is not enough, go on with `completeMfa`. */
+/** Sign in with a password. If that is not enough, continue with `completeMfa`. */
 export function login(credentials: { email: string; password: string }): Promise<SignedIn | MfaRequired>;
 
 /**
- * Complete a sign-in by one proof: a code of the authenticator app, a recovery code, or a passkey, which the browser asks
- * for. `mfaToken` is that of the last `login` in this tab unless it is given.
+ * Complete a sign-in with one proof: a code from the authenticator app, a recovery code, or a passkey, which the browser
+ * asks for. `mfaToken` defaults to that of the last `login` in this tab.
  */
 export function completeMfa(
   proof: { mfaToken?: string } & ({ code: string } | { recoveryCode: string } | { passkey: true; signal?: AbortSignal }),
 ): Promise<SignedIn>;
 
 /**
- * Sign in by a passkey alone. `conditional` offers it where an address is typed (`autocomplete="username webauthn"`):
- * call it when the page is shown, and ignore `aborted` and `passkey_unsupported`; a later call takes its place.
+ * Sign in with just a passkey. `conditional` offers it in the field for the email address (`autocomplete="username
+ * webauthn"`): call it when the page is shown, and ignore `aborted` and `passkey_unsupported`. A later call replaces it.
  */
 export function loginWithPasskey(options?: { conditional?: boolean; signal?: AbortSignal }): Promise<SignedIn>;
 
 /**
- * End the session, in all tabs. While the service can't be reached this rejects and the user is still signed in: only
- * the service can take the cookie away, and who was told that they are signed out must not be back after a reload.
+ * Send a code of six digits, and a link, to an email address. With a `name` it also signs up: the code then creates an
+ * account without a password if there is none. The answer is the same whether there is an account or not.
+ */
+export function requestCode(fields: { email: string; name?: string }): Promise<CodeRequested>;
+
+/**
+ * Sign in with the code of a letter; `challengeId` defaults to that of the last `requestCode` in this tab. If that is not
+ * enough, continue with `completeMfa`.
+ */
+export function loginWithCode(proof: { challengeId?: string; code: string }): Promise<SignedIn | MfaRequired>;
+
+/**
+ * Leave the page for a provider, one of `GET /auth/providers`, to sign in there. The browser comes back to `returnTo`,
+ * this page by default, and is then signed in: a path of the service, or an address at one of `CORS_ORIGINS`. With the
+ * intent `link` the provider's account is connected to the account that is signed in, which takes a recent sign-in; with
+ * `reauthenticate` it confirms who is signed in.
+ */
+export function signInWith(
+  provider: string,
+  options?: { returnTo?: string; intent?: "sign_in" | "link" | "reauthenticate" },
+): Promise<void>;
+
+/** List the accounts elsewhere that sign in whoever is signed in. */
+export function identities(): Promise<Identity[]>;
+
+/** Disconnect one of them, which takes a recent sign-in. */
+export function unlink(id: string): Promise<void>;
+
+/**
+ * Sign in by another route of the service that answers with tokens; resolve to what it answers, without them. The
+ * functions above do it for their own routes.
+ */
+export function signIn<Answer = SignedIn | MfaRequired>(path: string, body: object): Promise<Answer>;
+
+/**
+ * End the session, in all tabs. If the service can't be reached, this rejects and the user is still signed in: only the
+ * service can remove the cookie, and users who were told that they are signed out must not be signed in after a reload.
  */
 export function logout(): Promise<void>;
 
 /**
- * Resolve to who is signed in, or to null. The first call waits until that is known; it rejects (`offline`, a 503) where
- * it can't be told, which is not the same as signed out; it is tried again in the background, and `onChange` tells.
+ * Resolve to the user who is signed in, or null. The first call waits until that is known. It rejects (`offline`, a 503)
+ * if it can't be found out, which is not the same as signed out; it is tried again in the background, see `onChange`.
  */
 export function user(): Promise<User | null>;
 
 /**
- * Call back with the user or null: once that is known, then whenever it changes in any tab. Returns what ends that.
+ * Call `listener` with the user or null, once that is known and whenever it changes in any tab. Returns a function that
+ * removes the listener.
  */
 export function onChange(listener: (user: User | null) => void): () => void;
 
-/** Get a new token and the user as they are now: after a change of name or of factors, or after a sign-in elsewhere. */
+/** Get a new token and the current user, for example after a change of name or factors. */
 export function refresh(): Promise<User | null>;
 
 /**
- * What `fetch` does, with the access token if the request goes to the service or to an audience. If that is refused, the
- * token is replaced and the request sent once more (not where the body is a stream, which is gone by then, and not
- * where somebody else has signed in meanwhile). Redirects are refused, and an `Authorization` of your own is left alone.
+ * Like the browser's `fetch`, but with the access token if the request goes to the service or an audience. If the token
+ * is refused, it is replaced and the request is sent once more, unless the body is a stream, which is used up by then, or
+ * another user has signed in since. Redirects are refused, and an `Authorization` header of your own is not changed.
  */
 export function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 
-/** Call a route of the service with JSON: resolve to what it answers (`{}` for a 204). */
+/** Call a route of the service with JSON; resolve to its answer (`{}` for a 204). */
 export function call<Answer = any>(method: string, path: string, body?: unknown): Promise<Answer>;
 
-/** Make a passkey by the `publicKey` of `/auth/passkeys/options`: resolve to the `credential` to post. */
+/** Create a passkey with the `publicKey` of `/auth/passkeys/options`; resolve to the `credential` to post. */
 export function createPasskey(publicKey: object, options?: { signal?: AbortSignal }): Promise<object>;
 
-/** Show a passkey by the `publicKey` of any other options: resolve to the `credential` to post. */
+/** Prove a passkey with the `publicKey` of any other options; resolve to the `credential` to post. */
 export function getPasskey(
   publicKey: object,
   options?: { signal?: AbortSignal; mediation?: CredentialMediationRequirement },

@@ -1,8 +1,8 @@
-// Small helpers for what every page does with its elements. Text goes in as text, never as markup.
+// Helpers for what every page does with its elements. Text is inserted as text, never as markup.
 
 export const byId = (id) => document.getElementById(id);
 
-/** Make an element; `attributes` that are null are left out, `children` are elements or texts. */
+/** Make an element. Attributes that are null or false are left out; `children` are elements, texts or null. */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,22 +12,23 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-export const icon = (name) => make("span", {class: `icon i-${name}`});
+export const makeIcon = (name) => make("span", {class: `icon i-${name}`});
 
-/** Make a button that does `work` when it is pressed; `more` says to those who hear it what it belongs to. */
-export function makeButton(text, work, {kind = "", more = null} = {}) {
-  const button = make("button", {type: "button", class: `button ${kind}`, "aria-label": more}, make("span", {}, text));
+/** Make a button that does `work` when it is pressed; `label` tells screen readers what it belongs to. */
+export function makeButton(text, work, {kind = "", label = null} = {}) {
+  const button = make("button", {type: "button", class: `button ${kind}`, "aria-label": label}, make("span", {}, text));
   onPress(button, work);
   return button;
 }
 
-/** Do `work` whenever the button is pressed, one at a time; what goes wrong is told in a toast. */
-export function onPress(button, work, failed = tell) {
-  button.addEventListener("click", () => busy(button, work).catch(failed));
+/** Do `work` whenever the button is pressed, one press at a time; an error goes to `onError`. */
+export function onPress(button, work, onError = toastError) {
+  button.addEventListener("click", () => whileBusy(button, work).catch(onError));
+  button.disabled = false; // which one that is shown at once is until somebody listens
 }
 
-/** Do `work` while the button shows that it is busy. It keeps the focus: a disabled one would lose it. */
-export async function busy(button, work) {
+/** Do `work` while the button shows that it is busy. It isn't disabled: that would lose the focus. */
+export async function whileBusy(button, work) {
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
   try {
@@ -37,46 +38,48 @@ export async function busy(button, work) {
   }
 }
 
-/** Show one of the steps of a page, and put the focus on its heading or on `target`. */
+/** Show one step of a page, and move the focus to `target` or to the step's heading. */
 export function showStep(name, target) {
   for (const step of document.querySelectorAll("[data-step]")) step.hidden = step.dataset.step !== name;
   (target ?? document.querySelector(`[data-step="${name}"] h1`)).focus();
 }
 
-/** Put a text wherever the page waits for it. */
-export function fill(kind, text) {
-  for (const place of document.querySelectorAll(`[data-${kind}]`)) place.textContent = text;
+/** Put a text into every placeholder of a kind. */
+export function fillIn(kind, text) {
+  for (const placeholder of document.querySelectorAll(`[data-${kind}]`)) {
+    placeholder[placeholder instanceof HTMLInputElement ? "value" : "textContent"] = text;
+  }
 }
 
-/** Say something for a moment, to those who look and those who listen. */
+/** Show a text for a few seconds, and have screen readers read it. */
 export function toast(text) {
-  const said = make("p", {class: "toast"}, text);
-  byId("toasts").replaceChildren(said);
-  setTimeout(() => said.remove(), 6e3);
+  const message = make("p", {class: "toast"}, text);
+  byId("toasts").replaceChildren(message);
+  setTimeout(() => message.remove(), 6e3);
 }
 
-let sentence = (error) => error.message;
+let describe = (error) => error.message;
 
-/** Let errors be told as `words` puts them. */
-export function tellAs(words) {
-  sentence = words;
+/** Set the function that turns errors into texts. */
+export function describeErrorsBy(errorText) {
+  describe = errorText;
 }
 
-/** Tell of an error in a toast; that somebody changed their mind is none. */
-export function tell(error) {
-  const said = sentence(error);
-  if (said) toast(said);
+/** Show an error as a toast, unless there is nothing to say about it. */
+export function toastError(error) {
+  const text = describe(error);
+  if (text) toast(text);
 }
 
-/** What does not end: the page is being left, and its button stays busy. */
-export const leaving = () => new Promise(() => {});
+/** Return a promise that never resolves: the page is being left, and its button stays busy. */
+export const untilUnload = () => new Promise(() => {});
 
 document.addEventListener("click", ({target}) => {
-  const button = target.closest("[data-peek]");
+  const button = target.closest("[data-reveal]");
   if (!button) return;
-  const input = byId(button.dataset.peek);
-  const shown = input.type === "password";
-  input.type = shown ? "text" : "password";
-  button.setAttribute("aria-pressed", String(shown));
-  button.firstElementChild.className = `icon i-${shown ? "eye-off" : "eye"}`;
+  const input = byId(button.dataset.reveal);
+  const isRevealed = input.type === "password";
+  input.type = isRevealed ? "text" : "password";
+  button.setAttribute("aria-pressed", String(isRevealed));
+  button.firstElementChild.className = `icon i-${isRevealed ? "eye-off" : "eye"}`;
 });

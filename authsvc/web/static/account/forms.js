@@ -1,97 +1,114 @@
-// Forms: what is wrong is told at its field, and the focus goes there.
+// Forms: each mistake is shown at its field, and the focus moves there.
 
-import {busy} from "./dom.js";
-import {FIELDS, sentence} from "./words.js";
+import {onDigits} from "./code-field.js";
+import {whileBusy} from "./dom.js";
+import {FIELD_ERRORS, errorText} from "./messages.js";
 
 /**
- * Do `work` with the values of a form whenever it is sent. `places` names the field that a problem belongs to, by the
- * problem's code; what belongs to none is told at the head of the form.
+ * Do `work` with the values of a form whenever it is submitted. `fields` maps the codes of problems to the fields at
+ * which they are shown; all others are shown at the top of the form.
  */
-export function onSend(form, work, places = {}) {
+export function onSubmit(form, work, fields = {}) {
+  const button = form.querySelector(".button:not([type=button])");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    clear(form);
-    const wrong = missing(form);
-    if (wrong.length) return point(form, wrong);
-    busy(form.querySelector(".button:not([type=button])"), () => work(valuesOf(form), form))
-      .catch((error) => show(form, error, places));
+    clearErrors(form);
+    const mistakes = findMistakes(form);
+    if (mistakes.length) return markFields(form, mistakes);
+    whileBusy(button, () => work(valuesOf(form), form))
+      .catch((error) => showError(form, error, fields));
   });
-  form.addEventListener("input", ({target}) => mark(target, null));
+  form.addEventListener("input", ({target}) => markField(target, null));
+  for (const field of form.querySelectorAll("[data-digits]")) onDigits(field);
+  button.disabled = false; // which it is until somebody listens
 }
 
-/** Return what is in a form: texts without the blanks around them, but passwords as they are. */
+/** Return an error about a field, in the form in which the service reports one. */
+export const fieldError = (name, detail) => Object.assign(new Error(detail), {errors: [{pointer: `/${name}`, detail}]});
+
+/** Return the values of a form: trimmed, except for passwords. */
 function valuesOf(form) {
   const values = {};
   for (const {name, value, type} of form.elements) {
     if (!name || type === "checkbox" || name === "username") continue;
     values[name] = /password/i.test(name) ? value : value.trim();
   }
-  if ("code" in values) values.code = values.code.replace(/\s/g, "");
   return values;
 }
 
-/** Show what went wrong. */
-export function show(form, error, places = {}) {
-  const found = (error.errors ?? []).map(({pointer, code, detail}) => [pointer?.split("/")[1], FIELDS[code] ?? detail]);
-  const own = found.filter(([name]) => fieldOf(form, name));
-  if (own.length) return point(form, own);
-  const place = places[error.code];
-  if (place && fieldOf(form, place)) return point(form, [[place, sentence(error)]]);
-  alertIn(form, found.length ? found.map(([, text]) => text).join(" ") : sentence(error));
+/** Show an error at the fields that it is about, or else at the top of the form. */
+export function showError(form, error, fields = {}) {
+  const errors = (error.errors ?? []).map(
+    ({pointer, code, detail}) => [pointer?.split("/")[1], FIELD_ERRORS[code] ?? detail]);
+  const mistakes = errors.filter(([name]) => fieldOf(form, name));
+  if (mistakes.length) return markFields(form, mistakes);
+  const field = fields[error.code];
+  if (field && fieldOf(form, field)) return markFields(form, [[field, errorText(error)]]);
+  setAlert(form, errors.length ? errors.map(([, text]) => text).join(" ") : errorText(error));
 }
 
-/** Show a text at the head of a form or section, and put the focus on it. */
-export function alertIn(place, text) {
-  const alert = place.querySelector("[data-alert]");
+/** Show a text at the top of a form or section and move the focus there, or hide it if the text is null. */
+export function setAlert(parent, text) {
+  const alert = parent.querySelector("[data-alert]");
   alert.textContent = text ?? "";
   alert.hidden = !text;
   if (text) alert.focus();
 }
 
-/** Take back all that was said about a form. */
-export function clear(form) {
+/** Clear all errors shown on a form. */
+export function clearErrors(form) {
   const alert = form.querySelector("[data-alert]");
   if (alert) alert.hidden = true;
-  for (const input of form.elements) mark(input, null);
+  for (const input of form.elements) markField(input, null);
 }
 
-/** Empty a form, and hide what it shows of a password. */
-export function reset(form) {
+/** Empty a form, clear its errors and hide its passwords. */
+export function resetForm(form) {
   const kept = [...form.querySelectorAll("[data-user]")].map((input) => [input, input.value]);
   form.reset();
-  for (const [input, value] of kept) input.value = value; // by which password managers know whose form it is
-  clear(form);
-  for (const button of form.querySelectorAll('[data-peek][aria-pressed="true"]')) button.click();
+  for (const [input, value] of kept) input.value = value; // tells password managers whose form it is
+  clearErrors(form);
+  for (const button of form.querySelectorAll('[data-reveal][aria-pressed="true"]')) button.click();
 }
 
-function missing(form) {
-  const wrong = [];
+/** Tell whether these fields of a form are filled in; what is wrong is shown there. */
+export function isFilledIn(form, names) {
+  const mistakes = findMistakes(form).filter(([name]) => names.includes(name));
+  if (mistakes.length) markFields(form, mistakes);
+  return mistakes.length === 0;
+}
+
+function findMistakes(form) {
+  const mistakes = [];
   for (const input of form.elements) {
-    if (input.required && !input.value.trim()) wrong.push([input.name, FIELDS.required]);
+    if (input.required && !input.value.trim()) mistakes.push([input.name, FIELD_ERRORS.required]);
     else if (input.type === "email" && input.required && !/^\S+@\S+$/.test(input.value.trim())) {
-      wrong.push([input.name, "This is not an email address."]);
+      mistakes.push([input.name, "This isn't an email address."]);
     }
   }
-  return wrong;
+  return mistakes;
 }
 
 function fieldOf(form, name) {
-  const found = name ? form.elements.namedItem(name) : null;
-  return found instanceof RadioNodeList ? found[0] : found;
+  const field = name ? form.elements.namedItem(name) : null;
+  return field instanceof RadioNodeList ? field[0] : field;
 }
 
-function point(form, wrong) {
-  for (const [name, text] of wrong) mark(fieldOf(form, name), text);
-  const first = fieldOf(form, wrong[0][0]);
+function markFields(form, mistakes) {
+  for (const [name, text] of mistakes) markField(fieldOf(form, name), text);
+  const first = fieldOf(form, mistakes[0][0]);
   first.focus();
+  if ("digits" in first.dataset) first.select(); // what was typed stays, and the next digit takes its place
   first.closest(".field")?.querySelector(".error")?.scrollIntoView({block: "nearest"});
 }
 
-function mark(input, text) {
-  const place = input.closest(".field")?.querySelector(".error");
-  if (!place) return;
+function markField(input, text) {
+  const error = input.closest(".field")?.querySelector(".error");
+  if (!error) return;
+  const status = text && input.closest(".field").querySelector("[role=status]");
+  if (status) status.textContent = "";
   if (text) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
-  place.textContent = text ?? "";
-  place.hidden = !text;
+  error.textContent = text ?? "";
+  error.hidden = !text;
 }

@@ -1,56 +1,69 @@
-// The home: one section at a time, named by what stands behind `#`.
+// The account page: one section at a time, named by what stands behind `#`.
 
-import {onChange, user as whoever} from "/authsvc.js";
-import {byId, tell, tellAs} from "./dom.js";
-import {activity, sessions} from "./places.js";
-import * as profile from "./profile.js";
-import {signIn} from "./return.js";
-import * as security from "./security.js";
-import {tokens} from "./tokens.js";
-import {sentence} from "./words.js";
+import {onChange, user} from "/authsvc.js";
+import {loadActivity} from "./activity.js";
+import {loadApps} from "./apps.js";
+import "./data.js";
+import {byId, describeErrorsBy, toastError} from "./dom.js";
+import {errorText} from "./messages.js";
+import {tellWhatWasDone} from "./done.js";
+import {loadProfile, showUser} from "./profile.js";
+import {goToSignIn} from "./redirect.js";
+import {loadSecurity} from "./security.js";
+import {loadSessions} from "./sessions.js";
+import {loadTokens} from "./tokens.js";
 
-const SECTIONS = {profile: profile.enter, security: security.enter, sessions, tokens, activity, data: async () => {}};
+const SECTIONS = {
+  profile: loadProfile,
+  security: loadSecurity,
+  sessions: loadSessions,
+  apps: loadApps,
+  tokens: loadTokens,
+  activity: loadActivity,
+  data: async () => {},
+};
 const FIRST = "profile";
-const PATIENCE = 300; // milliseconds in which a request may still tell why the session ended
-const service = document.title.split(" · ").at(-1);
-let shown, ended;
+const REASON_WAIT = 300; // milliseconds in which the answer to a request may still tell why the session ended
+const serviceName = document.title.split(" · ").at(-1);
+let section, endReason;
 
-tellAs((error) => {
-  if (error.code === "session_ended") ended ??= error.reason;
-  return sentence(error);
+describeErrorsBy((error) => {
+  if (error.code === "session_ended") endReason ??= error.reason;
+  return errorText(error);
 });
 
-onChange((user) => {
-  if (!user) return setTimeout(() => signIn(ended), shown ? PATIENCE : 0);
-  profile.showUser(user);
-  if (!shown) begin();
+onChange((current) => {
+  if (!current) return setTimeout(() => goToSignIn(endReason), section ? REASON_WAIT : 0);
+  showUser(current);
+  if (!section) showAccount();
 });
 
-whoever().catch((error) => { // the client goes on trying
-  byId("loading").lastChild.textContent = sentence(error);
+user().catch((error) => { // the client keeps trying
+  byId("loading").lastChild.textContent = errorText(error);
 });
 
-function begin() {
+function showAccount() {
   byId("loading").hidden = true;
   byId("account").hidden = false;
-  turn();
-  addEventListener("hashchange", () => turn() && byId(`${shown}-title`).focus());
+  showSection();
+  tellWhatWasDone();
+  addEventListener("hashchange", () => showSection() && byId(`${section}-title`).focus());
 }
 
-/** Show the section that the address names; tell whether that is another one. */
-function turn() {
+/** Show the section that the address names; return whether it wasn't shown before. */
+function showSection() {
   const wanted = location.hash.slice(1) || FIRST;
-  const name = Object.hasOwn(SECTIONS, wanted) ? wanted : shown ?? FIRST;
-  if (name === shown) return false;
-  shown = name;
+  const name = Object.hasOwn(SECTIONS, wanted) ? wanted : section ?? FIRST;
+  if (name === section) return false;
+  section = name;
   for (const panel of document.querySelectorAll(".panel")) panel.hidden = panel.id !== name;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${byId(`${name}-title`).textContent} · ${service}`;
+  document.title = `${byId(`${name}-title`).textContent} · ${serviceName}`;
   scrollTo(0, 0);
-  SECTIONS[name]().catch(tell);
+  SECTIONS[name]().catch(toastError);
   return true;
 }
 

@@ -1,106 +1,116 @@
-// How somebody signs in: password, passkeys, authenticator app, recovery codes.
+// Ways to sign in: password, passkeys, authenticator app, recovery codes.
 
 import {call, createPasskey} from "/authsvc.js";
+import {open} from "./dialog.js";
+import {confirmed, showCodes} from "./dialogs.js";
 import {byId, makeButton, onPress, toast} from "./dom.js";
-import {confirmed, fresh, open, showCodes} from "./dialogs.js";
-import {onSend, reset} from "./forms.js";
-import {user} from "./profile.js";
-import {device, onDay, row, when} from "./shown.js";
+import {deviceName, onDay, timeAgo} from "./format.js";
+import {onSubmit, resetForm} from "./forms.js";
+import {loadIdentities} from "./identities.js";
+import {row} from "./lists.js";
+import {withRecentSignIn} from "./reauthenticate.js";
 
-const canMake = "PublicKeyCredential" in globalThis;
+const supportsPasskeys = "PublicKeyCredential" in globalThis;
 
-export async function enter() {
+export async function loadSecurity() {
   const {hasPassword, totp, recoveryCodes, passkeys} = await call("GET", "/auth/mfa");
   byId("password-form").hidden = !hasPassword;
   byId("no-password").hidden = hasPassword;
   showTotp(totp);
-  showRecovery(recoveryCodes.remaining, totp.enabled || passkeys.length > 0);
+  showRecoveryCodes(recoveryCodes.remaining, totp.enabled || passkeys.length > 0);
   byId("passkeys").replaceChildren(...passkeys.map(drawPasskey));
   byId("no-passkeys").hidden = passkeys.length > 0;
-  byId("add-passkey").hidden = !canMake;
-  byId("passkeys-unsupported").hidden = canMake;
+  byId("add-passkey").hidden = !supportsPasskeys;
+  byId("passkeys-unsupported").hidden = supportsPasskeys;
+  await loadIdentities();
 }
 
 function showTotp({enabled, confirmedAt}) {
-  byId("totp-state").replaceChildren(...(enabled ? ["Set up on ", onDay(confirmedAt)] : ["Six-digit codes from your phone"]));
-  badge("totp-badge", enabled ? "On" : "Off", enabled ? "good" : "");
+  const state = enabled ? ["Set up on ", onDay(confirmedAt)] : ["Six-digit codes from your phone"];
+  byId("totp-state").replaceChildren(...state);
+  setBadge("totp-badge", enabled ? "On" : "Off", enabled ? "good" : "");
   byId("totp-add").hidden = enabled;
   byId("totp-remove").hidden = !enabled;
 }
 
-function showRecovery(remaining, needed) {
-  byId("recovery-row").hidden = !needed;
-  byId("recovery-state").textContent = "If you lose your phone or passkeys";
-  badge("recovery-badge", `${remaining} left`, remaining > 3 ? "good" : "warn");
+function showRecoveryCodes(remaining, hasFactor) {
+  byId("recovery-row").hidden = !hasFactor;
+  byId("recovery-state").textContent = "In case you lose your phone or passkeys";
+  setBadge("recovery-badge", `${remaining} left`, remaining > 3 ? "good" : "warn");
 }
 
-function badge(id, text, kind) {
+function setBadge(id, text, kind) {
   byId(id).textContent = text;
   byId(id).className = `badge ${kind}`;
 }
 
 function drawPasskey({id, name, createdAt, lastUsedAt, backedUp}) {
-  const made = document.createElement("span"), used = document.createElement("span");
-  made.append("added ", when(createdAt));
-  used.append(...(lastUsedAt ? ["last used ", when(lastUsedAt)] : ["not used yet"]));
+  const added = document.createElement("span"), lastUsed = document.createElement("span");
+  added.append("added ", timeAgo(createdAt));
+  lastUsed.append(...(lastUsedAt ? ["last used ", timeAgo(lastUsedAt)] : ["not used yet"]));
   const remove = confirmed({
-    title: "Remove the passkey?", text: `You can no longer sign in with “${name}”. Remove it from your device too.`, yes: "Remove",
+    title: "Remove this passkey?",
+    text: `You'll no longer be able to sign in with “${name}”. Remove it from your device too.`,
+    yes: "Remove",
   }, async () => {
-    await fresh(() => call("DELETE", `/auth/passkeys/${id}`));
-    await enter();
+    await withRecentSignIn(() => call("DELETE", `/auth/passkeys/${id}`));
+    await loadSecurity();
     byId("add-passkey").focus();
     toast("Passkey removed.");
   });
-  return row("passkey", name, [made, used, backedUp && "synced"], null,
-    makeButton("Rename", () => rename(id, name), {kind: "quiet", more: `Rename the passkey ${name}`}),
-    makeButton("Remove", remove, {kind: "danger", more: `Remove the passkey ${name}`}));
+  return row("passkey", name, [added, lastUsed, backedUp && "synced"], null,
+    makeButton("Rename", () => rename(id, name), {kind: "quiet", label: `Rename the passkey ${name}`}),
+    makeButton("Remove", remove, {kind: "danger", label: `Remove the passkey ${name}`}));
 }
 
-let named; // what is done with the name that the dialog asks for
+let onName; // what to do with the name that the dialog asks for
 
-function askName(title, name, work) {
+function askForName(title, name, work) {
   byId("passkey-title").textContent = title;
-  named = work;
+  onName = work;
   const closed = open(byId("passkey-dialog"));
   byId("passkey-name").value = name;
   byId("passkey-name").select();
   return closed;
 }
 
-onSend(byId("passkey-form"), async ({name}) => {
-  await named(name);
-  await enter();
+onSubmit(byId("passkey-form"), async ({name}) => {
+  await onName(name);
+  await loadSecurity();
   byId("passkey-dialog").close();
 }, {passkey_failed: "name"});
 
-const rename = (id, name) => askName("Rename the passkey", name, async (given) => {
-  await call("PATCH", `/auth/passkeys/${id}`, {name: given});
+const rename = (id, oldName) => askForName("Rename the passkey", oldName, async (name) => {
+  await call("PATCH", `/auth/passkeys/${id}`, {name});
   toast("Passkey renamed.");
 });
 
-onPress(byId("add-passkey"), () => askName("Add a passkey", device(navigator.userAgent), async (name) => {
-  const {challengeId, publicKey} = await fresh(() => call("POST", "/auth/passkeys/options"));
+onPress(byId("add-passkey"), () => askForName("Add a passkey", deviceName(navigator.userAgent), async (name) => {
+  const {challengeId, publicKey} = await withRecentSignIn(() => call("POST", "/auth/passkeys/options"));
   const credential = await createPasskey(publicKey);
   await call("POST", "/auth/passkeys", {challengeId, name, credential});
   toast("Passkey added.");
 }));
 
-onSend(byId("password-form"), async ({currentPassword, newPassword}, form) => {
+onSubmit(byId("password-form"), async ({currentPassword, newPassword}, form) => {
   await call("POST", "/auth/me/password", {currentPassword, newPassword});
-  reset(form);
-  toast("Password changed. You are signed out everywhere else.");
+  resetForm(form);
+  toast("Password changed. You're signed out everywhere else.");
 }, {password_incorrect: "currentPassword"});
 
-onPress(byId("ask-password"), async () => {
-  await call("POST", "/auth/password/forgot", {email: user().email});
-  toast("An email with a link is on its way.");
+onSubmit(byId("no-password"), async ({newPassword}, form) => {
+  await withRecentSignIn(() => call("POST", "/auth/me/password", {newPassword}));
+  resetForm(form);
+  await loadSecurity();
+  byId("current-password").focus();
+  toast("Password set.");
 });
 
 onPress(byId("totp-add"), async () => {
-  const {secret, uri, qrSvg} = await fresh(() => call("POST", "/auth/mfa/totp"));
-  // A picture runs no script and names no other host; markup put into the page could.
-  const picture = qrSvg.includes("xmlns=") ? qrSvg : qrSvg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
-  byId("totp-qr").src = `data:image/svg+xml,${encodeURIComponent(picture)}`;
+  const {secret, uri, qrSvg} = await withRecentSignIn(() => call("POST", "/auth/mfa/totp"));
+  // As an image it can't run scripts or load anything; as markup in the page it could.
+  const svg = qrSvg.includes("xmlns=") ? qrSvg : qrSvg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"');
+  byId("totp-qr").src = `data:image/svg+xml,${encodeURIComponent(svg)}`;
   byId("totp-secret").textContent = secret.match(/.{1,4}/g).join(" ");
   byId("totp-uri").href = uri;
   const closed = open(byId("totp-dialog"));
@@ -111,28 +121,33 @@ onPress(byId("totp-add"), async () => {
   byId("totp-secret").textContent = "";
 });
 
-onSend(byId("totp-form"), async ({code}) => {
+onSubmit(byId("totp-form"), async ({code}) => {
   const {recoveryCodes} = await call("POST", "/auth/mfa/totp/confirm", {code});
   byId("totp-dialog").close();
   await showCodes(recoveryCodes);
-  await enter();
-  byId("totp-remove").focus(); // what opened the dialog is gone
+  await loadSecurity();
+  byId("totp-remove").focus(); // the button that opened the dialog is gone
   toast("Authenticator app set up.");
 }, {mfa_code_invalid: "code"});
 
 onPress(byId("totp-remove"), confirmed({
-  title: "Remove the authenticator app?", text: "You will no longer be asked for its codes when you sign in.", yes: "Remove",
+  title: "Remove the authenticator app?",
+  text: "You'll no longer be asked for its codes when you sign in.",
+  yes: "Remove",
 }, async () => {
-  await fresh(() => call("DELETE", "/auth/mfa/totp"));
-  await enter();
+  await withRecentSignIn(() => call("DELETE", "/auth/mfa/totp"));
+  await loadSecurity();
   byId("totp-add").focus();
   toast("Authenticator app removed.");
 }));
 
 onPress(byId("recovery-make"), confirmed({
-  title: "Create new recovery codes?", text: "The codes that you have stop working.", yes: "Create new codes", danger: false,
+  title: "Create new recovery codes?",
+  text: "Your current codes will stop working.",
+  yes: "Create new codes",
+  danger: false,
 }, async () => {
-  const {recoveryCodes} = await fresh(() => call("POST", "/auth/mfa/recovery-codes"));
+  const {recoveryCodes} = await withRecentSignIn(() => call("POST", "/auth/mfa/recovery-codes"));
   await showCodes(recoveryCodes);
-  await enter();
+  await loadSecurity();
 }));

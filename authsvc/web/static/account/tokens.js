@@ -1,15 +1,16 @@
-// Access tokens for scripts, and what somebody takes along or leaves for good.
+// Access tokens for scripts.
 
 import {call} from "/authsvc.js";
-import {byId, make, makeButton, onPress, toast} from "./dom.js";
-import {confirmed, download, fresh, showToken} from "./dialogs.js";
-import {onSend, reset} from "./forms.js";
-import {signIn} from "./return.js";
-import {onDay, paged, tableRow, when} from "./shown.js";
+import {confirmed, showToken} from "./dialogs.js";
+import {byId, make, makeButton, toast} from "./dom.js";
+import {onDay, timeAgo} from "./format.js";
+import {fieldError, onSubmit, resetForm} from "./forms.js";
+import {paged, tableRow} from "./lists.js";
+import {withRecentSignIn} from "./reauthenticate.js";
 
-export const tokens = paged("/auth/access-tokens", {
+export const loadTokens = paged("/auth/access-tokens", {
   list: "tokens-list", more: "tokens-more", limit: 50, draw: drawToken,
-  done: (count) => {
+  onLoad: (count) => {
     byId("tokens-table").hidden = !count;
     byId("no-tokens").hidden = count > 0;
   },
@@ -17,41 +18,28 @@ export const tokens = paged("/auth/access-tokens", {
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({
-    title: "Revoke the token?", text: `Whatever uses “${name}” stops working at once.`, yes: "Revoke",
+    title: "Revoke this token?", text: `Anything that uses “${name}” will stop working at once.`, yes: "Revoke",
   }, async () => {
     await call("DELETE", `/auth/access-tokens/${id}`);
-    await tokens();
+    await loadTokens();
     byId("tokens-title").focus();
     toast("Token revoked.");
   });
   return tableRow(
     ["", make("strong", {}, name)],
     ["Scopes", make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
-    ["Last used", lastUsedAt ? when(lastUsedAt) : "never"],
+    ["Last used", lastUsedAt ? timeAgo(lastUsedAt) : "never"],
     ["Expires", expiresAt ? onDay(expiresAt) : "never"],
-    ["", makeButton("Revoke", revoke, {kind: "danger", more: `Revoke the token ${name}`})],
+    ["", makeButton("Revoke", revoke, {kind: "danger", label: `Revoke the token ${name}`})],
   );
 }
 
-onSend(byId("token-form"), async ({name, expiresInDays}, form) => {
+onSubmit(byId("token-form"), async ({name, expiresInDays}, form) => {
   const scopes = [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
-  if (!scopes.length) throw {errors: [{pointer: "/scopes", detail: "Choose at least one."}]};
-  const wanted = {name, scopes, ...(expiresInDays && {expiresInDays: Number(expiresInDays)})};
-  const {token} = await fresh(() => call("POST", "/auth/access-tokens", wanted));
-  reset(form);
+  if (!scopes.length) throw fieldError("scopes", "Choose at least one.");
+  const body = {name, scopes, ...(expiresInDays && {expiresInDays: Number(expiresInDays)})};
+  const {token} = await withRecentSignIn(() => call("POST", "/auth/access-tokens", body));
+  resetForm(form);
   await showToken(token);
-  await tokens();
+  await loadTokens();
 });
-
-onPress(byId("export"), async () => {
-  const data = await fresh(() => call("GET", "/auth/me/export"));
-  download(`account-${new Date().toISOString().slice(0, 10)}.json`, JSON.stringify(data, null, 2), "application/json");
-  toast("Saved to your downloads.");
-});
-
-onPress(byId("delete"), confirmed({
-  title: "Delete your account?", text: "Everything in it is gone for good.", yes: "Delete account",
-}, async () => {
-  await fresh(() => call("DELETE", "/auth/me"));
-  signIn("account_deleted");
-}));

@@ -1,0 +1,101 @@
+"""Events that whoever runs the service causes."""
+
+from dataclasses import dataclass
+
+from authsvc.events.event import Event, Weighty
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningKeyRotated(Weighty):
+    """A next signing key was published.
+
+    `ring` is tokens or ids.
+    """
+
+    name = "signing_key.rotated"
+    key: int
+    kid: str
+    ring: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningKeyRetired(Weighty):
+    """A signing key was retired.
+
+    `ring` is tokens or ids.
+    """
+
+    name = "signing_key.retired"
+    key: int
+    kid: str
+    ring: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningKeysResealed(Weighty):
+    """What is sealed was sealed again with the present `SECRET_KEY`."""
+
+    name = "signing_keys.resealed"
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningKeysReset(Weighty):
+    """What a lost `SECRET_KEY` had sealed was given up.
+
+    So many keys, letters, and secrets of authenticator apps.
+    """
+
+    name = "signing_keys.reset"
+    keys: int
+    letters: int
+    apps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterRetried(Event):
+    """An operator had a letter tried again.
+
+    `letter` is the one, or `letters` says which.
+    """
+
+    name = "letter.retried"
+    letter: str | None = None
+    kind: str | None = None
+    letters: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterDropped(Weighty):
+    """An operator deleted a letter that was not delivered."""
+
+    name = "letter.dropped"
+    letter: str
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersImported(Weighty):
+    """An operator imported users from a file.
+
+    `state` is begun, interrupted or done.
+    """
+
+    name = "users.imported"
+    state: str
+    line: int
+    taken: int | None = None
+    duplicate: int | None = None
+    invalid: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersExported(Weighty):
+    """An operator exported users to a file.
+
+    `state` is begun, interrupted or done.
+    """
+
+    name = "users.exported"
+    state: str
+    users: int | None = None

@@ -1,0 +1,135 @@
+"""Whose account an identity at another provider is: the table of linking, read from the top.
+
+| identity | address, as the provider says | account with it here | what happens |
+|---|---|---|---|
+| linked | any | any | it signs in to its account |
+| new | none, or not verified | any | it waits for a sign-in to an account whose address is proved |
+| new | verified | none | there is a new account, whose address is proved |
+| new | verified | not proved | it becomes the only way in; all that was set up there before goes |
+| new | verified | proved | it waits for a sign-in to that account; one of a `trusted` provider is linked at once |
+
+Somebody who is signed in links an identity by going there for that, whatever its address (`federated_session`). See
+docs/decisions/0048-identities-are-stored-with-the-account.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from authsvc import clock
+from authsvc.clients.identity.base import Claims, IdentityProvider
+from authsvc.errors import AccountDisabled, EmailTaken
+from authsvc.errors.overtaken import Overtaken
+from authsvc.events import happening
+from authsvc.events.catalogue import AccountRegistered, EmailVerifiedByProvider
+from authsvc.methods import federated
+from authsvc.models.federation_attempts import FederationAttempt, Step
+from authsvc.models.users import User
+from authsvc.security import names
+from authsvc.security.names import NotAName
+from authsvc.services import federation_attempts, identities, throttles, ways_in
+from authsvc.services.federation_attempts import NewAttempt
+from authsvc.services.retries import retried
+from authsvc.services.users import profile
+from authsvc.settings import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An identity that waits for a sign-in. `attempt` has the token for it, `name` is what its provider calls it.
+
+    `email` is the address of the account that is meant, None for any; `methods` are those that sign in to that.
+    """
+
+    attempt: NewAttempt
+    name: str | None = None
+    email: str | None = None
+    methods: Sequence[str] = ()
+
+
+@retried
+def owner_of(provider: IdentityProvider, claims: Claims) -> User | None:
+    """Return whose account an identity signs in to, a new one if need be; None if it has to wait.
+
+    An account that is disabled gets nothing, and nobody is told so before they have proved that it is theirs. Raises
+    AccountDisabled, EmailTaken (somebody may still take the address back), TooManyAttempts, NotReady.
+    """
+    known = federated.find(claims)
+    if known is not None:
+        return known
+    if not claims.email or not claims.email_verified:
+        return None
+    holder = User.find_by_typed(claims.email)
+    if holder is None:
+        return _register(provider, claims, claims.email)
+    if federated.identity_of(holder, claims) is not None:  # linked since we looked
+        return holder
+    if holder.is_verified and not provider.trusted:
+        return None
+    if holder.disabled_at is not None:
+        raise AccountDisabled
+    return _join(holder, provider, claims) if holder.is_verified else _prove(holder, provider, claims)
+
+
+def wait(attempt: FederationAttempt, claims: Claims) -> Waiting:
+    """Let an identity wait for a sign-in to the account that has its address, or to any if it has none."""
+    holder = User.find_by_typed(claims.email) if claims.email and claims.email_verified else None
+    if holder is None:
+        return Waiting(federation_attempts.wait(attempt, Step.ADDRESS, claims), claims.name)
+    begun = federation_attempts.wait(attempt, Step.CONFIRM, claims, holder.id)
+    return Waiting(begun, claims.name, claims.email, _ways_in(holder))
+
+
+def _register(provider: IdentityProvider, claims: Claims, email: str) -> User:
+    """Make an account. Raises EmailTaken, TooManyAttempts, Overtaken."""
+    throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
+    identity = federated.new_identity(provider, claims)
+    user = User(id=ObjectId(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
+    user.linked_identities = [identity]
+    try:
+        with happening(AccountRegistered.by_owner(user, provider=provider.name)):
+            return profile.add(user)
+    except EmailTaken as error:
+        if federated.find(claims) is not None or User.find_by_typed(email) is not None:
+            raise Overtaken from error  # by another sign-in
+        raise
+
+
+def _join(holder: User, provider: IdentityProvider, claims: Claims) -> User:
+    """Link an identity to the account with its proved address. Raises ValidationFailed, Overtaken."""
+    identity = federated.new_identity(provider, claims)
+    identities.require_free(identity, holder)
+    with happening(identities.linked(holder, identity)):
+        changed = User.add_identity(holder, identity)
+        if changed is None:
+            raise Overtaken
+    return changed
+
+
+def _prove(holder: User, provider: IdentityProvider, claims: Claims) -> User:
+    """Give the account with an address that nobody proved to whoever has proved it to a provider (R112).
+
+    As for a letter that is opened elsewhere: whoever registered the address may be somebody else. Raises Overtaken.
+    """
+    identity = federated.new_identity(provider, claims)
+    with happening(EmailVerifiedByProvider.by_owner(holder, provider=provider.name)):
+        changed = User.prove_email(holder, identity)
+        if changed is None:
+            raise Overtaken
+    return changed
+
+
+def _ways_in(user: User) -> list[str]:
+    """Return how a user can sign in: by which methods, and with which providers."""
+    methods = {"password": user.password is not None, "passkey": bool(user.passkeys)}
+    linked = dict.fromkeys(ways_in.provider_of(one) for one in ways_in.usable_identities(user))
+    return [*(name for name, is_there in methods.items() if is_there), *linked]
+
+
+def _name_in(email: str) -> str | None:
+    """Return the name of a mailbox, for somebody of whom the provider tells no name."""
+    try:
+        return names.canonical(email.partition("@")[0])
+    except NotAName:
+        return None

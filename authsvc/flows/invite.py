@@ -1,0 +1,32 @@
+"""Invite: an administrator makes an account, and its owner sets the first password."""
+
+from bson import ObjectId
+
+from authsvc.errors import Problem
+from authsvc.events import happening
+from authsvc.events.catalogue import AccountInvited
+from authsvc.models.letters import LetterKind
+from authsvc.models.links import LinkPurpose
+from authsvc.models.users import User
+from authsvc.services import callers, links, step_up, throttles
+from authsvc.services.callers import Caller
+from authsvc.services.users import profile, roles
+
+
+def invite(by: Caller | None, name: str, email: str, role: str) -> User:
+    """Make an account without a password, and mail its owner a link to set one, valid for seven days.
+
+    `by` is None for a command. Raises EmailTaken, ValidationFailed, TooManyAttempts, and for any role except the
+    default one FreshLoginRequired.
+    """
+    roles.require_known(role)
+    step_up.require_fresh_for_power(by, role)
+    throttles.count(throttles.for_letter(LetterKind.INVITATION, email))
+    user = User(id=ObjectId(), name=name, email=email, role=role)
+    link = links.issue(LinkPurpose.INVITE, user, email)
+    try:
+        with happening(AccountInvited.done_to(user, callers.id_of(by), role=role, link=link)):
+            return profile.add(user)
+    except Problem:
+        links.withdraw(link)
+        raise

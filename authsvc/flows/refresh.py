@@ -1,0 +1,27 @@
+"""Refresh: exchange a refresh token for a new pair of tokens."""
+
+from authsvc.errors import SessionEnded
+from authsvc.models.sessions import EndReason
+from authsvc.models.users import User
+from authsvc.services import devices, sessions, throttles, tokens
+from authsvc.services.throttles import Bucket
+from authsvc.services.tokens import TokenPair
+from authsvc.settings import Limit
+
+
+def refresh(refresh_token: str) -> TokenPair:
+    """Exchange a refresh token for a new pair. Raises TokenInvalid, SessionEnded, TooManyAttempts."""
+    claims = tokens.read_refresh(refresh_token)
+    sessions.require_minted(claims)
+    own = Bucket(Limit.REFRESH_SESSION, claims["sid"], claims["sub"])
+    # A browser in which its user has signed in does not depend on what others in its network do.
+    network = [] if devices.is_known_browser(claims["sub"]) else [throttles.by_network(Limit.REFRESH_ADDRESS)]
+    throttles.count(*network, own)
+    session = sessions.rotate(claims["sid"], claims["generation"])
+    user = User.find(str(session.user))
+    if user is None or user.disabled_at is not None:
+        reason = EndReason.ACCOUNT_DELETED if user is None else EndReason.ACCOUNT_DISABLED
+        sessions.end(str(session.id), reason)
+        raise SessionEnded(reason)
+    sessions.bring_up_to_date(session, user)
+    return tokens.mint(session, user)

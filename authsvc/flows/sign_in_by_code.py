@@ -1,0 +1,125 @@
+"""Sign in by e-mail: ask for a letter, and type the code that is in it, or open the link."""
+
+from dataclasses import dataclass
+
+from authsvc.errors import AccountDisabled, EmailCodeInvalid, EmailTaken, LinkInvalid
+from authsvc.events import happened
+from authsvc.events.catalogue import LoginCodeRequested
+from authsvc.flows import sign_in, verify_email
+from authsvc.flows.sign_in import Pending
+from authsvc.methods import email_code
+from authsvc.models.email_codes import CodePurpose, EmailCode
+from authsvc.models.letters import LetterKind
+from authsvc.models.users import User
+from authsvc.security import stored_addresses
+from authsvc.services import devices, email_codes, letter_limits, links, mail, throttles
+from authsvc.services.email_codes import Issued, Whose
+from authsvc.services.tokens import TokenPair
+from authsvc.services.users import profile
+from authsvc.settings import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A link that was opened in a browser that did not ask: its user is to confirm whose account it signs in to."""
+
+    email: str
+
+
+def request(email: str, *, browser: str, name: str | None = None) -> Issued:
+    """Send a code and a link that sign in to the account with this address; with a `name`, make one if there is none.
+
+    `browser` is the secret of the one that asks. Whoever asks learns nothing about the account: the answer and the work
+    are the same (ASVS 6.3.8). Raises NotFound if codes are off, TooManyAttempts, by network.
+    """
+    email_codes.require_on()
+    user, email = User.find_by_typed(email), stored_addresses.spellings(email)[0]
+    if name is not None:
+        throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
+    has_room = letter_limits.has_room(LetterKind.SIGN_IN, Limit.LOGIN_CODES, user, email)
+    happened(LoginCodeRequested(target=user.id if user is not None else None))
+    is_free = name is not None and not links.is_reserved(email)
+    is_wanted = is_free if user is None else user.disabled_at is None
+    kind = LetterKind.SIGN_UP if user is None and name is not None else LetterKind.SIGN_IN
+    whose, link = Whose(user, email if user is None else user.email), email_codes.new_link()
+    if has_room and is_wanted:
+        issued = email_codes.issue(
+            CodePurpose.SIGN_IN, whose, link, browser=browser, name=name if user is None else None
+        )
+        mail.post_without_waking(kind, issued.owner, to=whose.email, code=issued.code, link=link)
+    else:
+        issued = email_codes.issue_decoy(CodePurpose.SIGN_IN, whose, browser=browser)
+        mail.post_decoy(kind, to=email if has_room else None, code=issued.code, link=link)
+    return issued
+
+
+def by_code(challenge_id: str, code: str) -> TokenPair | Pending:
+    """Sign in by the code of a letter, or begin to if the account has a second factor (R114).
+
+    The code proves the address. If nobody had, what was set up before is removed (R112). Raises EmailCodeInvalid,
+    AccountDisabled, TooManyAttempts, InvalidCredentials, NotFound, EmailTaken if another account may take the address
+    back.
+    """
+    email_codes.require_on()
+    guess = email_code.find(challenge_id, CodePurpose.SIGN_IN)
+    with (
+        throttles.counting(*guess.buckets, failures=(EmailCodeInvalid,)),
+        sign_in.recording_failures(guess.user),
+    ):
+        email_code.verify(guess, code)
+        return _redeem(guess.challenge)
+
+
+def by_link(token: str, *, browser: str | None, confirm: bool) -> TokenPair | Pending | Unconfirmed:
+    """Sign in by the link of a letter, as by its code; wrong codes do not end it, so nobody can lock the owner out.
+
+    In another browser than the one that asked (`browser` is the secret of this one) somebody may have been lured into
+    an account that is not theirs: it signs in only once they `confirm` whose it is (R118). Raises LinkInvalid,
+    AccountDisabled, TooManyAttempts, InvalidCredentials, NotFound, EmailTaken.
+    """
+    email_codes.require_on()
+    with throttles.counting_failures(throttles.by_network(Limit.LINK_ADDRESS), LinkInvalid):
+        challenge = email_codes.find_by_link(token)
+        if not confirm and not email_codes.is_of(challenge, browser):
+            return Unconfirmed(challenge.email)
+        with sign_in.recording_failures(User.find(str(challenge.user))):
+            try:
+                return _redeem(challenge)
+            except EmailCodeInvalid as gone:
+                raise LinkInvalid from gone
+
+
+def _redeem(challenge: EmailCode) -> TokenPair | Pending:
+    """Use up a challenge, and let its user in. Raises EmailCodeInvalid, AccountDisabled, EmailTaken."""
+    if not email_codes.redeem(challenge):
+        raise EmailCodeInvalid
+    owner = _owner_of(challenge)
+    user = verify_email.prove(str(owner.id))
+    if user is None or user.email != owner.email:  # it is gone, or has another address by now
+        raise EmailCodeInvalid
+    if user.disabled_at is not None:
+        raise AccountDisabled
+    email_codes.cancel(str(user.id), CodePurpose.SIGN_IN)  # those that were asked for before or since
+    # Once the address was proved, nobody is known anywhere who was there before.
+    return sign_in.finish(user, email_code.AMR, recognition=devices.recognise(user))
+
+
+def _owner_of(challenge: EmailCode) -> User:
+    """Return the account that a challenge is for, made now if it was asked for. Raises EmailCodeInvalid, EmailTaken."""
+    if challenge.name is None:
+        user = User.find(str(challenge.user))
+        if user is None or user.email != challenge.email:
+            raise EmailCodeInvalid
+        return user
+    return User.find_by_typed(challenge.email) or _register(challenge, challenge.name)
+
+
+def _register(challenge: EmailCode, name: str) -> User:
+    """Make the account of a challenge, unless somebody just did. Raises EmailTaken."""
+    try:
+        return profile.add_verified(challenge.user, name, challenge.email)
+    except EmailTaken:
+        user = User.find_by_typed(challenge.email)
+        if user is None:
+            raise
+        return user

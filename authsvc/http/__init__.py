@@ -1,0 +1,1 @@
+"""HTTP: what every route needs, whatever it speaks: reading requests, guards, cookies, errors."""

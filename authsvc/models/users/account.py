@@ -1,0 +1,44 @@
+"""The base of the user document: its core fields, and the one step that changes an account."""
+
+from datetime import datetime
+from typing import Any, Self, cast
+
+from bson import ObjectId
+from mongoengine.fields import IntField, StringField
+
+from authsvc.models.base import Document, utc_field
+from authsvc.models.users.passwords import PasswordField
+from authsvc.models.users.queryset import UserQuerySet
+from authsvc.security.passwords import PasswordHash
+
+ADMIN = "admin"
+DEFAULT = "user"
+ANY_CASE = {"locale": "en", "strength": 2}
+"""Addresses that Express stored in capitals match in any case: the index compares so, the data stays."""
+
+
+class Account(Document):
+    """The core fields of an account.
+
+    `link_epoch` only grows. Links are bound to it, not to values that may come back.
+    """
+
+    meta = {"abstract": True, "queryset_class": UserQuerySet}
+
+    id: ObjectId
+    name: str = StringField()
+    email: str = StringField(required=True)
+    password: PasswordHash | None = cast(Any, PasswordField())
+    role: str = StringField(default=DEFAULT)
+    created_at: datetime | None = utc_field(db_field="createdAt")
+    password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
+    disabled_at: datetime | None = utc_field(db_field="disabledAt")
+    link_epoch: int | None = IntField(db_field="linkEpoch")
+
+    @classmethod
+    def change(cls, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:
+        """Change the account that meets `expected`, in one atomic step.
+
+        Return it as it is then, None if there is none. Raises NotUniqueError.
+        """
+        return cast(Self | None, cls.objects(**expected).modify(**changes, new=True))

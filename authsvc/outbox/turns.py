@@ -1,0 +1,47 @@
+"""Turns: which receiver's delivery comes next."""
+
+import threading
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from authsvc import clock
+from authsvc.models.deliveries import Delivery
+
+D = TypeVar("D", bound=Delivery)
+
+_MOST_RECEIVERS = 500
+
+
+class Turns(Generic[D]):
+    """Keeps one receiver's deliveries from holding up another's, however many or slow they are.
+
+    No delivery is tried while another one to the same receiver is, and a receiver that was just served waits until all
+    others have been. Only this process knows that, so a receiver occupies at most one thread in each process.
+    """
+
+    def __init__(self, kind: type[D], lease: timedelta) -> None:
+        self._kind = kind
+        self._lease = lease
+        self._lock = threading.Lock()
+        self._busy: set[str] = set()
+        self._latest: OrderedDict[str, None] = OrderedDict()
+
+    def next(self) -> D | None:
+        """Return a delivery that is due; the caller tries it, and then calls `finish`."""
+        with self._lock:
+            delivery = self._kind.lease(clock.now(), self._lease, [*self._busy, *self._latest])
+            if delivery is None and self._latest:
+                self._latest.clear()
+                delivery = self._kind.lease(clock.now(), self._lease, list(self._busy))
+            if delivery is not None:
+                self._busy.add(delivery.to)
+                self._latest[delivery.to] = None
+                if len(self._latest) > _MOST_RECEIVERS:
+                    self._latest.popitem(last=False)
+            return delivery
+
+    def finish(self, delivery: D) -> None:
+        """Let another delivery to the same receiver be tried."""
+        with self._lock:
+            self._busy.discard(delivery.to)

@@ -1,0 +1,68 @@
+"""Addresses that anybody may be asked to connect to: those of the public internet, and nothing inside."""
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+_METADATA = frozenset({IPv4Address("168.63.129.16"), IPv4Address("192.0.0.192")})
+"""Services of clouds that look public; 169.254.169.254 and fd00:ec2::254 are refused by their networks."""
+
+_METADATA_INSIDE = (IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32"), IPv6Network("fd00:c1::/32"))
+"""Of Amazon, Google and Oracle."""
+_PRIVATE = (
+    *(IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16")),
+    IPv6Network("fc00::/7"),
+)
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_BEHIND_6TO4_RELAYS = IPv4Network("192.88.99.0/24")
+# Tunnels, documentation and identifiers inside 2000::/3; what is embedded in a Teredo address is not where it leads.
+_NOT_FOR_HOSTS = (IPv6Network("2001::/23"), IPv6Network("2001:db8::/32"), IPv6Network("3fff::/20"))
+
+
+def is_public(text: str) -> bool:
+    """Tell whether an address, as a resolver or a socket writes it, is one of the public internet.
+
+    An IPv6 address that stands for an IPv4 one (mapped, NAT64 of RFC 6052, 6to4) is as public as that.
+    """
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv4Address):
+        return _is_public_ipv4(address)
+    return _is_public_ipv6(address)
+
+
+def is_private(text: str) -> bool:
+    """Tell whether an address is one of a network of one's own (RFC 1918, RFC 4193), and of no cloud's metadata."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    plain = (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+    return any(plain in network for network in _PRIVATE) and not any(plain in network for network in _METADATA_INSIDE)
+
+
+def is_loopback(text: str) -> bool:
+    """Tell whether an address leads to this machine itself."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _is_public_ipv4(address: IPv4Address) -> bool:
+    if address in _METADATA or address in _BEHIND_6TO4_RELAYS:
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def _is_public_ipv6(address: IPv6Address) -> bool:
+    if address.ipv4_mapped is not None:
+        return _is_public_ipv4(address.ipv4_mapped)
+    if address in _NAT64:
+        return _is_public_ipv4(IPv4Address(int(address) & 0xFFFF_FFFF))
+    if address.sixtofour is not None:
+        return _is_public_ipv4(address.sixtofour)
+    return address in _GLOBAL_UNICAST and not any(address in network for network in _NOT_FOR_HOSTS)

@@ -1,0 +1,17 @@
+"""Quoting what a stranger wrote, such as a user agent, in a letter to the owner of an account."""
+
+import re
+
+LENGTH = 60
+"""Characters that are quoted at most."""
+
+_READ = 4 * LENGTH
+"""Characters that are looked at: the time to find links grows with the square of their number."""
+
+_LINK = re.compile(r"\S*(?://|www\.|@)\S*|(?:[\w-]+\.)+[a-z]{2,}\b\S*", re.IGNORECASE)
+
+
+def sanitize(text: str) -> str:
+    """Return the beginning of a text, without what mail programs make a link of."""
+    plain = "".join(char if char.isprintable() and char not in "“”" else " " for char in text[:_READ])
+    return " ".join(_LINK.sub(" ", plain).split())[:LENGTH].strip()

@@ -1,1 +1,0 @@
-"""Moving users in and out: files of accounts, with their hashes."""

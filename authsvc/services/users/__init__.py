@@ -1,0 +1,1 @@
+"""Accounts: profile, export, role, state, the rule about administrators, listing, and integrity checks."""

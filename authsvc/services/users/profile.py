@@ -1,0 +1,91 @@
+"""Accounts: finding one, adding one, and renaming it."""
+
+from bson import ObjectId
+
+from authsvc import clock
+from authsvc.errors import EmailTaken, NotFound, SessionEnded
+from authsvc.events import happening
+from authsvc.events.catalogue import AccountCreated, AccountRegistered, ProfileChanged
+from authsvc.models.sessions import EndReason
+from authsvc.models.users import User
+from authsvc.security.passwords import PasswordHash
+from authsvc.services import links, throttles
+from authsvc.services.callers import Caller
+
+
+def find(user_id: str) -> User:
+    """Return an account. Raises NotFound."""
+    user = User.find(user_id)
+    if user is None:
+        raise NotFound
+    return user
+
+
+def look_up(text: str) -> User:
+    """Return the account with this id or address. Raises NotFound."""
+    user = User.find(text) or User.find_by_typed(text)
+    if user is None:
+        raise NotFound(f"There is no account {text}.")
+    return user
+
+
+def own(who: Caller) -> User:
+    """Return the caller's account. Raises SessionEnded if it is gone."""
+    return _require_there(User.find(who.user_id))
+
+
+def rename_own(who: Caller, name: str) -> User:
+    """Set the caller's name. Raises SessionEnded if the account is gone, TooManyAttempts."""
+    throttles.count_change(who)
+    with happening(ProfileChanged(actor=who.user_id, target=who.user_id, changed=["name"])):
+        return _require_there(User.rename(who.user_id, name))
+
+
+def rename(by: Caller, user_id: str, name: str) -> None:
+    """Set the name of an account. Raises NotFound."""
+    with happening(ProfileChanged(actor=by.user_id, target=user_id, changed=["name"])):
+        if User.rename(user_id, name) is None:
+            raise NotFound
+
+
+def add(user: User) -> User:
+    """Insert an account; an address that was changed away from lately is still taken. Raises EmailTaken."""
+    _require_free(user)
+    user.insert()
+    try:
+        _require_free(user)  # changed away from, or stored, in the meantime
+    except EmailTaken:
+        User.remove(user)
+        raise
+    return user
+
+
+def add_verified(user_id: ObjectId, name: str, email: str) -> User:
+    """Make an account without a password for somebody who has proved to own its address. Raises EmailTaken."""
+    user = User(id=user_id, name=name, email=email, email_verified_at=clock.now())
+    with happening(AccountRegistered.by_owner(user)):
+        return add(user)
+
+
+def create(name: str, email: str, role: str, password: PasswordHash, *, verified: bool) -> User:
+    """Make an account with a password; `verified` says that its address is known to be its owner's.
+
+    Raises EmailTaken.
+    """
+    now = clock.now()
+    user = User(id=ObjectId(), name=name, email=email, role=role, password=password, password_changed_at=now)
+    user.email_verified_at = now if verified else None
+    with happening(AccountCreated.done_to(user, None, role=role)):
+        return add(user)
+
+
+def _require_free(user: User) -> None:
+    """Refuse an address that another account has, or may still take back. Raises EmailTaken."""
+    if links.is_reserved(user.email) or User.find_twin(user) is not None:
+        raise EmailTaken
+
+
+def _require_there(user: User | None) -> User:
+    if user is None:
+        raise SessionEnded(EndReason.ACCOUNT_DELETED)
+    return user

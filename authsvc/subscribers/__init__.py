@@ -1,0 +1,14 @@
+"""What follows from an event. Only `app` imports this package.
+
+The order is semantics, outermost first: what is counted last is what was confirmed; the record is there before anything
+is announced; letters, and notices to apps, are prepared before the change; access ends right before and right after
+the change.
+"""
+
+from authsvc.subscribers.audit import recording
+from authsvc.subscribers.logout_notices import telling_apps
+from authsvc.subscribers.metrics import counting
+from authsvc.subscribers.notifications import notifying
+from authsvc.subscribers.revocation import ending
+
+IN_ORDER = (counting, recording, notifying, telling_apps, ending)

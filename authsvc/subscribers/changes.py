@@ -1,0 +1,139 @@
+"""What each event changes, so that after a crash somebody else can tell whether it happened.
+
+An event is announced before it is done (see `events.happening`). Its record and its letter carry evidence of what was
+there before, until the change is confirmed.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from bson import ObjectId
+
+from authsvc.events import catalogue
+from authsvc.events.event import Event
+from authsvc.models.evidence import Evidence, Subject
+from authsvc.models.signing_keys import COLLECTIONS, Ring
+
+Row = Callable[[Event], Subject | None]
+
+
+def CHANGES_NOTHING(_: Event) -> None:  # noqa: N802 - an entry of a table
+    """Say that an event is told once it is done, or has nothing to be done but what follows from it."""
+
+
+def evidence(event: Event) -> Evidence | None:
+    """Return how to tell later whether an event happened, None if it changes nothing. Raises a database error."""
+    subject = None if event.repeated else CHANGES[type(event)](event)
+    return Evidence.of(subject) if subject is not None else None
+
+
+def _account(*fields: str) -> Row:
+    """Return a row for an event that changes these fields of the account, by their names in the database."""
+    return lambda event: Subject("users", _id(event.target), fields)
+
+
+def _document(collection: str, name: str, *fields: str) -> Row:
+    """Return a row for an event whose fact `name` is the id of a document: one that comes or goes, or has new `fields`.
+
+    Without that fact the event is told of several, once they are done.
+    """
+
+    def row(event: Event) -> Subject | None:
+        key = _id(getattr(event, name))
+        return Subject(collection, key, fields or ("_id",)) if key is not None else None
+
+    return row
+
+
+def _signing_key(event: Event) -> Subject:
+    """Return the key that comes or goes, in the collection of its ring."""
+    rotation = cast(catalogue.SigningKeyRotated | catalogue.SigningKeyRetired, event)
+    return Subject(COLLECTIONS[Ring(rotation.ring)], rotation.key, ("_id",))
+
+
+def _id(value: Any) -> Any:
+    return ObjectId(value) if isinstance(value, str) and ObjectId.is_valid(value) else value
+
+
+_APP = (
+    *("name", "authMethod", "redirectUris", "logoutUris", "backchannelUri", "grantTypes", "scopes", "resources"),
+    *("jwks", "idTokenAlg", "requiresPkce", "trusted"),
+)
+_FACTORS = ("totp", "passkeys", "copiedPasskeys", "recoveryCodeHashes")
+
+CHANGES: Mapping[type[Event], Row] = {
+    catalogue.AccountRegistered: _account("_id"),
+    catalogue.RegistrationRepeated: _account("_id"),  # which stays: it costs as much as a registration, for R18
+    catalogue.AccountInvited: _account("_id"),
+    catalogue.AccountCreated: _account("_id"),
+    catalogue.AccountDisabled: _account("disabledAt"),
+    catalogue.AccountEnabled: _account("disabledAt"),
+    catalogue.AccountDeleted: _account("_id"),
+    catalogue.AccountExported: CHANGES_NOTHING,
+    catalogue.RoleChanged: _account("role"),
+    catalogue.ProfileChanged: _account("name"),
+    catalogue.PasswordChanged: _account("password"),
+    catalogue.PasswordSet: _account("password"),
+    catalogue.PasswordIncorrect: CHANGES_NOTHING,
+    catalogue.PasswordResetRequested: CHANGES_NOTHING,
+    catalogue.PasswordReset: _account("password"),
+    catalogue.EmailVerified: _account("emailVerifiedAt"),
+    catalogue.EmailVerifiedElsewhere: _account("emailVerifiedAt"),
+    catalogue.EmailVerifiedByProvider: _account("emailVerifiedAt"),
+    catalogue.EmailVerifiedByReset: _account("emailVerifiedAt"),
+    catalogue.EmailChangeRequested: CHANGES_NOTHING,
+    catalogue.EmailChanged: _account("email"),
+    catalogue.EmailChangedElsewhere: _account("email"),
+    catalogue.EmailChangeReverted: _account("email"),
+    catalogue.VerificationRequested: CHANGES_NOTHING,
+    catalogue.Reauthenticated: _document("sessions", "session", "authTime"),
+    catalogue.LoginSucceeded: _document("sessions", "session"),
+    catalogue.LoginCodeRequested: CHANGES_NOTHING,
+    catalogue.LoginFailed: CHANGES_NOTHING,
+    catalogue.AttemptsThrottled: CHANGES_NOTHING,
+    catalogue.SessionEnded: _document("sessions", "session", "endedAt"),
+    catalogue.SessionOutdated: _document("sessions", "session", "endedAt"),
+    catalogue.RefreshTokenReused: _document("sessions", "session", "endedAt"),
+    catalogue.SignedOutEverywhere: CHANGES_NOTHING,
+    catalogue.SignedOutElsewhere: CHANGES_NOTHING,
+    catalogue.SignedOutByAdmin: CHANGES_NOTHING,
+    catalogue.AccessTokenIssued: _document("access_tokens", "token_id"),
+    catalogue.AccessTokenRevoked: _document("access_tokens", "token_id"),
+    catalogue.AccessTokensRevoked: CHANGES_NOTHING,
+    catalogue.SecondFactorAsked: _document("mfa_tickets", "ticket"),
+    catalogue.SecondFactorFailed: CHANGES_NOTHING,
+    catalogue.EmailCodeFailed: CHANGES_NOTHING,
+    catalogue.EnrolmentCodeFailed: CHANGES_NOTHING,
+    catalogue.TotpEnabled: _account("totp"),
+    catalogue.TotpDisabled: _account("totp"),
+    catalogue.RecoveryCodesReplaced: _account("recoveryCodeHashes"),
+    catalogue.RecoveryCodeUsed: _account("recoveryCodeHashes"),
+    catalogue.PasskeyAdded: _account("passkeys"),
+    catalogue.PasskeyRenamed: _document("passkeys", "passkey", "name"),
+    catalogue.PasskeyRemoved: _account("passkeys", "copiedPasskeys"),
+    catalogue.PasskeyCopied: _account("passkeys"),
+    catalogue.SecondFactorsReset: _account(*_FACTORS),
+    catalogue.IdentityLinked: _account("linkedIdentities"),
+    catalogue.IdentityUnlinked: _account("linkedIdentities"),
+    catalogue.AppCreated: _document("apps", "app"),
+    catalogue.AppChanged: _document("apps", "app", *_APP),
+    catalogue.AppNarrowed: _document("apps", "app", *_APP),
+    catalogue.AppDisabled: _document("apps", "app", "disabledAt"),
+    catalogue.AppEnabled: _document("apps", "app", "disabledAt"),
+    catalogue.AppSecretAdded: _document("apps", "app", "secrets"),
+    catalogue.AppSecretRemoved: _document("apps", "app", "secrets"),
+    catalogue.AppDeleted: _document("apps", "app"),
+    catalogue.GrantGiven: _document("grants", "grant", "scopes"),
+    catalogue.GrantRevoked: _document("grants", "grant"),
+    catalogue.AppSignedIn: _document("sessions", "session"),
+    catalogue.AppSignedOut: _document("sessions", "session", "endedAt"),
+    catalogue.CodeReused: _document("sessions", "session", "endedAt"),
+    catalogue.SigningKeyRotated: _signing_key,
+    catalogue.SigningKeyRetired: _signing_key,
+    catalogue.SigningKeysResealed: CHANGES_NOTHING,
+    catalogue.SigningKeysReset: CHANGES_NOTHING,
+    catalogue.LetterRetried: CHANGES_NOTHING,
+    catalogue.LetterDropped: _document("letters", "letter"),
+    catalogue.UsersImported: CHANGES_NOTHING,
+    catalogue.UsersExported: CHANGES_NOTHING,
+}
