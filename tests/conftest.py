@@ -11,14 +11,18 @@ import mongoengine
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from pymongo import MongoClient
+from pymongo import DeleteMany, MongoClient
 from pymongo.database import Database as MongoDatabase
 
 import config
+from authsvc import lifecycle, logs
 from authsvc.app import create_app
-from authsvc.embedded import Database
+from authsvc.devdb import Database, quirks
+from authsvc.models.signing_keys import Ring
 from authsvc.services import signing_keys
+from tests.support import alone, groups, rings
 from tests.support.leaks import stored_leaks
+from tests.support.snapshots import CLIENT_BULK_WRITE, Snapshots
 
 PASSWORD = "correct horse battery"
 COLLECTIONS = (
@@ -29,13 +33,41 @@ COLLECTIONS = (
     "throttles",
     "audit",
     "links",
+    "email_codes",
     "letters",
+    "logout_notices",
     "passkeys",
     "challenges",
     "mfa_tickets",
+    "federation_attempts",
     "locks",
+    "apps",
+    "authorizations",
+    "grants",
+    "sign_outs",
+    "assertions",
 )
+COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
+"""What stays from one test to the next."""
+
 MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests into rings, and into groups for the processes of pytest-xdist."""
+    rings.mark_slow(items)
+    groups.arrange(items)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let tests that are marked so run alone."""
+    alone.register(config)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> groups.Scheduling:
+    """Let each of these processes run whole groups."""
+    return groups.Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +91,7 @@ def settings(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict
         "PUBLIC_URL": "http://localhost:8000",
         "CORS_ORIGINS": "https://app.example.com",
         "BCRYPT_ROUNDS": "4",
+        "HASHING_MAX_WAIT": "60",  # on a busy machine too nobody is refused; tests of the refusal ask for it
         "WEB_CONCURRENCY": "1",
         "MAIL_URL": f"file:{tmp_path_factory.mktemp('mail')}",
         "RATE_LIMITS": "off",  # tests of throttles turn them on
@@ -69,6 +102,7 @@ def settings(mongodb_uri: str, tmp_path_factory: pytest.TempPathFactory) -> dict
 def make_lasting_app(settings: dict[str, str]) -> Iterator[Callable[..., Flask]]:
     """Return a maker of ready applications that work to the end of the suite; keyword arguments are settings."""
     made: list[Flask] = []
+    quirks.install()
 
     def make(*, ready: bool = True, **overrides: object) -> Flask:
         environ = {**settings, **{name: str(value) for name, value in overrides.items()}}
@@ -80,7 +114,7 @@ def make_lasting_app(settings: dict[str, str]) -> Iterator[Callable[..., Flask]]
 
     yield make
     for app in made:
-        app.extensions["authsvc.stop"].set()
+        lifecycle.of(app).stop.set()
     mongoengine.disconnect()
 
 
@@ -96,7 +130,8 @@ def wait_until_ready(app: Flask, seconds: float = 15) -> None:
 def make_app(make_lasting_app: Callable[..., Flask]) -> Iterator[Callable[..., Flask]]:
     """Return a maker of ready applications; after the test they do nothing more in the background.
 
-    One with other lifetimes than those of the rest would go on deleting their keys.
+    One with other lifetimes than those of the rest would go on deleting their keys. The log is again as all others
+    have it: the application that was made last says how it is written.
     """
     made: list[Flask] = []
 
@@ -106,7 +141,8 @@ def make_app(make_lasting_app: Callable[..., Flask]) -> Iterator[Callable[..., F
 
     yield make
     for app in made:
-        app.extensions["authsvc.stop"].set()
+        lifecycle.of(app).stop.set()
+    logs.configure("INFO", as_json=True)
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +161,10 @@ def mongo(settings: dict[str, str]) -> Iterator[MongoDatabase[dict[str, Any]]]:
 
 
 def wipe(mongo: MongoDatabase[dict[str, Any]]) -> None:
-    """Remove accounts and all that belongs to them."""
+    """Remove accounts and everything that belongs to them."""
+    if mongo.client.admin.command("hello")["maxWireVersion"] >= CLIENT_BULK_WRITE:
+        mongo.client.bulk_write([DeleteMany({}, namespace=f"{mongo.name}.{name}") for name in COLLECTIONS])
+        return
     for name in COLLECTIONS:
         mongo[name].delete_many({})
 
@@ -140,14 +179,18 @@ def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
 
 @pytest.fixture
 def own_ring(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> Iterator[None]:
-    """Let a test do to the signing keys what it likes: those there were are put back."""
-    kept = list(mongo.signing_keys.find())
-    yield
-    for key in kept:  # before the others go: who finds the ring empty makes a first key
-        mongo.signing_keys.replace_one({"_id": key["_id"]}, key, upsert=True)
-    mongo.signing_keys.delete_many({"_id": {"$nin": [key["_id"] for key in kept]}})
+    """Let a test do to the signing keys of both rings what it likes: those there were are put back."""
     with app.app_context():
-        signing_keys.reload()
+        signing_keys.reload(Ring.IDS)
+    kept = {name: list(mongo[name].find()) for name in COLLECTIONS_OF_KEYS}
+    yield
+    for name, keys in kept.items():
+        for key in keys:  # before the others go: who finds the ring empty makes a first key
+            mongo[name].replace_one({"_id": key["_id"]}, key, upsert=True)
+        mongo[name].delete_many({"_id": {"$nin": [key["_id"] for key in keys]}})
+    with app.app_context():
+        for ring in Ring:
+            signing_keys.reload(ring)
 
 
 @pytest.fixture
@@ -206,16 +249,33 @@ class Person:
         return self.client.get("/", headers=self.headers)
 
 
+@pytest.fixture(scope="session")
+def snapshots(mongo: MongoDatabase[dict[str, Any]]) -> Snapshots:
+    """Return what has just been registered."""
+    return Snapshots(mongo, COLLECTIONS)
+
+
 @pytest.fixture
-def alice(client: FlaskClient) -> Person:
+def alice(client: FlaskClient, snapshots: Snapshots) -> Person:
     """Return Alice, registered and signed in."""
-    return Person(client, "alice@example.com", PASSWORD, "Alice").register()
+    person = Person(client, "alice@example.com", PASSWORD, "Alice")
+    person.tokens = snapshots.tokens("alice", lambda: person.register().tokens)
+    return person
 
 
 @pytest.fixture
-def bob(client: FlaskClient) -> Person:
+def bob(client: FlaskClient, snapshots: Snapshots) -> Person:
     """Return Bob, registered and signed in."""
-    return Person(client, "bob@example.com", PASSWORD, "Bob").register()
+    person = Person(client, "bob@example.com", PASSWORD, "Bob")
+    person.tokens = snapshots.tokens("bob", lambda: person.register().tokens)
+    return person
+
+
+@pytest.fixture
+def admin(bob: Person, mongo: MongoDatabase[dict[str, Any]]) -> Person:
+    """Return Bob, who is an administrator."""
+    mongo.users.update_one({"email": bob.email}, {"$set": {"role": "admin"}})
+    return bob.login()
 
 
 def problem(answer: Any, status: int, code: str) -> dict[str, Any]:

@@ -1,28 +1,137 @@
 """The settings: what is taken, and what production refuses, each alone. R97."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as options
+from hypothesis import strategies as st
 
 import config
+from authsvc import settings
+from authsvc.clients import mailer
+from authsvc.settings import limits, schema
+from tests.support.production import GOOD
 from tests.support.service import Service
+from tests.support.wire import ANDROID, APP_ORIGINS
 
 ROOT = Path(config.__file__).parent
-GOOD = {
-    "APP_ENV": "production",
-    "SECRET_KEY": "Zk7wq3mXb9R2tYhV5nLc8sJf4gKp6xQa1uEo0iWz",
-    "MONGODB_URI": "mongodb://authsvc:pw@db.internal:27017/authsvc",
-    "PUBLIC_URL": "https://auth.corp.internal",
-    "MAIL_URL": "smtp://authsvc:pw@mail.corp.internal",
-}
 CANARY = "cANARYvALUE"
+
+U28_SENDERS = [
+    "a@b.io, c@d.io",
+    "Acme <a@b.io>, c@d.io",
+    "a@b.io, Acme <c@d.io>",
+    "Acme <a@b\u00fccher.example>",
+    "\u00fc@b.io",
+    "=?utf-8?q?a=40evil.io?=@b.io",
+    "Acme <a@b.io> (sign-in)",
+    "Acme\x00 <a@b.io>",
+    "Acme\u2028 <a@b.io>",
+    "Acme\tInc <a@b.io>",
+    "a..b@c.io",
+    "a@-b.io",
+    "a@b_c.io",
+    "a@[127.0.0.1]",
+    '"a b"@c.io',
+    f"{'a' * 65}@b.io",
+    "@b.io",
+    "a@",
+    "<>",
+]
+"""U28: what a mail server would refuse, or the mail library would read as somebody else."""
+
+U28_GOOD_SENDERS = [
+    "a@b.io",
+    "Acme, Inc. <a@b.io>",
+    '"Acme, Inc." <a@b.io>',
+    '"a@b" <c@d.io>',
+    "M\u00fcller & Co. <a@xn--bcher-kva.example>",
+]
+U28_MAIL_URLS = [
+    f"smtp://u:p{CANARY}@x@host",
+    "smtp://u:p#x@host",
+    "smtp://u:p/x@host",
+    "smtp://u:p%zz@host",
+    "smtp://u:100%@host",
+    "smtp://u:p%0d%0aRCPT@host",
+    "smtp://u:p%C3%A4@host",
+    "smtp://u:p\u00e4@host",
+    "smtp://u@host",
+    "smtp://:p@host",
+    "smtp://host:0",
+    "smtp://host:70000",
+    "smtp://host:025",
+    "smtp://host:",
+    "smtp://b\u00fccher.example",
+    "smtp://[::1",
+    "smtp://::1:25",
+    "smtp:host",
+    "smtp:/host",
+    "SMTP://host",
+    "file://var/mail",
+    "file:/var/my mail",
+    "consoles:",
+]
+"""U28: each of these was taken and failed at the first letter, or did not mean what it seems to."""
+
+MAIL_PIECES = [
+    "smtp:",
+    "smtps:",
+    "//",
+    "/",
+    "u",
+    ":",
+    "p",
+    "@",
+    "%40",
+    "%",
+    "[",
+    "]",
+    "::1",
+    "host",
+    "25",
+    "99999",
+    "?",
+    "#",
+]
+SENDER_PIECES = [
+    "Acme",
+    " ",
+    ",",
+    "<",
+    ">",
+    '"',
+    "\\",
+    "a@b.io",
+    "@",
+    "=?utf-8?q?",
+    "=40",
+    "?=",
+    "(",
+    ")",
+    ";",
+    ":",
+    ".",
+    "\u00fc",
+]
+
+U28_GOOD_MAIL_URLS = [
+    "smtp://[::1]:2525",
+    "smtps://u:p%40%25@host:465",
+    "smtp://u:a:b@host",
+    "file:///var/mail",
+    "smtp://u:@host",
+]
 
 REFUSED: list[tuple[str, str | None]] = [
     ("SECRET_KEY", None),
@@ -81,6 +190,40 @@ REFUSED: list[tuple[str, str | None]] = [
     ("CORS_ORIGINS", "https://app.corp.internal:443"),
     ("CORS_ORIGINS", f"https://{CANARY}@app.corp.internal"),
     ("CORS_ORIGINS", f"https://[{CANARY}]"),
+    *(
+        (name, value)
+        for name in ("CORS_ORIGINS", "WEBAUTHN_ORIGINS")
+        for value in (
+            "capacitor",
+            "capacitor:",
+            "capacitor://",
+            "capacitor:localhost",
+            "capacitor://localhost/",
+            "capacitor://local host".replace(" ", "%20"),
+            "capacitor://*",
+            "capacitor://*.localhost",
+            "Capacitor://localhost",
+            "capacitor://localhost:99999",
+            "capacitor://localhost:0",
+            f"capacitor://{CANARY}@localhost",
+            "://localhost",
+            "1app://localhost",
+            "ftp://app.corp.internal",
+            "file://localhost",
+            "data://x",
+            "javascript://x",
+            "ws://app.corp.internal",
+            "chrome-extension://*",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop/page.html",
+            "android:apk-key-hash:",
+            "android:apk-key-hash:short",
+            f"android:apk-key-hash:{'a' * 42}=",
+            f"android:apk-key-hash:{'a' * 42}+",
+            f"android:apk-key-hash-sha256:{'a' * 43}",
+        )
+    ),
+    ("CORS_ORIGINS", f"android:apk-key-hash:{'a' * 43}"),
+    ("PUBLIC_URL", "capacitor://localhost"),
     ("WEBAUTHN_ORIGINS", "*"),
     ("WEBAUTHN_ORIGINS", "https://app.corp.internal/"),
     ("WEBAUTHN_ORIGINS", f"https://{CANARY}@app.corp.internal"),
@@ -89,6 +232,22 @@ REFUSED: list[tuple[str, str | None]] = [
     ("WEBAUTHN_RP_ID", "evil.internal"),
     ("WEBAUTHN_RP_ID", "login.auth.corp.internal"),
     ("WEBAUTHN_RP_ID", "th.corp.internal"),
+    ("APP_DOCUMENTS", "yes"),
+    ("APP_DOCUMENTS", "off on"),
+    ("APP_DOCUMENTS", f"https://{CANARY}"),
+    ("APP_DOCUMENTS", "app.example.com off"),
+    ("APP_DOCUMENTS", "on app.example.com"),
+    ("APP_DOCUMENTS", "!app.example.com"),
+    ("APP_DOCUMENTS", "*"),
+    ("APP_DOCUMENTS", "on !*.example.com"),
+    ("APP_DOCUMENTS", "App.example.com"),
+    ("APP_DOCUMENTS", "app.example.com:99999"),
+    ("APP_DOCUMENT_RESOURCES", CANARY),
+    ("APP_DOCUMENT_RESOURCES", "https://mcp.example.com/#x"),
+    ("APP_DOCUMENT_RESOURCES", "https://mcp.example.com/, /mcp"),
+    ("APP_DOCUMENT_RESOURCES", "https://auth.corp.internal"),
+    ("APP_DOCUMENT_RESOURCES", "https://auth.corp.internal/"),
+    ("APP_DOCUMENT_RESOURCES", "https://auth.corp.internal/oauth2/userinfo"),
     ("DEBUG", "1"),
     ("FLASK_DEBUG", "true"),
     ("TESTING", "yes"),
@@ -110,6 +269,8 @@ REFUSED: list[tuple[str, str | None]] = [
         )
     ),
     *(("MAIL_FROM", value) for value in (CANARY, "a@b\r\nBcc: c@d.io", "<a@b", "a b@c")),
+    *(("MAIL_FROM", value) for value in U28_SENDERS),
+    *(("MAIL_URL", value) for value in U28_MAIL_URLS),
     ("MAIL_TEMPLATES", f"/nowhere/{CANARY}"),
     *(("MAIL_LANGUAGE", value) for value in (CANARY, "../en", "e", "en/us")),
     ("LOG_LEVEL", CANARY),
@@ -119,7 +280,27 @@ REFUSED: list[tuple[str, str | None]] = [
         for name in config.LIMITS
         for value in (CANARY, "10", "0/90", "10/0", "-1/60", "10/60/60", "1.5/60", "\u0663/60", " 5/60", "9999999/60")
     ),
+    *(
+        ("LIMITS", value)
+        for value in (
+            CANARY,
+            "mfa_row",
+            "mfa_row=",
+            "login_account=10",
+            "login_account=0/90",
+            "login_account=10/0",
+            "login_account=10/60/60",
+            "login_account = 10/60",
+            "login_account=9999999/60",
+            "login_account=10/60 login_account=10/60",
+            f"login_account=10/60 {CANARY}=10/60",
+            "LOGIN_ACCOUNT=10/60",
+            "LIMIT_LOGIN_ACCOUNT=10/60",
+        )
+    ),
     ("TOKEN_AUDIENCE", f"{GOOD['PUBLIC_URL']}/auth/refresh-token"),
+    ("TOKEN_AUDIENCE", f"{GOOD['PUBLIC_URL']}/oauth2/token"),
+    ("TOKEN_AUDIENCE", f"{GOOD['PUBLIC_URL']}/oauth2/userinfo"),
     *(
         (name, value)
         for name in (
@@ -133,6 +314,7 @@ REFUSED: list[tuple[str, str | None]] = [
             "BCRYPT_ROUNDS",
             "HASHING_MAX_WAIT",
             "REQUEST_DEADLINE",
+            "KEEPALIVE",
             "MAX_BODY_BYTES",
             "PASSWORD_MIN_LENGTH",
         )
@@ -199,9 +381,17 @@ class TestProduction:
             ("PUBLIC_URL", "https://xn--bcher-kva.example"),
             ("CORS_ORIGINS", "https://app.corp.internal, http://localhost:3000  https://[::1]:3000"),
             ("CORS_ORIGINS", ""),
+            ("CORS_ORIGINS", " ".join(APP_ORIGINS)),
+            ("WEBAUTHN_ORIGINS", f"https://auth.corp.internal, {ANDROID}"),
+            ("WEBAUTHN_ORIGINS", ANDROID),
+            ("WEBAUTHN_ORIGINS", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"),
             ("WEBAUTHN_RP_ID", "corp.internal"),
             ("WEBAUTHN_ORIGINS", "https://auth.corp.internal, https://app.auth.corp.internal:8443"),
             ("SECRET_KEY_FALLBACKS", "p" + GOOD["SECRET_KEY"]),
+            ("APP_DOCUMENTS", "off"),
+            ("APP_DOCUMENTS", "on, !bad.example"),
+            ("APP_DOCUMENTS", "claude.ai *.example.org app.example.com:8443"),
+            ("APP_DOCUMENT_RESOURCES", "https://mcp.example.com/mcp, urn:example:notes"),
             ("DEBUG", "0"),
             ("FLASK_DEBUG", "false"),
             ("TESTING", ""),
@@ -217,7 +407,12 @@ class TestProduction:
                 )
             ),
             ("MAIL_FROM", "Corp sign-in <auth@corp.internal>"),
+            *(("MAIL_FROM", value) for value in U28_GOOD_SENDERS),
+            *(("MAIL_URL", value) for value in U28_GOOD_MAIL_URLS),
             ("MAIL_LANGUAGE", "pt-BR"),
+            ("LIMITS", "login_account=5/300, mfa_account=10/900\tmfa_row=1/1"),
+            ("LIMITS", " , "),
+            ("NO_SUCH_SETTING", CANARY),
         ],
     )
     def test_what_is_fine_is_taken(self, name: str, value: str):
@@ -239,6 +434,7 @@ class TestProduction:
             assert refusal.count(f"{name} ") == 1
         assert CANARY not in refusal
 
+    @pytest.mark.slow
     def test_a_random_secret_is_never_weak(self):
         """Nobody should be told to do what was just done: thousands of good secrets, with `dev` and `test` in some."""
         for _ in range(3000):
@@ -283,6 +479,7 @@ class TestDefaults:
             "BCRYPT_ROUNDS": 12,
             "HASHING_MAX_WAIT": 5,
             "REQUEST_DEADLINE": 8,
+            "KEEPALIVE": 75,
             "MAX_BODY_BYTES": 65_536,
             "PASSWORD_MIN_LENGTH": 8,
             "TOKEN_ISSUER": GOOD["PUBLIC_URL"],
@@ -297,6 +494,70 @@ class TestDefaults:
 
     def test_an_empty_setting_is_one_that_is_not_there(self):
         assert config.from_environment({**GOOD, "PORT": "", "LOG_LEVEL": "", "CORS_ORIGINS": ""}).PORT == 8000
+
+
+class TestLimits:
+    def test_a_limit_that_nobody_names_has_its_default(self):
+        assert config.from_environment(GOOD).LIMITS == settings.LIMITS
+
+    def test_the_mapping_names_those_that_differ(self):
+        taken = config.from_environment({**GOOD, "LIMITS": "login_account=7/70,mfa_row=8/80"})
+        assert {**settings.LIMITS, "login_account": (7, 70), "mfa_row": (8, 80)} == taken.LIMITS
+        assert taken.LIMIT_ALIASES == []
+
+    @pytest.mark.parametrize("name", settings.LIMITS)
+    def test_each_former_variable_still_works(self, name: str):
+        taken = config.from_environment({**GOOD, limits.alias(name): "123/456"})
+        assert {**settings.LIMITS, name: (123, 456)} == taken.LIMITS
+        assert [limits.alias(name)] == taken.LIMIT_ALIASES
+
+    def test_the_mapping_comes_before_a_former_variable(self):
+        environ = {**GOOD, "LIMITS": "login_row=7/70", "LIMIT_LOGIN_ROW": "8/80", "LIMIT_MFA_ROW": "9/90"}
+        taken = config.from_environment(environ)
+        assert (taken.LIMITS["login_row"], taken.LIMITS["mfa_row"]) == ((7, 70), (9, 90))
+        assert taken.LIMIT_ALIASES == ["LIMIT_LOGIN_ROW", "LIMIT_MFA_ROW"]
+
+
+class TestReference:
+    ROWS = {row.name: row for row in schema.reference()}
+
+    def test_it_has_every_setting_that_the_application_gets(self):
+        taken = {name for name in vars(config.from_environment(GOOD)) if name.isupper()}
+        assert taken - {"LIMIT_ALIASES"} == set(self.ROWS) - {"APP_ENV"}
+        assert {row.name for row in schema.limits_reference()} == set(settings.LIMITS)
+
+    def test_each_row_says_what_the_setting_does(self):
+        rows = [*schema.reference(), *schema.limits_reference()]
+        assert [row.name for row in rows if not re.fullmatch(r"[a-z`].{10,}[^.\s]", row.about)] == []
+        assert [row.name for row in rows if "\n" in row.default + row.bounds] == []
+
+    def test_defaults_are_those_that_are_taken(self):
+        taken = config.from_environment(GOOD)
+        checked = 0
+        for name, row in self.ROWS.items():
+            match = re.match(r"`([^`]+)`(?:$|, in development)", row.default)
+            if match is None or name == "APP_ENV":
+                continue
+            value = getattr(taken, name)
+            written = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+            written = ",".join(written) if isinstance(written, list) else str(written)
+            assert match[1] in (written, "PUBLIC_URL"), name
+            checked += 1
+        assert checked > 20
+
+    @pytest.mark.parametrize("name", [name for name, row in ROWS.items() if re.match(r"\d+ to \d+", row.bounds)])
+    def test_bounds_are_those_that_are_kept(self, name: str):
+        least, most = map(int, re.findall(r"\d+", self.ROWS[name].bounds)[:2])
+        strict = re.search(r"in production at least (\d+)", self.ROWS[name].bounds)
+        least = int(strict[1]) if strict else least
+        for value, held in ((least - 1, False), (least, True), (most, True), (most + 1, False)):
+            assert (check(changed(name, str(value))) is None) is held, value
+
+    def test_what_is_required_is_refused_if_it_is_missing(self):
+        required = {name for name, row in self.ROWS.items() if row.default.startswith("required")}
+        assert required == {"SECRET_KEY", "MONGODB_URI", "PUBLIC_URL", "MAIL_URL"}
+        for name in required:
+            assert f"{name} is missing" in (check(changed(name, None)) or "")
 
 
 class TestDevelopment:
@@ -347,7 +608,7 @@ class TestGunicorn:
     def refused(self, request: pytest.FixtureRequest) -> Iterator[tuple[int, str, float]]:
         """Return exit code, console and seconds of a start that must be refused."""
         environ = {**GOOD, **request.param} if request.param else dict.fromkeys(GOOD, "")
-        service = Service(**environ, BCRYPT_ROUNDS=10)
+        service = Service(fresh=True, **environ, BCRYPT_ROUNDS=10)
         began = time.monotonic()
         try:
             service.start(ready=False)
@@ -363,3 +624,55 @@ class TestGunicorn:
         assert console.count("\n") == 1
         assert "Traceback" not in console
         assert CANARY.lower() not in console.lower()
+
+
+class TestU28MailSettings:
+    @pytest.mark.parametrize(
+        ("given", "written"),
+        [
+            ("Acme, Inc. <no-reply@acme.example>", '"Acme, Inc." <no-reply@acme.example>'),
+            ("Acme. <no-reply@acme.example>", '"Acme." <no-reply@acme.example>'),
+            ("  Acme <no-reply@acme.example>", "Acme <no-reply@acme.example>"),
+            ("Acme<no-reply@acme.example>", "Acme <no-reply@acme.example>"),
+            (r'"Acme \"A\"" <no-reply@acme.example>', r'"Acme \"A\"" <no-reply@acme.example>'),
+            ("<no-reply@acme.example>", "no-reply@acme.example"),
+        ],
+    )
+    def test_a_name_is_quoted_if_it_has_to_be(self, given: str, written: str) -> None:
+        taken = config.from_environment({**GOOD, "MAIL_FROM": given})
+        assert str(taken.MAIL_FROM) == written
+
+    def test_a_service_at_an_ipv6_address_has_a_sender(self) -> None:
+        assert config.from_environment({**GOOD, "PUBLIC_URL": "http://[::1]"}).MAIL_FROM == "authsvc@localhost"
+
+    @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(MAIL_PIECES), max_size=9).map("".join)))
+    @options(deadline=None, max_examples=400)
+    def test_what_is_taken_names_a_transport(self, url: str) -> None:
+        """The settings and the mailer are two readers of one text."""
+        if settings.mail_url_fault(url) is None:
+            transport = mailer.from_url(url)
+            if isinstance(transport, mailer.Smtp):
+                assert 0 < transport.port < 65536
+                assert transport.host
+                assert not set(transport.host) & set("@/[] ")
+                assert (transport.user is None) is ("@" not in url)
+
+    @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(SENDER_PIECES), max_size=9).map("".join)))
+    @options(deadline=None, max_examples=400)
+    def test_a_sender_that_is_taken_is_read_as_one_address(self, text: str) -> None:
+        written = settings.sender(text)
+        if written is None:
+            return
+        letter = EmailMessage()
+        letter["From"], letter["To"] = written, "ada@example.com"
+        letter.set_content("x")
+        sender, _ = mailer.serialise(letter, "ada@example.com")
+        assert sender in text
+        assert settings.sender(written) == written
+
+    @pytest.mark.parametrize("url", U28_MAIL_URLS)
+    def test_what_is_refused_says_how_to_write_it_and_quotes_nothing(self, url: str) -> None:
+        told = check({**GOOD, "MAIL_URL": url})
+        assert told is not None
+        assert url not in told.replace("smtp://user:password@host", "")
+        assert len(told) > len("authsvc can't start (production): MAIL_URL .")

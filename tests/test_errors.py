@@ -11,19 +11,22 @@ import time_machine
 from flask import Flask, abort
 from flask.testing import FlaskClient
 from flask_jwt_extended.exceptions import JWTExtendedException
+from markupsafe import escape
 from mongoengine.connection import get_db
 from werkzeug.exceptions import HTTPException
 
-from authsvc.api import problems
 from authsvc.errors import Problem, all_problems
-from authsvc.models.unavailable import DATABASE_ERRORS
-from authsvc.services import accounts
-from tests.accounts import hashing, occupied, throttled
+from authsvc.http import problems
+from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.services.users import state
 from tests.api.forging import now
-from tests.authenticator import Authenticator
 from tests.conftest import PASSWORD, Person, problem, wait_until_ready
-from tests.factors import complete, post, sign_in_by, ticket, verified, with_passkey, with_totp
-from tests.wire import EVIL
+from tests.support.accounts import hashing, occupied, throttled
+from tests.support.authenticator import Authenticator
+from tests.support.factors import complete, post, sign_in_by, ticket, verified, with_passkey, with_totp
+from tests.support.federation import Traveller, someone
+from tests.support.upstreams import Upstream, signing_in_with
+from tests.support.wire import EVIL
 
 Provoke = Callable[[Person], Any]
 
@@ -48,7 +51,7 @@ def after_logout(person: Person) -> Any:
 def when_disabled(person: Person) -> Any:
     """Return the answer to the right password of a disabled account."""
     with person.client.application.app_context():
-        accounts.disable(None, person.id)
+        state.disable(None, person.id)
     return login(person)
 
 
@@ -68,6 +71,11 @@ def under_load(person: Person) -> Any:
     """Return the answer where all places for hashing are taken."""
     with hashing(size=1, max_wait=0) as pool, occupied(pool):
         return login(person)
+
+
+def with_an_answered_request(person: Person) -> Any:
+    """Return the answer to a request of an app that is not there any more."""
+    return person.client.post("/auth/authorizations/advance", json={"request": "asr_gone"})
 
 
 def too_often(person: Person) -> Any:
@@ -118,6 +126,13 @@ def with_a_wrong_code(person: Person) -> Any:
     return complete(person.client, ticket(person.client, person), code="000000")
 
 
+def with_a_code_of_another_letter(person: Person) -> Any:
+    """Return the answer to a code from an email that is wrong."""
+    asked = person.client.post("/auth/login/email", json={"email": "nobody@example.com"}).get_json()
+    wrong = {"challengeId": asked["challengeId"], "code": "123456"}
+    return person.client.post("/auth/login/email/code", json=wrong)
+
+
 def with_two_apps(person: Person) -> Any:
     """Return the answer to who enrols a second authenticator app."""
     with_totp(person, get_db())
@@ -139,7 +154,7 @@ def with_a_known_passkey(person: Person) -> Any:
 def as_administrator(alice: Person, method: str, path: str, body: Any = None) -> Any:
     """Return the answer to the only administrator there is."""
     with alice.client.application.app_context():
-        accounts.change_role(None, alice.id, "admin")
+        state.change_role(None, alice.id, "admin")
     return alice.client.open(path, method=method, json=body, headers=alice.headers)
 
 
@@ -159,6 +174,38 @@ def by_an_unknown_passkey(person: Person) -> Any:
     return sign_in_by(person.client, stranger)
 
 
+def at_a_provider(trip: Callable[[Traveller, Person], Any]) -> Provoke:
+    """Return the answer to a trip to a provider."""
+
+    def provoke(person: Person) -> Any:
+        app = person.client.application
+        with Upstream() as upstream, signing_in_with(app, upstream.settings()):
+            return trip(Traveller(app.test_client(), upstream), person)
+
+    return provoke
+
+
+def with_an_identity_of_somebody_else(traveller: Traveller, person: Person) -> Any:
+    """Return the answer to who links an identity that has an account of its own."""
+    assert traveller.arrive().status_code == 200
+    traveller.headers = person.headers
+    return traveller.arrive(intent="link")
+
+
+def signed_in_as_somebody_else(traveller: Traveller, person: Person) -> Any:
+    """Return the answer to who signs in to another account than the one that has the address."""
+    verified(get_db(), person)
+    token = traveller.arrive(someone(email=person.email)).get_json()["confirmLink"]["token"]
+    traveller.headers = Person(person.client, "bob@example.com", PASSWORD).register().headers
+    return traveller.confirm(token)
+
+
+def at_a_broken_provider(traveller: Traveller, _: Person) -> Any:
+    """Return the answer to who goes to a provider that does not work."""
+    traveller.upstream.intercept = lambda *_: (500, {}, b"")
+    return traveller.begin()
+
+
 PROVOKED: dict[str, Provoke] = {
     "challenge_invalid": lambda alice: alice.client.post(
         "/auth/login/passkey", json={"challengeId": "f" * 24, "credential": {}}
@@ -166,6 +213,7 @@ PROVOKED: dict[str, Provoke] = {
     "mfa_token_invalid": lambda alice: complete(alice.client, "asm_x", code="123456"),
     "passkey_invalid": by_an_unknown_passkey,
     "mfa_code_invalid": with_a_wrong_code,
+    "email_code_invalid": with_a_code_of_another_letter,
     "second_factor_required": without_a_second_factor,
     "passkey_known": with_a_known_passkey,
     "last_login_method": without_another_way_in,
@@ -173,11 +221,13 @@ PROVOKED: dict[str, Provoke] = {
     "own_role": lambda alice: as_administrator(alice, "PATCH", f"/admin/users/{alice.id}", {"role": "user"}),
     "mfa_already_enabled": with_two_apps,
     "mfa_not_enabled": lambda alice: post(alice, "/auth/mfa/recovery-codes"),
+    "user_code_invalid": lambda alice: post(alice, "/auth/devices/advance", userCode="BBBB-BBBB"),
     "link_invalid": lambda alice: alice.client.post("/auth/email/verify", json={"token": "x"}),
     "email_unverified": unproved,
     "password_incorrect": lambda alice: alice.client.post(
         "/auth/reauthenticate", json={"password": "wrong"}, headers=alice.headers
     ),
+    "request_malformed": lambda person: person.client.get("/", headers={"Host": "a@evil.example"}),
     "malformed_json": lambda alice: alice.client.post("/auth/login", data=b"{", content_type="application/json"),
     "invalid_credentials": lambda alice: login(alice, password="wrong"),
     "token_missing": lambda alice: alice.client.get("/"),
@@ -190,6 +240,7 @@ PROVOKED: dict[str, Provoke] = {
     "fresh_login_required": too_late,
     "cross_origin_refused": lambda alice: alice.client.post("/auth/login", headers={"Origin": EVIL}),
     "not_found": lambda alice: alice.client.get("/nope"),
+    "request_gone": with_an_answered_request,
     "method_not_allowed": lambda alice: alice.client.put("/auth/login"),
     "email_taken": lambda alice: alice.client.post(
         "/auth/register", json={"name": "A", "email": alice.email, "password": PASSWORD}
@@ -204,6 +255,12 @@ PROVOKED: dict[str, Provoke] = {
     "hashing_busy": under_load,
     "database_unavailable": without_a_database,
     "not_ready": not_ready,
+    "provider_refused": at_a_provider(
+        lambda traveller, _: traveller.complete({"state": traveller.visit()["state"], "error": "access_denied"})
+    ),
+    "upstream_unavailable": at_a_provider(at_a_broken_provider),
+    "identity_taken": at_a_provider(with_an_identity_of_somebody_else),
+    "link_confirmation_required": at_a_provider(signed_in_as_somebody_else),
 }
 
 
@@ -230,7 +287,7 @@ class TestEveryCode:
         page = client.get(f"/problems/{code}", headers={"Accept": "text/html"})
         assert page.status_code == 200
         assert page.mimetype == "text/html"
-        assert f"<h1>{kind.title}</h1>" in page.text
+        assert f"<h1>{escape(kind.title)}</h1>" in page.text
         assert f"<code>{code}</code>" in page.text
         assert str(kind.status) in page.text
 
@@ -268,7 +325,7 @@ class TestUnauthenticated:
         assert answer.headers["WWW-Authenticate"] == ('Bearer error="invalid_token"' if shown else "Bearer")
 
     @pytest.mark.parametrize("code", [code for code, kind in all_problems().items() if kind.status != 401])
-    def test_nothing_else_does(self, alice: Person, code: str):
+    def test_only_these_statuses_have_headers_of_their_own(self, alice: Person, code: str):
         answer = PROVOKED[code](alice)
         assert answer.headers.get("WWW-Authenticate") == CHALLENGES.get(code)
         assert ("Retry-After" in answer.headers) is (answer.status_code in (429, 503))

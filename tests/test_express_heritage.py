@@ -6,28 +6,26 @@ from typing import Any
 
 import bcrypt
 import pytest
-from bson import Decimal128, Int64, ObjectId
 from flask.testing import FlaskClient
 
 from authsvc.models.users import User
-from authsvc.services import accounts, passwords
-from tests.accounts import EMAIL, OLD, Database, hashing, import_account, login, node_hash, register, stored
+from authsvc.services import passwords
+from authsvc.services.users import state
 from tests.conftest import PASSWORD, Person, problem
+from tests.support.accounts import (
+    EMAIL,
+    OLD,
+    UNKNOWN_FIELDS,
+    Database,
+    hashing,
+    import_account,
+    login,
+    node_hash,
+    register,
+    stored,
+)
 from tests.support.races import ROUNDS, race
 
-UNKNOWN = {
-    "avatar": "https://cdn.example.com/a.png",
-    "resetToken": None,
-    "loginCount": Int64(7),
-    "balance": Decimal128("12.50"),
-    "blob": b"\x00\x01",
-    "tags": ["a", {"deep": [1, {"deeper": None}]}, []],
-    "profile": {"theme": "dark", "name": "not the name", "address": {"city": "York", "__v": 1}},
-    "refreshTokens": [{"token": "abc", "_id": ObjectId()}],
-    "updatedAt": None,
-    "mfa": {"enabled": False},
-    "dotted.key": {"$odd": 1},
-}
 LONG = "correct horse battery staple " * 3
 
 
@@ -157,7 +155,7 @@ def log_out(person: Person, mongo: Database) -> dict[str, Any]:
 def disable(person: Person, mongo: Database) -> dict[str, Any]:
     """Disable the account; return what that changes."""
     with person.client.application.app_context():
-        accounts.disable(None, person.id)
+        state.disable(None, person.id)
     return {"disabledAt": stored(mongo, OLD)["disabledAt"]}
 
 
@@ -166,21 +164,21 @@ class TestNothingIsDropped:
     def test_a_step_changes_what_it_says_and_no_more(
         self, client: FlaskClient, mongo: Database, step: Callable[[Person, Database], dict[str, Any]]
     ):
-        before = import_account(mongo, **deepcopy(UNKNOWN))
+        before = import_account(mongo, **deepcopy(UNKNOWN_FIELDS))
         person = signed_in(client)
         changed = step(person, mongo)
         assert stored(mongo, OLD) == {**before, **changed}
         assert list(stored(mongo, OLD))[: len(before)] == list(before), "the order of the fields is kept, too"
 
     def test_saving_the_document_drops_nothing_either(self, client: FlaskClient, mongo: Database):
-        before = import_account(mongo, **deepcopy(UNKNOWN))
+        before = import_account(mongo, **deepcopy(UNKNOWN_FIELDS))
         user = User.find_by_email(OLD)
         user.name = "Saved"
         user.save()
         assert stored(mongo, OLD) == {**before, "name": "Saved"}
 
     def test_steps_at_the_same_time_lose_nothing(self, client: FlaskClient, mongo: Database):
-        before = import_account(mongo, **deepcopy(UNKNOWN))
+        before = import_account(mongo, **deepcopy(UNKNOWN_FIELDS))
         person = signed_in(client)
         app = client.application
 

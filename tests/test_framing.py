@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +11,11 @@ import pytest
 from flask import Flask
 
 from tests.conftest import PASSWORD, Person
+from tests.support.framing import AMBIGUOUS, NO_BODY, SMUGGLED, head, post
 from tests.support.service import Service
-from tests.wire import ASK_WHO, BODY_ROUTES, exchange, statuses
+from tests.support.wire import ASK_WHO, BODY_ROUTES, exchange, statuses
 
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 LIMIT = 65_536
-NO_BODY = b"0\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +23,6 @@ def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
     """Return a running service."""
     with Service(**{**settings, "WEB_CONCURRENCY": 1}) as running:
         yield running
-
-
-def head(line: str, *headers: str) -> bytes:
-    """Return a request's head."""
-    return "\r\n".join([line, "Host: localhost", *headers, "", ""]).encode("latin-1")
-
-
-def post(*headers: str, body: bytes = b"", path: str = "/auth/login") -> bytes:
-    """Return a POST of a JSON body, with its framing left to the headers."""
-    return head(f"POST {path} HTTP/1.1", "Content-Type: application/json", *headers) + body
 
 
 def answer(received: bytes) -> tuple[int, dict[str, Any]]:
@@ -47,42 +38,6 @@ def chunked(*parts: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + NO_BODY
 
 
-AMBIGUOUS = {
-    "Content-Length and Transfer-Encoding": post("Content-Length: 5", "Transfer-Encoding: chunked", body=NO_BODY),
-    "Transfer-Encoding and Content-Length": post("Transfer-Encoding: chunked", "Content-Length: 5", body=NO_BODY),
-    "two Transfer-Encodings": post("Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=NO_BODY),
-    "chunked twice": post("Transfer-Encoding: chunked, chunked", body=NO_BODY),
-    "chunked and identity": post("Transfer-Encoding: chunked, identity", body=NO_BODY),
-    "identity": post("Transfer-Encoding: identity", body=NO_BODY),
-    "an unknown coding": post("Transfer-Encoding: xchunked", body=NO_BODY),
-    "a space before the colon": post("Transfer-Encoding : chunked", body=NO_BODY),
-    "a vertical tab": post("Transfer-Encoding: \x0bchunked", body=NO_BODY),
-    "a tab in the name": post("Transfer-Encoding\t: chunked", body=NO_BODY),
-    "two Content-Lengths": post("Content-Length: 0", "Content-Length: 2", body=b"{}"),
-    "one Content-Length twice": post("Content-Length: 2", "Content-Length: 2", body=b"{}"),
-    "a list of lengths": post("Content-Length: 2, 2", body=b"{}"),
-    "a length with a plus": post("Content-Length: +2", body=b"{}"),
-    "a length below zero": post("Content-Length: -2", body=b"{}"),
-    "a hexadecimal length": post("Content-Length: 0x2", body=b"{}"),
-    "a length with an underscore": post("Content-Length: 0_2", body=b"{}"),
-    "a length that is empty": post("Content-Length:", body=b"{}"),
-    "a folded header": head("GET / HTTP/1.1", "X-A: b\r\n c"),
-    "a bare line feed": b"GET / HTTP/1.1\nHost: localhost\n\n",
-    "a bare line feed in a header": b"GET / HTTP/1.1\r\nHost: localhost\r\nX-A: b\nX-B: c\r\n\r\n",
-    "a bare carriage return": head("GET / HTTP/1.1", "X-A: b\rc"),
-    "a NUL": head("GET / HTTP/1.1", "X-A: b\0c"),
-    "two Hosts": head("GET / HTTP/1.1", "Host: evil.example"),
-    "a header without a colon": head("GET / HTTP/1.1", "Authorization"),
-    "a header with a space in its name": head("GET / HTTP/1.1", "X A: b"),
-    "a header without a name": head("GET / HTTP/1.1", ": b"),
-    "a space in the target": head("GET /a b HTTP/1.1"),
-    "HTTP/0.9": b"GET /\r\n\r\n",
-    "HTTP/9.9": head("GET / HTTP/9.9"),
-    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "a method in lower case": head("get / HTTP/1.1"),
-    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-    "a PROXY line": b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + head("GET / HTTP/1.1"),
-}
 BAD_CHUNKS = {
     "zz": b"zz\r\n{}\r\n" + NO_BODY,
     "no size": b"\r\n{}\r\n" + NO_BODY,
@@ -119,10 +74,10 @@ class TestAmbiguous:
     @pytest.mark.parametrize(
         ("request_", "status"),
         [
-            (head("GET / HTTP/1.1", "X-A: " + "a" * 9000), 431),
+            (head("GET / HTTP/1.1", "X-A: " + "a" * 33_000), 431),
             (head("GET / HTTP/1.1", "Authorization: Bearer " + "a" * 100_000), 431),
             (head("GET / HTTP/1.1", *(f"X-{n}: a" for n in range(101))), 431),
-            (head("GET /" + "a" * 5000 + " HTTP/1.1"), 414),
+            (head("GET /" + "a" * 9000 + " HTTP/1.1"), 414),
             (head("POST /auth/login HTTP/1.1", "Content-Length: 2", "Expect: 200-maybe"), 417),
         ],
         ids=["header", "token", "headers", "target", "expect"],
@@ -136,7 +91,10 @@ class TestAmbiguous:
     def check_refusal(self, received: bytes, status: int):
         """R94: gunicorn's own answers are problems with the headers of all others, and quote nothing."""
         told, document = answer(received)
-        assert (told, document["status"], document["type"]) == (status, status, "about:blank")
+        assert (told, document["status"], document["code"]) == (status, status, "request_malformed")
+        assert document["type"] == "/problems/request_malformed"
+        assert document["title"]
+        assert document["detail"]
         assert re.fullmatch("[0-9a-f]{32}", document["requestId"])
         top = received.partition(b"\r\n\r\n")[0].decode()
         for header in (
@@ -241,6 +199,30 @@ class TestKept:
         assert statuses(received) == [200, 200, 200, 404]
 
 
+class TestClosed:
+    """F13: an answer that is the last on its connection arrives, though nobody has read the whole request."""
+
+    @pytest.mark.parametrize("size", [100, LIMIT, 900_000])
+    @pytest.mark.parametrize("line", ["POST /nowhere", "POST /auth/login", "POST /oauth2/token", "DELETE /auth/me"])
+    def test_a_body_that_is_still_on_its_way_loses_no_answer(self, service: Service, line: str, size: int):
+        """A proxy that keeps no connections writes so, and told its client 502."""
+        heads = head(f"{line} HTTP/1.1", "Content-Type: text/plain", f"Content-Length: {size}", "Connection: close")
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+                connection.sendall(heads)
+                time.sleep(0.02)  # the answer is there before the body is
+                connection.sendall(b" " * size)
+                received = b"".join(iter(lambda: connection.recv(65_536), b""))
+            assert statuses(received)[0] in (400, 401, 404, 413, 415)
+            assert received.rstrip().endswith(b"}")
+
+    def test_a_client_that_never_sends_its_body_has_its_answer_and_goes(self, service: Service):
+        began = time.monotonic()
+        received = exchange(service.port, post("Content-Length: 9", "Connection: close", path="/nowhere"), seconds=20)
+        assert statuses(received) == [404]
+        assert time.monotonic() - began < 10
+
+
 class TestTarget:
     """R80, R91, D18"""
 
@@ -252,7 +234,7 @@ class TestTarget:
             ("FOO / HTTP/1.1", 405),
             ("OPTIONS * HTTP/1.1", 404),
             ("GET http://evil.example/healthz HTTP/1.1", 200),
-            ("GET //auth/me HTTP/1.1", 401),
+            ("GET //auth/me HTTP/1.1", 404),
             ("GET /%2e%2e/healthz HTTP/1.1", 404),
             ("GET /healthz%00 HTTP/1.1", 404),
             ("GET /healthz#x HTTP/1.1", None),

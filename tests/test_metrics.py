@@ -1,7 +1,9 @@
 """`/metrics`: what is counted, over all workers, and who can see it."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,15 +13,17 @@ from flask import Flask
 from pymongo.errors import AutoReconnect
 
 from authsvc import metrics
-from authsvc.clients.mailer import Folder, NotDelivered
+from authsvc.clients.mailer import NotDelivered
+from authsvc.errors import HashingBusy
 from authsvc.models import readiness
 from authsvc.models.audit import AuditEvent
 from authsvc.models.letters import Letter
-from authsvc.models.signing_keys import SigningKey
+from authsvc.models.signing_keys import TokenKey
 from authsvc.models.users import User
+from authsvc.security.hashing_pool import HashingPool
 from authsvc.services import mail, ops
-from tests.accounts import hashing, login, occupied, throttled
 from tests.conftest import Person, problem
+from tests.support.accounts import hashing, login, occupied, throttled
 from tests.support.races import eventually
 from tests.support.service import Service, Visitor, free_port
 
@@ -48,10 +52,10 @@ class TestCounted:
         assert grown(call, "authsvc_request_seconds_count", route="/auth/me") == 1
 
     def test_what_a_client_makes_up_is_no_label(self, alice: Person):
-        for method, path in (("GET", "/nope/secret"), ("BREW", "/pot"), ("GET", "/auth/sessions/secret")):
+        for method, path in (("GET", "/nope/canary"), ("BREW", "/pot"), ("GET", "/auth/sessions/canary")):
             alice.client.open(path, method=method)
         text = metrics.exposition().decode()
-        assert "secret" not in text
+        assert "canary" not in text
         assert "BREW" not in text
         assert value(text, "authsvc_requests_total", route="unmatched", method="other") >= 1
 
@@ -81,10 +85,10 @@ class TestCounted:
         [
             (User, "find", lambda alice: alice.client.get("/auth/me", headers=alice.headers)),
             (AuditEvent, "insert", lambda alice: alice.client.delete("/auth/logout", headers=alice.headers)),
-            (SigningKey, "all", lambda _: ops.follow_key_ring()),
-            (Letter, "lease", lambda _: mail._deliver_safely(Folder("/nowhere"))),
-            (readiness, "ping", lambda _: ops.missing()),
-            (readiness, "ping", lambda _: ops.prepare()),
+            (TokenKey, "all", lambda _: ops.follow_key_rings()),
+            (Letter, "lease", lambda _: mail._outbox.try_next_safely(print)),
+            (readiness, "say_hello", lambda _: ops.missing()),
+            (readiness, "say_hello", lambda _: ops.prepare()),
         ],
     )
     def test_failures_of_the_database_wherever_they_show(
@@ -101,18 +105,43 @@ class TestCounted:
         with hashing(size=1, max_wait=0) as pool, occupied(pool):
             assert grown(lambda: login(alice.client), "authsvc_hashing_refused_total") == 1
 
+    def test_and_those_that_waited_in_vain_for_another_of_their_owner(self):
+        pool = HashingPool(1, max_wait=0)
+
+        def wait_in_vain() -> None:
+            with pytest.raises(HashingBusy), pool.in_turn("mallory"):
+                pass
+
+        with pool.in_turn("mallory"):
+            assert grown(wait_in_vain, "authsvc_hashing_refused_total") == 1
+
+    def test_how_many_passwords_are_in_line_and_how_long_they_wait(self):
+        pool = HashingPool(1, max_wait=60)
+        in_line = lambda: value(metrics.exposition().decode(), "authsvc_hashing_queue")  # noqa: E731
+        before = in_line()
+
+        def wait() -> None:
+            with ThreadPoolExecutor(1) as other, occupied(pool):
+                waiting = other.submit(pool.run, list)
+                eventually(lambda: in_line() == before + 2)
+                time.sleep(0.05)
+            assert waiting.result(10) == []
+
+        assert 0.05 <= grown(wait, "authsvc_hashing_wait_seconds_sum") < 60
+        assert in_line() == before
+
     @pytest.mark.parametrize(
         ("raised", "outcome"),
         [(None, "delivered"), (NotDelivered("later"), "put_off"), (NotDelivered("never", for_good=True), "dead")],
     )
     def test_letters_by_outcome(self, app: Flask, clean: None, raised: Exception | None, outcome: str):
         class Carrier:
-            def send(self, _: object) -> None:
+            def send(self, _: object, _to: str) -> None:
                 if raised is not None:
                     raise raised
 
         with app.app_context():
-            mail.post("password_changed", ObjectId(), to="ada@example.com", **mail.place())
+            mail.post("verify", ObjectId(), to="ada@example.com", link="https://x")
             assert grown(lambda: mail.deliver(Carrier()), "authsvc_letters_total", outcome=outcome) == 1
 
 
@@ -132,6 +161,7 @@ class TestWhere:
         with Service(**{**settings, "WEB_CONCURRENCY": 2, "METRICS": address}) as service:
             yield service, f"http://{address}"
 
+    @pytest.mark.slow
     def test_on_an_address_of_its_own_it_sums_all_workers(self, apart: tuple[Service, str]):
         service, address = apart
         visitor = Visitor(service.url)
@@ -151,6 +181,7 @@ class TestWhere:
         spoofed = {"Host": address.partition("//")[2], "X-Forwarded-Port": address.rpartition(":")[2]}
         assert requests.get(f"{service.url}/metrics", headers=spoofed, timeout=5).status_code == 404
 
+    @pytest.mark.slow
     def test_what_a_worker_had_counted_outlives_it(self, apart: tuple[Service, str]):
         service, address = apart
         visitor = Visitor(service.url)

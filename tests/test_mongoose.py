@@ -1,7 +1,6 @@
 """The real Mongoose and npm's bcrypt on the same collection: each reads, verifies and keeps what the other wrote."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +10,12 @@ import pytest
 from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 from flask.testing import FlaskClient
 
-from tests.accounts import Database, hashing, login, register, stored
 from tests.conftest import PASSWORD, Person, problem, wipe
+from tests.support.accounts import Database, hashing, login, register, stored
+from tests.support.programs import require
 from tests.support.service import ROOT
+
+pytestmark = pytest.mark.external
 
 EXPRESS = ROOT / "tests" / "express"
 NEW = "another good phrase"
@@ -32,8 +34,7 @@ Express = Callable[..., list[dict[str, Any]]]
 @pytest.fixture(scope="module")
 def packages() -> None:
     """Install what the Express service stood on."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs node and npm")
+    require("node", "npm")
     subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=EXPRESS, check=True, timeout=110)
 
 

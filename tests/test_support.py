@@ -28,12 +28,14 @@ from pymongo.errors import AutoReconnect, PyMongoError
 from authsvc.security import opaque_tokens
 from tests.support.fault_proxy import FaultProxy
 from tests.support.half_open import half_open_bodies, half_open_headers
+from tests.support.invariants import INDEXES, faults_in
 from tests.support.leaks import stored_leaks
 from tests.support.races import ROUNDS, eventually, race, rounds
 from tests.support.service import ROOT, Service, Visitor
-from tests.support.verdict import INDEXES, faults_in
 
-TIMEOUT_MS = 600
+TIMEOUT_MS = 1500
+SLACK = 0.5
+"""Seconds that a busy machine may take longer than said."""
 NAME = f"authsvc_support_{os.getpid()}"
 
 _PING_BODY = bson.encode({"ping": 1, "$db": "admin"})
@@ -139,11 +141,13 @@ class TestRefusing:
             assert received(old) == 0
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=1)
-        assert seconds_of_failure(lambda: things.insert_one({})) < 2
+        # If the driver has noticed before, it waits for a server: for its time limit, in steps of half a second.
+        assert seconds_of_failure(lambda: things.insert_one({})) < TIMEOUT_MS / 1000 + 0.5 + SLACK
         proxy.heal()
         assert proxy.port == port
         things.insert_one({})
 
+    @pytest.mark.slow
     def test_no_connection_slips_through_meanwhile(self, proxy: FaultProxy) -> None:
         """One that was being made when the listener closed may learn of it by sending: nobody is at its other end."""
         for _ in range(20):
@@ -176,8 +180,9 @@ class TestBlackhole:
             fresh.sendall(b"\x10\0\0\0" + bytes(12))
             with pytest.raises(TimeoutError):
                 fresh.recv(1)
-        assert TIMEOUT_MS / 1000 * 0.8 < seconds_of_failure(lambda: things.find_one({})) < 3
+        assert TIMEOUT_MS / 1000 * 0.8 < seconds_of_failure(lambda: things.find_one({})) < 6
 
+    @pytest.mark.slow
     def test_what_was_frozen_is_never_done(self, proxy: FaultProxy, things: Documents, direct: Database) -> None:
         for number in range(3):
             mark = proxy.commands["insert"]
@@ -189,7 +194,7 @@ class TestBlackhole:
         assert direct.things.count_documents({}) == 0
         things.insert_one({})
 
-    def test_refusing_may_follow(self, proxy: FaultProxy, things: Documents) -> None:
+    def test_a_blackhole_can_become_a_refusal(self, proxy: FaultProxy, things: Documents) -> None:
         proxy.blackhole()
         proxy.refuse()
         with pytest.raises(ConnectionRefusedError):
@@ -224,8 +229,8 @@ class TestSlowness:
     def test_a_reply_later_than_the_client_waits_is_a_failure_of_a_write_that_was_done(
         self, proxy: FaultProxy, things: Documents, direct: Database
     ) -> None:
-        proxy.delay(2)
-        assert seconds_of_failure(lambda: things.insert_one({"_id": 1})) < 1.5
+        proxy.delay(5)
+        assert seconds_of_failure(lambda: things.insert_one({"_id": 1})) < 4
         assert direct.things.count_documents({}) == 1
 
 
@@ -456,6 +461,7 @@ def tree_of(service: Service) -> list[psutil.Process]:
 
 
 class TestService:
+    @pytest.mark.slow
     def test_it_serves_with_its_workers_and_leaves_nothing(self, settings: dict[str, str]) -> None:
         with Service(**{**settings, "WEB_CONCURRENCY": 2}) as service:
             processes = tree_of(service)
@@ -489,6 +495,7 @@ class TestService:
         assert len(processes) == 2
         assert psutil.wait_procs(processes, 5)[1] == []
 
+    @pytest.mark.slow
     @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
     def test_a_run_that_is_killed_leaves_nothing(self, settings: dict[str, str]) -> None:
         run = (

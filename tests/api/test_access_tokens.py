@@ -13,13 +13,13 @@ from flask.testing import FlaskClient
 from pymongo.database import Database
 
 from authsvc.errors import SessionEnded
-from authsvc.schemas.access_tokens import SCOPES
 from authsvc.security import opaque_tokens
-from authsvc.services import access_tokens, accounts, sessions
-from authsvc.services.callers import Caller
-from tests.accounts import WRONG_TYPES, told
+from authsvc.services import access_tokens, sessions
+from authsvc.services.callers import SCOPES, Caller
+from authsvc.services.users import state
 from tests.api.forging import claims_of, now
 from tests.conftest import Person, problem
+from tests.support.accounts import WRONG_TYPES, told
 
 Mongo = Database[dict[str, Any]]
 MEMBERS = {"id", "name", "scopes", "createdAt", "expiresAt"}
@@ -88,7 +88,7 @@ class TestCreate:
             ({"scopes": [None]}, {("/scopes/0", "wrong_type")}),
             ({"scopes": {"0": "account:read"}}, {("/scopes", "wrong_type")}),
             *(({"expiresInDays": days}, {("/expiresInDays", "not_allowed")}) for days in (0, -1, 3651, 10**30)),
-            *(({"expiresInDays": days}, {("/expiresInDays", "wrong_type")}) for days in ("1", 1.0, True, None, [])),
+            *(({"expiresInDays": days}, {("/expiresInDays", "wrong_type")}) for days in ("1", 1.5, True, None, [])),
             ({"token": "mine"}, {("/token", "unknown_field")}),
             ({"user": "0" * 24}, {("/user", "unknown_field")}),
         ],
@@ -123,7 +123,7 @@ class TestCreate:
         """F8: the token is stored, then the user is read again."""
         who = Caller(alice.id, alice.email, "user")
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
             with pytest.raises(SessionEnded):
                 access_tokens.issue(who, "late", ["account:read"], None)
             mongo.users.delete_many({})
@@ -273,7 +273,7 @@ class TestEnd:
 
     def test_it_dies_with_its_owner(self, alice: Person, app: Flask, mongo: Mongo, token: str) -> None:
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         problem(alice.client.get("/auth/me", headers=bearer(token)), 401, "token_invalid")
         mongo.users.update_one({}, {"$unset": {"disabledAt": 1}})
         problem(alice.client.get("/auth/me", headers=bearer(token)), 401, "token_invalid")

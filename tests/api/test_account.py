@@ -12,10 +12,11 @@ from pymongo.errors import AutoReconnect
 
 from authsvc import clock
 from authsvc.models.letters import Letter
-from authsvc.services import accounts
-from tests.accounts import EMAIL, WRONG_TYPES, Database, import_account, login, register, stored, throttled
+from authsvc.services.users import state
 from tests.conftest import PASSWORD, Person
-from tests.letters import newest, sent
+from tests.support.accounts import EMAIL, WRONG_TYPES, Database, import_account, login, register, stored, throttled
+from tests.support.factors import verified
+from tests.support.letters import newest, sent
 
 ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
 
@@ -113,12 +114,14 @@ class TestDelete:
         assert bob.home().status_code == 200
 
     def test_its_owner_is_told_and_it_is_on_record(self, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         leave(alice)
         assert [one["to"] for one in sent(app, "account_deleted")] == [EMAIL]
         assert mongo.audit.count_documents({"action": "account.deleted", "target": ObjectId(alice.id)}) == 1
 
     def test_what_is_left_names_nobody(self, alice: Person, app: Flask, mongo: Database):
         """The sessions tell why they ended, the audit who did it; waiting letters go nowhere, but the last."""
+        verified(mongo, alice)
         alice.login()
         leave(alice)
         for session in mongo.sessions.find():
@@ -144,6 +147,7 @@ class TestDelete:
 
 class TestExport:
     def test_everything_is_there_and_no_secret(self, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         body = {"name": "script", "scopes": ["account:read"]}
         alice.client.post("/auth/access-tokens", json=body, headers=alice.headers)
         ended = alice.login()
@@ -151,7 +155,7 @@ class TestExport:
         answer = export(alice)
         assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
         found = answer.get_json()
-        lists = {"sessions", "accessTokens", "devices", "links", "letters", "activity"}
+        lists = {"sessions", "accessTokens", "grants", "devices", "links", "letters", "activity", "identities"}
         assert found.keys() == {"account", "stored", "mfa", *lists}
         assert [one.keys() for one in found["devices"]] == [{"expiresAt"}]
         assert [(one["purpose"], one.keys()) for one in found["links"]] == [("verify", {"purpose", "expiresAt"})]
@@ -200,7 +204,8 @@ class TestExport:
 class TestNewSignIn:
     """R28: told by letter."""
 
-    def test_from_where_the_user_is_not_known(self, alice: Person, app: Flask):
+    def test_from_where_the_user_is_not_known(self, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         body = {"email": EMAIL, "password": PASSWORD}
         headers = {"User-Agent": "Thief/1.0 <b>"}
         assert alice.client.post("/auth/login", json=body, headers=headers, environ_base=ELSEWHERE).status_code == 200
@@ -229,8 +234,9 @@ class TestNewSignIn:
 
 
 class TestStolenSession:
-    def test_its_owner_is_told(self, alice: Person, app: Flask):
+    def test_its_owner_is_told(self, alice: Person, app: Flask, mongo: Database):
         """R54."""
+        verified(mongo, alice)
         first = alice.tokens["refreshToken"]
         second = alice.refresh().get_json()["refreshToken"]
         alice.refresh(second)
@@ -240,6 +246,7 @@ class TestStolenSession:
 
     def test_not_unless_it_can_be_told(self, alice: Person, app: Flask, mongo: Database):
         """R54: else nobody ever hears of it, since the next use only finds a session that has ended."""
+        verified(mongo, alice)
         alice.refresh()
         with time_machine.travel(clock.now() + timedelta(minutes=1)):
             with pytest.MonkeyPatch.context() as patch:
@@ -254,6 +261,6 @@ class TestDisabled:
     def test_its_links_are_dead(self, alice: Person, app: Flask, mongo: Database):
         link = newest(app, "verify", EMAIL)
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         assert alice.client.post("/auth/email/verify", json={"token": link}).status_code == 400
         assert mongo.links.count_documents({"user": ObjectId(alice.id)}) == 0

@@ -21,7 +21,7 @@ class TestLogout:
         assert problem(alice.home(), 401, "session_ended")["reason"] == "logout"
         assert problem(alice.refresh(), 401, "session_ended")["reason"] == "logout"
 
-    def test_twice_is_fine(self, alice: Person) -> None:
+    def test_logging_out_twice_succeeds(self, alice: Person) -> None:
         """R65"""
         for _ in range(2):
             assert alice.client.delete("/auth/logout", headers=alice.headers).status_code == 204

@@ -9,9 +9,11 @@ import time_machine
 from flask import Flask
 from pymongo.database import Database
 
-from authsvc.services import accounts
+from authsvc.services import tokens
+from authsvc.services.users import state
 from tests.api.forging import altered, claims_of, now
 from tests.conftest import PASSWORD, Person, problem
+from tests.support.races import race
 
 
 def later(seconds: float) -> time_machine.travel:
@@ -74,6 +76,10 @@ class TestRotation:
         problem(alice.client.post("/auth/refresh-token", json={"refreshToken": token}), 401, "token_invalid")
         assert alice.refresh().status_code == 200
 
+    def test_one_whose_session_is_stored_no_longer(self, alice: Person, mongo: Database[dict[str, Any]]) -> None:
+        mongo.sessions.delete_many({})
+        problem(alice.refresh(), 401, "token_invalid")
+
     def test_the_token_is_not_in_the_database(self, alice: Person, mongo: Database[dict[str, Any]]) -> None:
         """R60"""
         stored = str(list(mongo.sessions.find())) + str(list(mongo.users.find()))
@@ -98,6 +104,16 @@ class TestGrace:
             ended(alice.refresh(), "token_reuse")
             ended(alice.refresh(child), "token_reuse")
 
+    def test_it_is_the_configured_time_and_no_more(self, app: Flask, clean: None) -> None:
+        moment, grace = float(now()), app.config["REFRESH_REUSE_GRACE"]
+        with time_machine.travel(moment, tick=False) as traveller:
+            alice = Person(app.test_client(), "alice@example.com", PASSWORD).register()
+            assert alice.refresh().status_code == 200
+            traveller.move_to(moment + grace - 0.001)
+            assert alice.refresh().status_code == 200
+            traveller.move_to(moment + grace)
+            ended(alice.refresh(), "token_reuse")
+
     def test_a_grandparent_is_theft_even_within_it(self, alice: Person) -> None:
         """R58"""
         tokens = chain(alice, 2)
@@ -109,6 +125,13 @@ class TestGrace:
         child = strict.refresh().get_json()["refreshToken"]
         ended(strict.refresh(), "token_reuse")
         ended(strict.refresh(child), "token_reuse")
+
+    def test_nor_where_the_clock_is_behind(self, alice: Person, make_app: Callable[..., Flask]) -> None:
+        """That of the machine which is shown the parent, and the other one rotated."""
+        strict = Person(make_app(REFRESH_REUSE_GRACE=0).test_client(), alice.email, PASSWORD).login()
+        with later(5):
+            assert strict.refresh().status_code == 200
+        ended(strict.refresh(), "token_reuse")
 
 
 class TestReuse:
@@ -124,9 +147,19 @@ class TestReuse:
         assert elsewhere.refresh().status_code == 200
 
     def test_a_generation_that_never_was(self, alice: Person, app: Flask) -> None:
-        """C3: a restored database does not bring a family back to life."""
-        ended(alice.refresh(altered(app, alice.tokens["refreshToken"], generation=7)), "token_reuse")
-        ended(alice.refresh(), "token_reuse")
+        """C3, M7: a restored database does not bring a family back to life."""
+        ended(alice.refresh(altered(app, alice.tokens["refreshToken"], generation=7)), "expired")
+        ended(alice.refresh(), "expired")
+
+    def test_while_one_request_puts_it_on_record_the_others_only_end_it(
+        self, alice: Person, mongo: Database[dict[str, Any]]
+    ) -> None:
+        """R54: the token is refused there too, and the session is over whatever becomes of the first."""
+        tokens = chain(alice, 2)
+        mongo.sessions.update_one({}, {"$set": {"theftSeenAt": datetime.now(UTC)}})
+        ended(alice.refresh(tokens[0]), "token_reuse")
+        ended(alice.home(), "token_reuse")
+        assert mongo.audit.count_documents({"action": "refresh_token.reused"}) == 0
 
 
 class TestLimits:
@@ -135,11 +168,28 @@ class TestLimits:
         with later(2_592_000 + 1):
             ended(alice.refresh(), "expired")
 
+    def test_that_it_is_over_is_put_on_record_once(self, alice: Person, mongo: Database[dict[str, Any]]) -> None:
+        with later(2_592_000 + 1):
+            for _ in range(3):
+                ended(alice.refresh(), "expired")
+        (record,) = mongo.audit.find({"action": "session.ended"})
+        assert record["details"]["reason"] == "expired"
+
     def test_a_used_one_is_not(self, alice: Person) -> None:
         with later(2_000_000):
             token = alice.refresh().get_json()["refreshToken"]
         with later(4_000_000):
             assert alice.refresh(token).status_code == 200
+
+    @pytest.mark.parametrize(("name", "days"), [("expiresAt", 0), ("lastUsedAt", 30)])
+    def test_an_access_token_does_not_outlive_its_session(
+        self, alice: Person, mongo: Database[dict[str, Any]], name: str, days: int
+    ) -> None:
+        """R59: from the moment on at which it is over, however long the token itself would last."""
+        with time_machine.travel(now() + 60, tick=False):
+            mongo.sessions.update_one({}, {"$set": {name: datetime.now(UTC) - timedelta(days=days)}})
+            ended(alice.home(), "expired")
+            ended(alice.refresh(), "expired")
 
     def test_the_absolute_limit_stays(self, alice: Person, make_app: Callable[..., Flask]) -> None:
         """R59: refreshing does not move it, and access tokens end with it."""
@@ -161,9 +211,9 @@ class TestLimits:
 class TestAccount:
     """R61"""
 
-    def test_disabled(self, alice: Person, app: Flask) -> None:
+    def test_disabling_an_account_ends_its_sessions(self, alice: Person, app: Flask) -> None:
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         ended(alice.refresh(), "account_disabled")
         ended(alice.home(), "account_disabled")
 
@@ -178,3 +228,41 @@ class TestAccount:
             mongo.users.delete_many({})
         ended(alice.refresh(), reason)
         ended(alice.home(), reason)
+
+
+class TestM7RestoredBackup:
+    """The database is older than the token: that is nobody's theft."""
+
+    @pytest.fixture
+    def restored(self, alice: Person, mongo: Database[dict[str, Any]]) -> str:
+        """Return a refresh token that the database knows nothing of any more."""
+        before = list(mongo.sessions.find())
+        token = chain(alice, 3)[-1]
+        for session in before:
+            mongo.sessions.replace_one({"_id": session["_id"]}, session)
+        return token
+
+    def test_its_session_ends_without_an_alarm(
+        self, alice: Person, restored: str, mongo: Database[dict[str, Any]]
+    ) -> None:
+        ended(alice.refresh(restored), "expired")
+        ended(alice.refresh(), "expired")
+        ended(alice.home(), "expired")
+        assert mongo.letters.count_documents({"kind": "session_stolen"}) == 0
+        assert mongo.audit.count_documents({"action": "refresh_token.reused"}) == 0
+        (event,) = mongo.audit.find({"action": "session.outdated"})
+        assert str(event["target"]) == alice.id
+        assert event["details"]["session"] == claims_of(restored)["sid"]
+
+    def test_it_is_put_on_record_once(self, alice: Person, restored: str, mongo: Database[dict[str, Any]]) -> None:
+        for answer in race(*[lambda: alice.refresh(restored)] * 8):
+            ended(answer, "expired")
+        assert mongo.audit.count_documents({"action": "session.outdated"}) == 1
+
+    def test_nobody_is_told_a_token_is_good_that_is_not(self, alice: Person, restored: str, app: Flask) -> None:
+        with app.test_request_context():
+            assert tokens.describe(restored) == {"active": False}
+
+    def test_whoever_signs_in_goes_on(self, alice: Person, restored: str) -> None:
+        ended(alice.refresh(restored), "expired")
+        assert alice.login().refresh().status_code == 200

@@ -2,7 +2,7 @@
 
 import re
 import string
-from typing import Any
+from itertools import product
 
 import bcrypt
 import pytest
@@ -10,8 +10,8 @@ from bson import ObjectId
 from flask.testing import FlaskClient
 
 import config
-from tests.accounts import USER_MEMBERS, WRONG_TYPES, Database, login, register, stored, told
 from tests.conftest import PASSWORD, Person, problem
+from tests.support.accounts import USER_MEMBERS, WRONG_TYPES, Database, login, register, stored, told
 from tests.support.races import race
 
 SMUGGLED = """
@@ -58,16 +58,13 @@ class TestRegister:
         assert PASSWORD not in answer.text
         assert "$2b$" not in answer.text
 
-    @pytest.mark.parametrize("value", ["admin", True, {"role": "admin"}], ids=str)
-    @pytest.mark.parametrize("member", [*SMUGGLED, ""])
-    def test_a_member_that_is_not_asked_for_is_refused(
-        self, client: FlaskClient, mongo: Database, member: str, value: Any
-    ):
+    def test_a_member_that_is_not_asked_for_is_refused(self, client: FlaskClient, mongo: Database):
         """R1"""
-        answer = register(client, **{member: value})
-        problem(answer, 422, "validation_failed")
-        assert told(answer) == {(f"/{member}", "unknown_field")}
-        assert mongo.users.count_documents({}) == 0
+        for member, value in product([*SMUGGLED, ""], ["admin", True, {"role": "admin"}]):
+            answer = register(client, **{member: value})
+            problem(answer, 422, "validation_failed")
+            assert told(answer) == {(f"/{member}", "unknown_field")}, value
+            assert mongo.users.count_documents({}) == 0
 
     @pytest.mark.parametrize("member", ["name", "email", "password"])
     def test_every_member_is_required(self, client: FlaskClient, member: str):
@@ -77,14 +74,13 @@ class TestRegister:
         problem(answer, 422, "validation_failed")
         assert told(answer) == {(f"/{member}", "required")}
 
-    @pytest.mark.parametrize("value", WRONG_TYPES, ids=str)
-    @pytest.mark.parametrize("member", ["name", "email", "password", "transport"])
-    def test_a_wrong_type_is_refused(self, alice: Person, mongo: Database, member: str, value: Any):
+    def test_a_wrong_type_is_refused(self, alice: Person, mongo: Database):
         """R9, D7, D15"""
-        answer = register(alice.client, **{member: value})
-        problem(answer, 422, "validation_failed")
-        assert told(answer) == {(f"/{member}", "wrong_type")}
-        assert mongo.users.count_documents({}) == 1
+        for member, value in product(["name", "email", "password", "transport"], WRONG_TYPES):
+            answer = register(alice.client, **{member: value})
+            problem(answer, 422, "validation_failed")
+            assert told(answer) == {(f"/{member}", "wrong_type")}, value
+            assert mongo.users.count_documents({}) == 1
         assert alice.login()
 
     @pytest.mark.parametrize("char", ["\0", "\ud800"], ids=["NUL", "surrogate"])
@@ -174,6 +170,7 @@ class TestPasswords:
         assert register(client, email="lower@example.com", password="plumtreewindowgarden").status_code == 201
         assert register(client, email="words@example.com", password="a tea pot on the hill").status_code == 201
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("some", [string.printable[i : i + 5] for i in range(0, 95, 5)], ids=ascii)
     def test_every_printable_character_counts(self, client: FlaskClient, some: str):
         """R5"""
@@ -280,7 +277,6 @@ class TestAddresses:
             ("a@localhost", "bad_format"),
             ('"a b"@x.io', "bad_format"),
             ("a@x.io\n", "bad_format"),
-            (" a@x.io", "bad_format"),
             ("a@x.io\r\nBcc: v@x.io", "bad_format"),
             ("A <a@x.io>", "bad_format"),
             ("x" * 65 + "@x.io", "bad_format"),

@@ -9,9 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
-from tests.accounts import EMAIL, Database, counted_work, import_account, login, register, stored, throttled
 from tests.conftest import PASSWORD, Person
-from tests.letters import newest, sent
+from tests.support.accounts import EMAIL, Database, counted_work, import_account, login, register, stored, throttled
+from tests.support.factors import verified
+from tests.support.letters import newest, sent
 
 NEW = "alice.new@example.com"
 
@@ -103,13 +104,23 @@ class TestVerify:
         assert alice.home().status_code == 401
         assert bob.home().status_code == 200
 
+    def test_u4_behind_a_site_that_asks_for_a_password_of_its_own(self, alice: Person, app: Flask):
+        """A header that is no bearer token is nobody's session, and no reason to refuse."""
+        token = newest(app, "verify", EMAIL)
+        assert verify(alice.client, token, Authorization="Basic c3RhZ2luZzpzdGFnaW5n").status_code == 200
+
 
 class TestResend:
-    def test_the_newest_link_works(self, alice: Person, app: Flask):
+    @pytest.mark.parametrize("used", ["first", "last"])
+    def test_u13_a_newer_link_ends_none_until_one_is_used(self, alice: Person, app: Flask, used: str):
+        """Or a stranger who asks for another would end the one that the owner is about to follow."""
         first = newest(app, "verify", EMAIL)
         assert (resend(alice.client).status_code, resend(alice.client).data) == (202, b"{}\n")
-        assert verify(alice.client, first).status_code == 400
-        assert verify(alice.client, newest(app, "verify", EMAIL)).status_code == 200
+        one, other = first, newest(app, "verify", EMAIL)
+        if used == "last":
+            one, other = other, one
+        assert verify(alice.client, one).status_code == 200
+        assert verify(alice.client, other).status_code == 400
 
     def test_the_work_is_the_same_for_whomever(self, alice: Person, bob: Person, app: Flask):
         """R19: something to prove, nothing to prove, nobody there."""
@@ -150,7 +161,10 @@ class TestChange:
         mongo.sessions.update_many({}, {"$set": {"authTime": clock.now() - timedelta(minutes=11)}})
         assert ask(alice).get_json()["code"] == "fresh_login_required"
 
-    def test_who_has_the_address_is_not_told_to_the_asker(self, alice: Person, bob: Person, app: Flask):
+    def test_who_has_the_address_is_not_told_to_the_asker(
+        self, alice: Person, bob: Person, app: Flask, mongo: Database
+    ):
+        verified(mongo, bob)
         answer = ask(alice, bob.email)
         assert (answer.status_code, answer.data) == (202, b"{}\n")
         assert sent(app, "change") == []
@@ -238,7 +252,9 @@ class TestRequired:
         assert login(client, EMAIL).get_json()["code"] == "email_unverified"
         assert login(client, EMAIL, "not the right phrase").get_json()["code"] == "invalid_credentials"
         assert verify(client, token).status_code == 200
-        assert login(client, EMAIL).status_code == 200
+        body = {"token": token, "newPassword": "a brand new passphrase"}  # the proof was nobody's session: U4
+        assert client.post("/auth/password/reset", json=body).status_code == 204
+        assert login(client, EMAIL, "a brand new passphrase").status_code == 200
         with counted_work() as known:
             second = register(client, email=EMAIL)
         mongo.users.update_one({"email": EMAIL}, {"$set": {"disabledAt": clock.now()}})
@@ -279,14 +295,14 @@ class TestLinks:
     ROUTES = ("/auth/email/verify", "/auth/email/revert", "/auth/password/reset")
 
     @pytest.mark.parametrize("route", ROUTES)
-    def test_only_by_post(self, client: FlaskClient, route: str):
+    def test_a_link_is_redeemed_only_by_post(self, client: FlaskClient, route: str):
         assert client.get(route).status_code == 405
 
     @pytest.mark.parametrize(
         ("kind", "good_for"),
         [("verify", ROUTES[0]), ("change", ROUTES[0]), ("email_changed", ROUTES[1]), ("reset", ROUTES[2])],
     )
-    def test_the_diagonal_alone(self, alice: Person, app: Flask, kind: str, good_for: str):
+    def test_a_link_is_valid_only_on_its_own_route(self, alice: Person, app: Flask, kind: str, good_for: str):
         make: dict[str, Callable[[], object]] = {
             "verify": lambda: None,
             "change": lambda: ask(alice),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.accounts import EMAIL, Database
+from tests.support.accounts import EMAIL, Database
 from tests.support.service import Service, Visitor
 from tests.support.timing import assert_equal_time
 
@@ -20,7 +20,7 @@ def visitor(settings: dict[str, str], mongo: Database) -> Iterator[Visitor]:
 
 @pytest.mark.timing
 class TestEqualTime:
-    @pytest.mark.parametrize("path", ["/auth/password/forgot", "/auth/email/resend"])
+    @pytest.mark.parametrize("path", ["/auth/password/forgot", "/auth/email/resend", "/auth/login/email"])
     def test_an_unknown_address_takes_as_long_as_a_known_one(self, visitor: Visitor, path: str):
         def ask(email: str) -> None:
             assert visitor.request("POST", path, json={"email": email}).status_code == 202

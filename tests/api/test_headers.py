@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import metrics
-from tests.accounts import Database, hashing
 from tests.conftest import PASSWORD, Person, problem
-from tests.wire import EVIL, routes
+from tests.support.accounts import Database, hashing
+from tests.support.wire import EVIL, routes
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -57,9 +57,9 @@ def answers(client: FlaskClient, mongo: Database) -> Iterator[tuple[str, Any]]:
     yield "500", client.get("/", headers=person.headers)
 
 
-def is_client(what: str) -> bool:
-    """Tell whether an answer is the module for browsers or its declarations."""
-    return not what.endswith("OPTIONS") and what.removeprefix("GET ").split()[0] in CLIENT
+def is_for_any_page(what: str) -> bool:
+    """Tell whether pages of any origin may read an answer: the module for browsers, its declarations, the keys."""
+    return not what.endswith("OPTIONS") and what.removeprefix("GET ").split()[0] in (*CLIENT, "/.well-known/jwks.json")
 
 
 class TestSecurityHeaders:
@@ -69,7 +69,7 @@ class TestSecurityHeaders:
         seen = set()
         for what, answer in answers(client, mongo):
             seen.add(answer.status_code)
-            for_any_page = answer.status_code == 200 and is_client(what)
+            for_any_page = answer.status_code == 200 and is_for_any_page(what)
             expected = {**ALWAYS, "Cross-Origin-Resource-Policy": "cross-origin"} if for_any_page else ALWAYS
             for name, value in expected.items():
                 assert answer.headers.getlist(name) == [value], what
@@ -110,6 +110,7 @@ class TestSecurityHeaders:
                 expected = CLIENT.get(what.removeprefix("GET ").split()[0], "application/json")
                 assert answer.content_type in (expected, "text/html; charset=utf-8", METRICS), what
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("public_url", "expected"),
         [

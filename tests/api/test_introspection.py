@@ -7,7 +7,7 @@ import time_machine
 from flask import Flask
 from pymongo.database import Database
 
-from authsvc.services import accounts
+from authsvc.services.users import state
 from tests.api.forging import altered, claims_of, now
 from tests.conftest import Person, problem
 
@@ -106,7 +106,7 @@ class TestInactive:
     def test_what_is_no_token(self, alice: Person, text: str) -> None:
         assert described(alice, text) == {"active": False}
 
-    def test_what_has_expired(self, alice: Person, bob: Person) -> None:
+    def test_an_expired_token_is_inactive(self, alice: Person, bob: Person) -> None:
         token = new_token(alice, expiresInDays=1)["token"]
         with time_machine.travel(now() + 86_401, tick=False):
             again = bob.login()
@@ -115,7 +115,7 @@ class TestInactive:
         with time_machine.travel(now() + 2_592_001, tick=False):
             assert described(bob.login(), alice.tokens["refreshToken"]) == {"active": False}
 
-    def test_what_has_ended(self, alice: Person, bob: Person) -> None:
+    def test_a_token_of_an_ended_session_is_inactive(self, alice: Person, bob: Person) -> None:
         alice.client.post("/auth/logout", headers=alice.headers)
         for token in (alice.tokens["accessToken"], alice.tokens["refreshToken"]):
             assert described(bob, token) == {"active": False}
@@ -129,7 +129,7 @@ class TestInactive:
     def test_whose_owner_is_disabled(self, alice: Person, bob: Person, app: Flask) -> None:
         token = new_token(alice)["token"]
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         for shown in (token, alice.tokens["accessToken"], alice.tokens["refreshToken"]):
             assert described(bob, shown) == {"active": False}
 

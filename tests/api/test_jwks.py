@@ -6,6 +6,7 @@ import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 
+from authsvc.models.signing_keys import Ring
 from authsvc.services import signing_keys
 from tests.api.forging import now, own_key
 from tests.conftest import Person
@@ -26,8 +27,13 @@ class TestSet:
     def test_it_holds_nothing_private(self, client: FlaskClient, app: Flask) -> None:
         """RFC 7517 section 4, RFC 7518 section 6.2: exactly the public members."""
         for key in client.get(PATH).get_json()["keys"]:
-            assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
-            assert (key["kty"], key["crv"], key["use"], key["alg"]) == ("EC", "P-256", "sig", "ES256")
+            assert key["use"] == "sig"
+            if key["kty"] == "RSA":
+                assert set(key) == {"kty", "n", "e", "kid", "use", "alg"}
+                assert (key["e"], key["alg"]) == ("AQAB", "RS256")
+            else:
+                assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+                assert (key["kty"], key["crv"], key["alg"]) == ("EC", "P-256", "ES256")
         assert own_key(app).kid in {key["kid"] for key in client.get(PATH).get_json()["keys"]}
 
     def test_it_may_be_kept_for_ten_minutes(self, client: FlaskClient) -> None:
@@ -59,9 +65,11 @@ class TestSet:
         with app.app_context():
             old = signing_keys.snapshot().signing.kid
             signing_keys.rotate()
+            others = [pair.kid for key in signing_keys.snapshot(Ring.IDS).keys for pair in key.pairs]
             kids = [key["kid"] for key in client.get(PATH).get_json()["keys"]]
             assert kids[0] == old
-            assert len(kids) == 2
+            assert len(kids) == 2 + len(others)
+            assert kids[2:] == others
             lead = int(signing_keys.PUBLISH_LEAD.total_seconds())
             for later, published in ((lead + 900, kids), (lead + 900 + 61, kids[1:])):
                 with time_machine.travel(now() + later, tick=False):

@@ -9,11 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from authsvc import __version__
+from authsvc import __version__, lifecycle
 from authsvc.models import readiness
-from tests.accounts import Database, hashing
+from authsvc.services import ops
 from tests.conftest import Person, problem
-from tests.wire import routes
+from tests.support.accounts import Database, hashing
+from tests.support.wire import routes
 
 NO_DATABASE = 0.000_001
 """What no database answers in: as if there were none."""
@@ -25,7 +26,13 @@ def locked_app(app: Flask, make_app: Callable[..., Flask]) -> Iterator[Flask]:
     with hashing():
         locked = make_app(ready=False, SECRET_KEY=secrets.token_urlsafe(48))
     yield locked
-    locked.extensions["authsvc.stop"].set()
+    lifecycle.of(locked).stop.set()
+
+
+def look(app: Flask) -> None:
+    """Do what the background does now and then."""
+    with app.app_context():
+        ops.watch_indexes()
 
 
 class TestHealthz:
@@ -54,18 +61,20 @@ class TestReadyz:
         assert [reason["component"] for reason in document["reasons"]] == ["database"]
         assert client.get("/readyz").status_code == 200
 
-    def test_a_lost_index_is_named(self, client: FlaskClient, mongo: Database):
-        """C6, F6"""
+    def test_a_lost_index_is_named(self, app: Flask, client: FlaskClient, mongo: Database):
+        """C6, F6: once the background has looked, which it does every few seconds."""
         names = [name for name in mongo.users.index_information() if name != "_id_"]
         assert names
         try:
             for name in names:
                 mongo.users.drop_index(name)
+            look(app)
             document = problem(client.get("/readyz"), 503, "not_ready")
             assert {reason["component"] for reason in document["reasons"]} == {"indexes"}
             assert all(f"users.{name}" in str(document["reasons"]) for name in names)
         finally:
             readiness.ensure_indexes()
+        look(app)
         assert client.get("/readyz").status_code == 200
 
     def test_keys_that_do_not_open_are_named(self, locked_app: Flask):

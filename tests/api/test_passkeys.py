@@ -10,10 +10,12 @@ from flask.testing import FlaskClient
 
 from authsvc import clock
 from authsvc.models.passkeys import Passkey
-from tests.accounts import EMAIL, WRONG_TYPES, Database, login, stored, throttled, told
-from tests.authenticator import PRESENT, Authenticator
+from authsvc.models.sessions import Session
+from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
-from tests.factors import (
+from tests.support.accounts import EMAIL, WRONG_TYPES, Database, login, stored, throttled, told
+from tests.support.authenticator import PRESENT, Authenticator
+from tests.support.factors import (
     complete,
     options_for,
     post,
@@ -24,7 +26,7 @@ from tests.factors import (
     with_passkey,
     with_totp,
 )
-from tests.letters import newest, sent
+from tests.support.letters import newest, sent
 
 LIES = {
     "another challenge": {"challenge": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
@@ -79,6 +81,22 @@ class TestRegister:
         assert asked["authenticatorSelection"]["residentKey"] == "required"
         assert asked["user"]["name"] == EMAIL
         assert [one["id"] for one in asked["excludeCredentials"]] == [mongo.passkeys.find_one()["credential"]]
+
+    def test_an_authenticator_has_something_to_display_for_who_has_no_name(self, alice: Person, mongo: Database):
+        """The Express service stored accounts without one."""
+        for name, displayed in (("Ada", "Ada"), ("", EMAIL)):
+            mongo.users.update_one({}, {"$set": {"name": name}})
+            asked = post(verified(mongo, alice), "/auth/passkeys/options").get_json()["publicKey"]
+            assert asked["user"]["displayName"] == displayed
+
+    @pytest.mark.parametrize(("synced", "kind", "other"), [(False, "hwk", "swk"), (True, "swk", "hwk")])
+    def test_the_session_tells_which_kind_of_key_was_added(
+        self, alice: Person, mongo: Database, synced: bool, kind: str, other: str
+    ):
+        """RFC 8176: services read it in `amr`."""
+        assert register_passkey(verified(mongo, alice), Authenticator(synced=synced)).status_code == 201
+        methods = mongo.sessions.find_one({})["methods"]
+        assert (kind in methods, other in methods) == (True, False)
 
     def test_the_same_one_twice(self, alice: Person, bob: Person, device: Authenticator, mongo: Database):
         """R85: a credential id that is registered, by whomever."""
@@ -200,6 +218,16 @@ class TestSignInAlone:
         assert sessions[0]["methods"] == ["hwk", "user", "mfa"]
         assert passkeys_of(person)[0]["lastUsedAt"] is not None
 
+    def test_its_session_names_it_and_a_session_by_password_names_none(
+        self, alice: Person, bob: Person, device: Authenticator, mongo: Database
+    ):
+        """U3: it tells since when an intruder may have been there."""
+        assert sign_in_by(alice.client, device).status_code == 200
+        known = mongo.passkeys.find_one({})["_id"]
+        assert mongo.sessions.find_one(sort=[("_id", -1)])["passkeys"] == [known]
+        bob.login()
+        assert not mongo.sessions.find_one(sort=[("_id", -1)]).get("passkeys")
+
     def test_by_cookie(self, browser_client: FlaskClient, alice: Person, device: Authenticator):
         answer = sign_in_by(browser_client, device, transport="cookie")
         assert "refreshToken" not in answer.get_json()
@@ -235,7 +263,7 @@ class TestSignInAlone:
         body["challengeId"] = options_for(alice.client)["challengeId"]
         problem(alice.client.post("/auth/login/passkey", json=body), 401, "passkey_invalid")
 
-    def test_an_unknown_one(self, alice: Person):
+    def test_an_unknown_passkey_is_refused(self, alice: Person):
         stranger = Authenticator()
         stranger.device.cred_init("localhost", ObjectId(alice.id).binary)
         problem(sign_in_by(alice.client, stranger), 401, "passkey_invalid")
@@ -275,6 +303,23 @@ class TestSignInAlone:
         problem(sign_in_by(alice.client, device), 401, "passkey_invalid")
         assert sent(app, "passkey_copied") == []
         assert mongo.audit.count_documents({"action": "passkey.copied"}) == 0
+
+    def test_one_that_is_removed_before_the_session_is_stored_opens_none(
+        self, alice: Person, device: Authenticator, mongo: Database, monkeypatch: pytest.MonkeyPatch
+    ):
+        """R61, F8: whoever removes it finds no session yet."""
+        insert = Session.insert
+        (shown,) = passkeys_of(alice)
+
+        def slowly(session: Session) -> None:
+            monkeypatch.setattr(Session, "insert", insert)
+            assert delete(alice, shown["id"]).status_code == 204
+            insert(session)
+
+        monkeypatch.setattr(Session, "insert", slowly)
+        problem(sign_in_by(alice.client, device), 401, "invalid_credentials")
+        own = claims_of(alice.tokens["accessToken"])["sid"]
+        assert [str(session["_id"]) for session in mongo.sessions.find({"endedAt": None})] == [own]
 
     def test_a_lie_about_the_counter_ends_nothing(self, alice: Person, device: Authenticator, mongo: Database):
         """The counter is looked at only where the signature is good."""
@@ -370,7 +415,7 @@ class TestSecondFactor:
 
 
 class TestManage:
-    def test_renaming(self, alice: Person, bob: Person, device: Authenticator):
+    def test_only_its_owner_renames_a_passkey(self, alice: Person, bob: Person, device: Authenticator):
         (shown,) = passkeys_of(alice)
         path = f"/auth/passkeys/{shown['id']}"
         answer = alice.client.patch(path, json={"name": "desk"}, headers=alice.headers)
@@ -378,7 +423,7 @@ class TestManage:
         problem(bob.client.patch(path, json={"name": "mine"}, headers=bob.headers), 404, "not_found")
         assert passkeys_of(alice)[0]["name"] == "desk"
 
-    def test_pages(self, alice: Person, device: Authenticator):
+    def test_the_list_has_pages(self, alice: Person, device: Authenticator):
         for number in range(2):
             register_passkey(alice, Authenticator(), f"key {number}")
         first = alice.client.get("/auth/passkeys?limit=2", headers=alice.headers).get_json()
@@ -386,7 +431,9 @@ class TestManage:
         names = [one["name"] for one in (*first["items"], *rest["items"])]
         assert (names, rest["next"]) == (["key 1", "key 0", "laptop"], None)
 
-    def test_removing(self, alice: Person, device: Authenticator, app: Flask, mongo: Database):
+    def test_a_removed_passkey_no_longer_signs_in(
+        self, alice: Person, device: Authenticator, app: Flask, mongo: Database
+    ):
         (shown,) = passkeys_of(alice)
         assert delete(alice, str(shown["id"]).upper()).status_code == 204
         problem(sign_in_by(alice.client, device), 401, "passkey_invalid")

@@ -8,8 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
-from authsvc.services import accounts
-from tests.accounts import (
+from authsvc.services.users import state
+from tests.conftest import PASSWORD, Person
+from tests.support.accounts import (
     EMAIL,
     WRONG_TYPES,
     Database,
@@ -21,24 +22,9 @@ from tests.accounts import (
     throttled,
     told,
 )
-from tests.conftest import PASSWORD, Person
-from tests.letters import newest, sent, token_in
-
-NEW = "a brand new passphrase"
-
-
-def change(person: Person, current: object = PASSWORD, new: object = NEW):
-    return person.client.post(
-        "/auth/me/password", json={"currentPassword": current, "newPassword": new}, headers=person.headers
-    )
-
-
-def forgot(client: FlaskClient, email: object = EMAIL, **headers: str):
-    return client.post("/auth/password/forgot", json={"email": email}, headers=headers)
-
-
-def reset(client: FlaskClient, token: object, new: object = NEW):
-    return client.post("/auth/password/reset", json={"token": token, "newPassword": new})
+from tests.support.factors import verified
+from tests.support.letters import newest, sent, token_in
+from tests.support.passwords import NEW, change, forgot, reset
 
 
 @pytest.fixture
@@ -61,7 +47,8 @@ class TestChange:
         assert login(alice.client, password=PASSWORD).status_code == 401
         assert login(alice.client, password=NEW).status_code == 200
 
-    def test_its_owner_is_told(self, alice: Person, app: Flask):
+    def test_its_owner_is_told(self, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         change(alice)
         (letter,) = sent(app, "password_changed")
         assert letter["to"] == EMAIL
@@ -110,7 +97,7 @@ class TestChange:
 class TestForgot:
     """R19, R80, R81."""
 
-    def test_it_changes_nothing(self, alice: Person, mongo: Database):
+    def test_asking_for_a_link_changes_nothing(self, alice: Person, mongo: Database):
         before = stored(mongo)
         assert (forgot(alice.client).status_code, forgot(alice.client).get_json()) == (202, {})
         assert stored(mongo) == before
@@ -132,7 +119,7 @@ class TestForgot:
                 with counted_work() as of_unknown, counted_documents() as documents_in_vain:
                     b = forgot(alice.client, "nobody.there@example.com")
         assert documents == documents_in_vain
-        assert mongo.links.count_documents({"purpose": "reset"}) == 2, "each takes the place of its own former one"
+        assert mongo.links.count_documents({"purpose": "reset"}) == 4, "none takes the place of another"
         assert (a.status_code, a.data) == (b.status_code, b.data) == (202, b"{}\n")
         assert of_known.commands == of_unknown.commands
         assert of_known.rounds == of_unknown.rounds == 0
@@ -140,7 +127,7 @@ class TestForgot:
 
     def test_a_disabled_account_gets_no_letter(self, alice: Person, app: Flask):
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         assert forgot(alice.client).status_code == 202
         assert sent(app, "reset") == []
 
@@ -183,7 +170,8 @@ class TestReset:
         script = alice.client.post("/auth/access-tokens", json=body, headers=alice.headers).get_json()["token"]
         answer = reset(alice.client, token)
         assert (answer.status_code, answer.data) == (204, b"")
-        assert "Set-Cookie" not in answer.headers
+        (cookie,) = answer.headers.getlist("Set-Cookie")
+        assert cookie.startswith("device="), "known here, and signed in nowhere"
         assert alice.home().get_json()["reason"] == "password_reset"
         assert alice.client.get("/auth/me", headers={"Authorization": f"Bearer {script}"}).status_code == 401
         assert login(alice.client).status_code == 401
@@ -201,11 +189,14 @@ class TestReset:
         assert (again.status_code, again.get_json()["code"]) == (400, "link_invalid")
         assert login(alice.client, password=NEW).status_code == 200
 
-    def test_only_the_newest_works(self, alice: Person, app: Flask, token: str):
+    @pytest.mark.parametrize("used", ["first", "last"])
+    def test_u13_a_newer_one_ends_none_until_one_is_used(self, alice: Person, app: Flask, token: str, used: str):
+        """Or a stranger who asks for another would end the one that the owner is about to follow."""
         forgot(alice.client)
         newer = newest(app, "reset")
-        assert reset(alice.client, token).status_code == 400
-        assert reset(alice.client, newer).status_code == 204
+        one, other = (token, newer) if used == "first" else (newer, token)
+        assert reset(alice.client, one).status_code == 204
+        assert reset(alice.client, other, "yet another passphrase").get_json()["code"] == "link_invalid"
 
     def test_after_an_hour_it_is_dead(self, alice: Person, token: str):
         with time_machine.travel(clock.now() + timedelta(minutes=61)):
@@ -245,7 +236,7 @@ class TestReset:
 
     def test_a_disabled_account_stays_so(self, alice: Person, app: Flask, token: str, mongo: Database):
         with app.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         assert reset(alice.client, token).status_code == 400
         assert stored(mongo)["disabledAt"] is not None
 
@@ -261,7 +252,7 @@ class TestReset:
         assert reset(alice.client, token).status_code == 204
 
     @pytest.mark.parametrize("method", ["get", "put", "delete"])
-    def test_only_by_post(self, client: FlaskClient, method: str):
+    def test_a_reset_needs_a_post(self, client: FlaskClient, method: str):
         """R74."""
         assert getattr(client, method)("/auth/password/reset").status_code == 405
 

@@ -8,10 +8,10 @@ from flask import Flask
 
 from authsvc import clock
 from authsvc.security import recovery_codes
-from tests.accounts import EMAIL, WRONG_TYPES, Database, login, stored
 from tests.conftest import Person, problem
-from tests.factors import Protected, complete, post, ticket, with_passkey, with_totp
-from tests.letters import sent
+from tests.support.accounts import EMAIL, WRONG_TYPES, Database, login, stored
+from tests.support.factors import Protected, complete, post, ticket, with_passkey, with_totp
+from tests.support.letters import sent
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ class TestUse:
         assert remaining(protected) == 9
         assert use(protected, second).status_code == 200
         letters = sent(app, "recovery_code_used", EMAIL)
-        assert ["8 left" in letters[0]["text"], "9 left" in letters[1]["text"]] == [True, True]
+        assert ["left: 8." in letters[0]["text"], "left: 9." in letters[1]["text"]] == [True, True]
         assert mongo.audit.count_documents({"action": "recovery_code.used"}) == 2
 
     @pytest.mark.parametrize(
@@ -61,6 +61,11 @@ class TestUse:
     def test_what_is_none_is_wrong(self, protected: Protected, code: str):
         problem(use(protected, code), 403, "mfa_code_invalid")
         assert remaining(protected) == 10
+
+    def test_what_is_shorter_or_longer_is_none(self):
+        assert recovery_codes.digest("0" * 24) is not None
+        for length in (0, 6, 23, 25, 48):
+            assert recovery_codes.digest("0" * length) is None, length
 
     def test_another_account_s_are_none(self, protected: Protected, bob: Person, mongo: Database):
         theirs = with_totp(bob, mongo)

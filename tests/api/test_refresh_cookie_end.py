@@ -7,11 +7,11 @@ import pytest
 import time_machine
 from flask.testing import FlaskClient
 
-from tests.accounts import Database
 from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
-from tests.cookies import NAME, live, parsed, reasons, refresh, token_in
-from tests.wire import sign_in_by_cookie
+from tests.support.accounts import Database
+from tests.support.cookies import NAME, live, parsed, reasons, refresh, token_in
+from tests.support.wire import sign_in_by_cookie
 
 
 @pytest.fixture

@@ -1,17 +1,27 @@
 """Which paths, methods and queries there are. D7, R48, R74, R80, R87, R88, R91."""
 
+import re
+from itertools import product
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.accounts import Database
 from tests.conftest import Person, problem
-from tests.wire import needs_login, routes
+from tests.support.accounts import Database
+from tests.support.wire import needs_login, routes
+
+PAGES = ["/account/?", "/account/(?:federation/)?f+", "/docs", "/problems/[^/]+"]
+"""For people: what a campaign, a mailer or a social network adds to a link to one of them is nobody's mistake."""
+
+FILES = [r"/authsvc\.js", r"/authsvc\.d\.ts", "/account/assets/.*", r"/account/theme\.css", "/account/logo"]
+"""Of pages: what a page writes behind the name of a script, so that it is fetched anew, is for nobody to read."""
 
 QUERIES = ["x=1", "access_token=abc", "email[$ne]=1", "_id[$oid]=1", "__raw__=1", "email__ne=1", "$where=1", "=1", "x"]
 
 
 class TestQuery:
+    @pytest.mark.slow
     @pytest.mark.parametrize("query", QUERIES)
     def test_an_unknown_parameter_is_refused_on_every_route(
         self, app: Flask, alice: Person, mongo: Database, query: str
@@ -20,6 +30,8 @@ class TestQuery:
         for collection in (mongo.users, mongo.sessions):  # whom every guard lets pass
             collection.update_many({}, {"$set": {"role": "admin"}})
         for method, path in routes(app):
+            if any(re.fullmatch(page, path) for page in PAGES + FILES):
+                continue
             url = f"{path}?{query}"
             if needs_login(app, method, path):
                 problem(alice.client.open(url, method=method), 401, "token_missing")
@@ -28,6 +40,29 @@ class TestQuery:
             name = query.partition("=")[0]
             assert (name, "unknown_field") in [(error["parameter"], error["code"]) for error in document["errors"]]
             assert alice.home().status_code == 200
+
+    @pytest.mark.parametrize("query", [*QUERIES, "utm_source=x", "fbclid=1&fbclid=2", "return=/&return=/", "_schema=1"])
+    def test_u24_a_page_for_people_ignores_what_it_does_not_read(self, app: Flask, client: FlaskClient, query: str):
+        opened = 0
+        for _, path in routes(app):
+            if any(re.fullmatch(page, path) for page in PAGES):
+                shown = path.replace("f" * 24, "sign-in" if path.startswith("/account") else "not_found")
+                answer = client.get(f"{shown}?{query}", headers={"Accept": "text/html"})
+                assert answer.status_code == 200, shown
+                assert answer.mimetype == "text/html"
+                opened += 1
+        assert opened >= 5
+
+    @pytest.mark.parametrize("query", ["v=2", "_schema=1"])
+    def test_u24_a_file_of_a_page_does_too(self, app: Flask, client: FlaskClient, query: str):
+        answered = [
+            client.get(f"{path}?{query}") for _, path in routes(app) if any(re.fullmatch(f, path) for f in FILES)
+        ]
+        assert len(answered) == len(FILES)
+        assert {answer.status_code for answer in answered} == {
+            200,
+            404,
+        }  # 404: none of the name, no logo of the operator
 
     def test_the_guard_comes_first(self, alice: Person):
         """R48: no token in the URL counts, and none is needed to be told so."""
@@ -88,45 +123,44 @@ class TestMethod:
         assert (list(mongo.sessions.find()), list(mongo.users.find())) == before
 
 
+UNKNOWN_PATHS = [
+    "/nope",
+    "/auth",
+    "/auth/",
+    "/auth/login/",
+    "/auth//login",
+    "//auth/login",
+    "/AUTH/login",
+    "/auth/Login",
+    "/auth/login;x",
+    "/auth/login%00",
+    "/auth/login%0a",
+    "/auth/%2e%2e/auth/me",
+    "/auth/me/..",
+    "/auth/..;/auth/me",
+    "/auth/sessions/",
+    "/auth/sessions/a/b",
+    "/problems",
+    "/problems/",
+    "/problems/nope",
+    "/problems/session_ended/x",
+    "/problems/<script>alert(1)</script>",
+    "/problems/%ff",
+    "/static/style.css",
+    "/.git/config",
+    "/.env",
+    "/%ff%fe",
+    "/\u2603",
+    "/" + "x" * 4000,
+]
+
+
 class TestPath:
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/nope",
-            "/auth",
-            "/auth/",
-            "/auth/login/",
-            "/auth//login",
-            "//auth/login",
-            "/AUTH/login",
-            "/auth/Login",
-            "/auth/login;x",
-            "/auth/login%00",
-            "/auth/login%0a",
-            "/auth/%2e%2e/auth/me",
-            "/auth/me/..",
-            "/auth/..;/auth/me",
-            "/auth/sessions/",
-            "/auth/sessions/a/b",
-            "/problems",
-            "/problems/",
-            "/problems/nope",
-            "/problems/session_ended/x",
-            "/problems/<script>alert(1)</script>",
-            "/problems/%ff",
-            "/static/style.css",
-            "/.git/config",
-            "/.env",
-            "/%ff%fe",
-            "/\u2603",
-            "/" + "x" * 4000,
-        ],
-        ids=lambda path: ascii(path)[:40],
-    )
-    def test_an_unknown_path_is_told_so(self, alice: Person, path: str):
+    def test_an_unknown_path_is_told_so(self, alice: Person):
         """R87, R91: nothing is redirected, nothing normalised."""
-        for shown in ({}, alice.headers):
-            answer = alice.client.get(path, headers=shown)
+        for path, headers in product(UNKNOWN_PATHS, ({}, alice.headers)):
+            answer = alice.client.get(path, headers=headers)
+            assert answer.status_code == 404, path
             problem(answer, 404, "not_found")
             assert "<script" not in answer.text
             assert "Location" not in answer.headers

@@ -9,9 +9,11 @@ from flask import Flask
 from pymongo.database import Database
 
 from authsvc.errors import InvalidCredentials
+from authsvc.methods.password import verify as verify_password
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import accounts, passwords, sessions
+from authsvc.services import passwords, sessions
+from authsvc.services.users import state
 from tests.api.forging import claims_of
 from tests.conftest import Person, problem
 
@@ -32,7 +34,7 @@ class TestList:
             claims_of(one.tokens["accessToken"])["sid"] for one in (alice, second)
         }
         assert set(items[0]) == {
-            *("id", "current", "createdAt", "lastUsedAt", "expiresAt", "ip", "userAgent", "methods"),
+            *("id", "app", "current", "createdAt", "lastUsedAt", "expiresAt", "ip", "userAgent", "methods"),
         }
         assert items[0]["createdAt"] < items[0]["expiresAt"]
         assert (items[0]["ip"], items[0]["methods"]) == ("127.0.0.1", ["pwd"])
@@ -65,7 +67,7 @@ class TestList:
 
 
 class TestEnd:
-    def test_one(self, alice: Person) -> None:
+    def test_ending_one_session_leaves_the_others(self, alice: Person) -> None:
         second = alice.login()
         (other,) = (item["id"] for item in listed(alice)["items"] if not item["current"])
         assert alice.client.delete(f"/auth/sessions/{other}", headers=alice.headers).status_code == 204
@@ -113,6 +115,7 @@ class TestOpen:
         pairs = [claims_of(alice.login().tokens["accessToken"]) for _ in range(3)]
         assert len({pair["sid"] for pair in pairs}) == len({pair["jti"] for pair in pairs}) == 3
 
+    @pytest.mark.slow
     def test_the_oldest_of_more_than_a_hundred_ends(self, alice: Person) -> None:
         first = alice.login()
         for _ in range(98):
@@ -131,12 +134,12 @@ class TestOpen:
     ) -> None:
         """R61, F8: between the check of the password and the opening of the session."""
         changes: dict[str, Callable[[User], object]] = {
-            "disable": lambda user: accounts.disable(None, str(user.id)),
+            "disable": lambda user: state.disable(None, str(user.id)),
             "delete": lambda user: mongo.users.delete_one({"_id": user.id}),
             "password": lambda user: passwords.replace(user, "another good password"),
         }
         with app.app_context():
-            verified = passwords.verify(User.find(alice.id), alice.password)
+            verified = verify_password(User.find(alice.id), alice.password)
             assert verified is not None
             changes[change](verified)
             with pytest.raises(InvalidCredentials):

@@ -14,11 +14,12 @@ from authsvc.models.links import Link
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.services import links
-from tests.accounts import EMAIL, OLD, Database, import_account, login, register, stored, throttled
-from tests.authenticator import Authenticator
+from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
-from tests.factors import post, register_passkey, sign_in_by, verified, with_totp
-from tests.letters import newest, sent
+from tests.support.accounts import EMAIL, OLD, Database, import_account, login, register, stored, throttled
+from tests.support.authenticator import Authenticator
+from tests.support.factors import post, register_passkey, sign_in_by, verified, with_totp
+from tests.support.letters import newest, sent
 
 NEW = "a brand new passphrase"
 OF_THIEF = "the thief's passphrase"
@@ -74,7 +75,8 @@ class TestPendingChange:
         assert confirm(alice.client, app, "verify", EMAIL).status_code == 200
         problem(confirm(alice.client, app), 400, "link_invalid")
 
-    def test_the_owner_is_told_when_it_is_asked_for(self, alice: Person, app: Flask):
+    def test_the_owner_is_told_when_it_is_asked_for(self, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         change_to(alice, EVIL)
         (letter,) = sent(app, "email_change_requested", EMAIL)
         assert "127.0.0.1" in letter["text"]
@@ -157,7 +159,8 @@ class TestUndo:
 
     def test_factors_of_the_thief_go_and_those_of_the_owner_stay(self, alice: Person, app: Flask, mongo: Database):
         protected = with_totp(alice, mongo)
-        mongo.users.update_one({}, {"$set": {"totp.confirmedAt": clock.now() - timedelta(days=30)}})
+        long_ago = clock.now() - timedelta(days=30)
+        mongo.users.update_one({}, {"$set": {"totp.confirmedAt": long_ago, "recoveryCodesAt": long_ago}})
         change_to(alice, EVIL)
         token = newest(app, "change", EVIL)
         alice.client.post("/auth/email/verify", json={"token": token}, headers=alice.headers)
@@ -205,15 +208,36 @@ class TestRegisteredByAnother:
         assert [letter["kind"] for letter in sent(app, to=OLD)] == ["known"]
         assert mongo.audit.count_documents({"action": "account.registration_repeated", "target": before["_id"]}) == 1
 
-    def test_who_registered_first_without_the_mailbox_gets_nothing(self, client: FlaskClient, app: Flask):
-        register(client, email=EMAIL, password=OF_THIEF)
-        of_thief = newest(app, "verify", EMAIL)
+    def test_u13_a_stranger_s_registration_ends_no_link_that_the_owner_is_about_to_follow(
+        self, client: FlaskClient, app: Flask
+    ):
+        """Neither the one that proves the address nor the one that sets a password, until one of them is used."""
         register(client, email=EMAIL)
-        problem(redeem(client, "/auth/email/verify", of_thief), 400, "link_invalid")
-        token = newest(app, "known", EMAIL)
-        assert redeem(client, "/auth/password/reset", token, newPassword=NEW).status_code == 204
-        assert login(client, EMAIL, NEW).status_code == 200
+        own = newest(app, "verify", EMAIL)
+        for _ in range(2):
+            assert register(client, email=EMAIL, password=OF_THIEF).status_code == 202
+        known = newest(app, "known", EMAIL)
+        assert redeem(client, "/auth/email/verify", own).status_code == 200
         problem(login(client, EMAIL, OF_THIEF), 401, "invalid_credentials")
+        problem(redeem(client, "/auth/password/reset", known, newPassword=OF_THIEF), 400, "link_invalid")
+        assert redeem(client, "/auth/password/reset", own, newPassword=NEW).status_code == 204
+        assert login(client, EMAIL, NEW).status_code == 200
+
+    def test_who_registered_first_without_the_mailbox_gets_nothing(self, client: FlaskClient, app: Flask):
+        """By whichever letter the owner of the mailbox proves it: the thief's password goes."""
+        for kind, path, more in (("verify", "email/verify", {}), ("known", "password/reset", {"newPassword": NEW})):
+            email = f"{kind}@example.com"
+            register(client, email=email, password=OF_THIEF)
+            of_thief = newest(app, "verify", email)
+            register(client, email=email)
+            token = of_thief if kind == "verify" else newest(app, kind, email)
+            assert redeem(client, f"/auth/{path}", token, **more).status_code in (200, 204)
+            problem(login(client, email, OF_THIEF), 401, "invalid_credentials")
+            if kind == "verify":
+                assert redeem(client, "/auth/password/reset", token, newPassword=NEW).status_code == 204
+            else:
+                problem(redeem(client, "/auth/email/verify", of_thief), 400, "link_invalid")
+            assert login(client, email, NEW).status_code == 200
 
     def test_who_registers_after_gets_nothing_either(self, client: FlaskClient, app: Flask):
         register(client, email=EMAIL)
@@ -243,7 +267,7 @@ class TestInterrupted:
         assert thief.home().status_code == 401
 
     def test_a_proof(self, alice: Person, thief: Person, app: Flask, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(User, "prove_email", staticmethod(_dies))
+        monkeypatch.setattr(User, "verify_email", staticmethod(_dies))
         with pytest.raises(KeyboardInterrupt):
             confirm(alice.client, app, "verify", EMAIL)
         assert thief.home().status_code == 401
@@ -255,7 +279,7 @@ class TestInterrupted:
         assert thief.home().status_code == 401
         assert alice.home().status_code == 200
 
-    def test_an_undo(self, alice: Person, app: Flask, monkeypatch: pytest.MonkeyPatch):
+    def test_an_interrupted_undo(self, alice: Person, app: Flask, monkeypatch: pytest.MonkeyPatch):
         change_to(alice, EVIL)
         alice.client.post("/auth/email/verify", json={"token": newest(app, "change", EVIL)}, headers=alice.headers)
         token = newest(app, "email_changed", EMAIL)
@@ -272,6 +296,7 @@ class TestInterrupted:
     def test_theft_of_a_session_is_told_and_recorded_before_it_ends(
         self, alice: Person, app: Flask, mongo: Database, monkeypatch: pytest.MonkeyPatch
     ):
+        verified(mongo, alice)
         first = alice.tokens["refreshToken"]
         for _ in range(2):
             alice.tokens = alice.refresh().get_json()
@@ -285,24 +310,30 @@ class TestInterrupted:
         assert len(sent(app, "session_stolen", EMAIL)) == 1
         assert mongo.audit.count_documents({"action": "refresh_token.reused"}) == 1
 
+    @pytest.mark.parametrize("proved_by", ["anybody", "its user"])
     def test_a_sign_in_that_began_before_the_proof_ends(
-        self, alice: Person, app: Flask, monkeypatch: pytest.MonkeyPatch, mongo: Database
+        self, alice: Person, app: Flask, monkeypatch: pytest.MonkeyPatch, mongo: Database, proved_by: str
     ):
-        """R82: what was in flight when the address was proved."""
+        """R82: what was in flight when the address was proved, also where the password stays as it is."""
+        headers = alice.headers if proved_by == "its user" else {}
         insert = Session.insert
 
         def slowly(session: Session) -> None:
             monkeypatch.setattr(Session, "insert", insert)
-            assert confirm(alice.client, app, "verify", EMAIL).status_code == 200
+            body = {"token": newest(app, "verify", EMAIL)}
+            assert alice.client.post("/auth/email/verify", json=body, headers=headers).status_code == 200
             insert(session)
 
         monkeypatch.setattr(Session, "insert", slowly)
         problem(login(alice.client), 401, "invalid_credentials")
-        assert mongo.sessions.count_documents({"endedAt": None}) == 0
+        own = claims_of(alice.tokens["accessToken"])["sid"]
+        live = [str(session["_id"]) for session in mongo.sessions.find({"endedAt": None})]
+        assert live == ([own] if proved_by == "its user" else [])
 
 
 class TestLeaving:
     def test_letters_that_were_to_go_do_not(self, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         assert alice.client.delete("/auth/me", headers=alice.headers).status_code == 204
         assert [letter["kind"] for letter in sent(app, to=EMAIL)] == ["account_deleted"]
 

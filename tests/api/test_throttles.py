@@ -10,12 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
-from tests.accounts import Database, Work, counted_work, hashing, login, occupied, register, throttled
 from tests.api.forging import now
 from tests.conftest import PASSWORD, Person, problem
+from tests.support.accounts import Database, Work, counted_work, hashing, login, occupied, register, throttled
+from tests.support.sign_ins import STRANGER, WRONG, try_login
 
-WRONG = "not the right phrase"
-STRANGER = "203.0.113.7"
 SPOOFED = [
     "X-Forwarded-For",
     "X-Real-IP",
@@ -25,12 +24,6 @@ SPOOFED = [
     "CF-Connecting-IP",
     "X_Forwarded_For",
 ]
-
-
-def try_login(client: FlaskClient, email: str, password: str = WRONG, ip: str = STRANGER, **options: Any) -> Any:
-    """Return the answer to a sign-in from an address."""
-    body = {"email": email, "password": password, **options.pop("members", {})}
-    return client.post("/auth/login", json=body, environ_overrides={"REMOTE_ADDR": ip}, **options)
 
 
 def statuses(answers: Iterator[Any]) -> list[int]:

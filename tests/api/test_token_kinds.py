@@ -1,4 +1,4 @@
-"""Every kind of token at every place that takes one: only the diagonal passes. R40; RFC 8725 3.11 and 3.12."""
+"""Every kind of token at every place that takes one: only the diagonal passes. R40, O37; RFC 8725 3.11 and 3.12."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,13 +9,17 @@ from bson import ObjectId
 from flask import Flask
 from mongoengine.connection import get_db
 
-from authsvc.schemas.access_tokens import SCOPES
 from authsvc.security import recovery_codes
-from tests.accounts import Database
+from authsvc.services.callers import SCOPES
 from tests.api.forging import altered, claims_of, now
-from tests.api.test_admin import ROUTES as ADMINISTRATION
 from tests.conftest import PASSWORD, Person
-from tests.letters import newest
+from tests.support import app_kinds
+from tests.support.accounts import Database
+from tests.support.email_codes import ask, challenge_of, follow, type_code
+from tests.support.federation import Traveller, someone
+from tests.support.letters import code_in, newest, sent
+from tests.support.upstreams import Upstream, signing_in_with
+from tests.support.wire import ADMIN_ROUTES, APP_ROUTES, routes
 
 Call = Callable[[Person, str], Any]
 
@@ -43,6 +47,14 @@ def link(kind: str) -> Callable[[Person, Flask], str]:
     return take
 
 
+def identity_that_waits(_: Person, app: Flask) -> str:
+    """Return the token of an identity at a provider that waits for a sign-in."""
+    with Upstream() as upstream, signing_in_with(app, upstream.settings()):
+        return str(
+            Traveller(app.test_client(), upstream).arrive(someone(email=None)).get_json()["emailRequired"]["token"]
+        )
+
+
 def link_to_change(alice: Person, app: Flask) -> str:
     """Return the secret that makes another address Alice's."""
     asked = alice.client.post("/auth/me/email", json={"email": "other@example.com"}, headers=alice.headers)
@@ -55,6 +67,18 @@ def link_to_revert(alice: Person, app: Flask) -> str:
     body = {"token": link_to_change(alice, app)}
     assert alice.client.post("/auth/email/verify", json=body, headers=alice.headers).status_code == 200
     return newest(app, "email_changed", alice.email)
+
+
+def link_to_sign_in(alice: Person, app: Flask) -> str:
+    """Return the secret of a link that signs Alice in."""
+    ask(alice.client, alice.email)
+    return newest(app, "sign_in", alice.email)
+
+
+def type_right_code(alice: Person, token: str) -> Any:
+    """Return the answer to the code of Alice's letter, if there is one, for what may be its challenge."""
+    letters = sent(alice.client.application, "sign_in", alice.email)
+    return type_code(alice.client, token, code_in(letters[0]) if letters else "000000")
 
 
 def device(alice: Person, _: Flask) -> str:
@@ -94,14 +118,20 @@ KINDS: dict[str, Callable[[Person, Flask], str]] = {
     "link to change": link_to_change,
     "link to revert": link_to_revert,
     "link to reset": link("reset"),
+    "link to sign in": link_to_sign_in,
+    "e-mail challenge": lambda alice, _: challenge_of(ask(alice.client, alice.email)),
     "device": device,
+    "identity that waits": identity_that_waits,
     "mfa ticket": pending,
     "passkey challenge": lambda alice, _: str(
         alice.client.post("/auth/login/passkey/options", json={}).get_json()["challengeId"]
     ),
     "recovery code": lambda *_: recovery_codes.generate()[0],
     "cursor": lambda _alice, _app: "NmIwNTE2NDk0ODY4NzY3YzVmMWJhNTU3",
+    **app_kinds.KINDS,
 }
+BY_SCOPE = {"access", "personal", "app access to our API"}
+"""What opens the routes that have a scope."""
 
 
 def fresh(method: str, path: str, **body: Any) -> Call:
@@ -110,12 +140,12 @@ def fresh(method: str, path: str, **body: Any) -> Call:
 
 
 NOWHERE = "f" * 24
-PLACES: dict[str, tuple[Call, set[str]]] = {
+CARRIERS: dict[str, tuple[Call, set[str]]] = {
     "GET /": (lambda a, t: a.client.get("/", headers=bearer(t)), {"access"}),
-    "GET /auth/me": (lambda a, t: a.client.get("/auth/me", headers=bearer(t)), {"access", "personal"}),
+    "GET /auth/me": (lambda a, t: a.client.get("/auth/me", headers=bearer(t)), BY_SCOPE),
     "PATCH /auth/me": (
         lambda a, t: a.client.patch("/auth/me", json={"name": "Al"}, headers=bearer(t)),
-        {"access", "personal"},
+        BY_SCOPE,
     ),
     "DELETE /auth/me": (lambda a, t: a.client.delete("/auth/me", headers=bearer(t)), {"access"}),
     "GET /auth/me/export": (lambda a, t: a.client.get("/auth/me/export", headers=bearer(t)), {"access"}),
@@ -141,9 +171,9 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
     ),
     "GET /auth/me/activity": (
         lambda a, t: a.client.get("/auth/me/activity", headers=bearer(t)),
-        {"access", "personal"},
+        BY_SCOPE,
     ),
-    "GET /auth/sessions": (lambda a, t: a.client.get("/auth/sessions", headers=bearer(t)), {"access", "personal"}),
+    "GET /auth/sessions": (lambda a, t: a.client.get("/auth/sessions", headers=bearer(t)), BY_SCOPE),
     "DELETE /auth/sessions": (
         lambda a, t: a.client.delete("/auth/sessions?scope=others", headers=bearer(t)),
         {"access"},
@@ -155,10 +185,15 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
         {"access"},
     ),
     "GET /auth/access-tokens": (lambda a, t: a.client.get("/auth/access-tokens", headers=bearer(t)), {"access"}),
+    "GET /auth/grants": (lambda a, t: a.client.get("/auth/grants", headers=bearer(t)), {"access"}),
+    "DELETE /auth/grants/{id}": (
+        lambda a, t: a.client.delete(f"/auth/grants/{app_kinds.new_grant(a)}", headers=bearer(t)),
+        {"access"},
+    ),
     "GET /auth/verify": (lambda a, t: a.client.get("/auth/verify", headers=bearer(t)), {"access", "personal"}),
     "POST /auth/introspect": (
         lambda a, t: a.client.post("/auth/introspect", data={"token": "x"}, headers=bearer(t)),
-        {"access", "personal"},
+        BY_SCOPE,
     ),
     "POST /auth/refresh-token, body": (
         lambda a, t: a.client.post("/auth/refresh-token", json={"refreshToken": t}),
@@ -177,7 +212,7 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
         lambda a, t: a.client.post("/auth/logout", headers={"Cookie": f"refresh_token={t}"}),
         {"refresh"},
     ),
-    "GET /auth/mfa": (fresh("GET", "/auth/mfa"), {"access", "personal"}),
+    "GET /auth/mfa": (fresh("GET", "/auth/mfa"), BY_SCOPE),
     "POST /auth/mfa/totp": (fresh("POST", "/auth/mfa/totp"), {"access"}),
     "POST /auth/mfa/totp/confirm": (fresh("POST", "/auth/mfa/totp/confirm", code="123456"), {"access"}),
     "DELETE /auth/mfa/totp": (fresh("DELETE", "/auth/mfa/totp"), {"access"}),
@@ -187,13 +222,18 @@ PLACES: dict[str, tuple[Call, set[str]]] = {
         fresh("POST", "/auth/passkeys", challengeId=NOWHERE, name="x", credential={}),
         {"access"},
     ),
-    "GET /auth/passkeys": (fresh("GET", "/auth/passkeys"), {"access", "personal"}),
+    "GET /auth/passkeys": (fresh("GET", "/auth/passkeys"), BY_SCOPE),
     "PATCH /auth/passkeys/{id}": (fresh("PATCH", f"/auth/passkeys/{NOWHERE}", name="x"), {"access"}),
     "DELETE /auth/passkeys/{id}": (fresh("DELETE", f"/auth/passkeys/{NOWHERE}"), {"access"}),
     "POST /auth/reauthenticate/options": (fresh("POST", "/auth/reauthenticate/options"), {"access"}),
+    "POST /auth/reauthenticate/email": (fresh("POST", "/auth/reauthenticate/email"), {"access"}),
+    "GET /auth/identities": (fresh("GET", "/auth/identities"), BY_SCOPE),
+    "DELETE /auth/identities/{id}": (fresh("DELETE", f"/auth/identities/{NOWHERE}"), {"access"}),
+    "POST /auth/federation/{provider}": (fresh("POST", "/auth/federation/nobody", intent="link"), {"access"}),
+    "POST /auth/federation/confirm": (fresh("POST", "/auth/federation/confirm", token="x"), {"access"}),
     **{
         f"{method} {path}": (fresh(method, path.replace("{id}", NOWHERE)), set[str]())
-        for method, path, _ in ADMINISTRATION
+        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES)
     },
     "POST /auth/login/mfa, body": (
         lambda a, t: a.client.post("/auth/login/mfa", json={"mfaToken": t, "code": "000000"}),
@@ -229,13 +269,24 @@ LINKED: dict[str, tuple[Call, set[str]]] = {
         lambda a, t: a.client.post("/auth/password/reset", json={"token": t, "newPassword": PASSWORD[::-1]}),
         {"link to reset"},
     ),
+    "POST /auth/login/email/link, body": (
+        lambda a, t: follow(a.client, t, confirm=True),
+        {"link to sign in"},
+    ),
+    "POST /auth/federation/confirm, body": (  # nor what waits, without the cookie of the browser where it does
+        lambda a, t: a.client.post("/auth/federation/confirm", json={"token": t}, headers=a.headers),
+        set(),
+    ),
 }
+
+TYPED: dict[str, tuple[Call, set[str]]] = {"POST /auth/login/email/code": (type_right_code, {"e-mail challenge"})}
 
 LOOKED_AT: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/introspect, body": (
         lambda a, t: a.client.post("/auth/introspect", data={"token": t}, headers=a.headers),
         {"access", "refresh", "personal"},
     ),
+    **app_kinds.LOOKED_AT,
 }
 
 
@@ -247,16 +298,22 @@ def new_id(alice: Person) -> str:
 
 def refused(place: str, kind: str, answer: Any) -> bool:
     """Tell whether an answer is the refusal that this place has for what is not meant for it."""
+    if "/federation/" in place and place in LINKED:
+        return (answer.status_code, answer.get_json()["code"]) == (410, "request_gone")
     if place in LINKED:
         return (answer.status_code, answer.get_json()["code"]) == (400, "link_invalid")
+    if place in TYPED:
+        return (answer.status_code, answer.get_json()["code"]) == (403, "email_code_invalid")
     if place in LOOKED_AT:
         return (answer.status_code, answer.get_json()) == (200, {"active": False})
+    if place in app_kinds.CARRIERS and not (kind == "personal" and answer.status_code == 403):
+        return app_kinds.is_refused(place, answer) or (answer.status_code == 403 and "our API" in kind)
     if " /admin/" in place and kind == "access":
         return (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
-    return answer.status_code == 401 or (answer.status_code == 403 and kind == "personal")
+    return answer.status_code == 401 or (answer.status_code == 403 and kind in BY_SCOPE - {"access"})
 
 
-MISSING = ("challenge_invalid", "mfa_code_invalid", "not_found", "mfa_not_enabled", "email_unverified")
+MISSING = ("request_gone", "challenge_invalid", "mfa_code_invalid", "not_found", "mfa_not_enabled", "email_unverified")
 """What is said to who may, where what they ask for is not there."""
 
 
@@ -264,7 +321,9 @@ def passed(place: str, answer: Any) -> bool:
     """Tell whether an answer is what this place has for what is meant for it."""
     if place in LOOKED_AT:
         return answer.status_code == 200 and answer.get_json()["active"] is True
-    if answer.status_code in (400, 403, 404, 409):
+    if place in app_kinds.CARRIERS:
+        return app_kinds.is_passed(place, answer)
+    if answer.status_code in (400, 403, 404, 409, 410):
         return answer.get_json()["code"] in MISSING
     return answer.status_code in (200, 201, 202, 204)
 
@@ -276,7 +335,10 @@ class Kept:
         self.mongo = mongo
         self.documents = {
             name: list(mongo[name].find())
-            for name in ("users", "sessions", "access_tokens", "devices", "links", "letters", "mfa_tickets")
+            for name in (
+                *("users", "sessions", "access_tokens", "devices", "links", "letters", "mfa_tickets", "email_codes"),
+                *("apps", "authorizations", "grants"),
+            )
         }
 
     def put_back(self) -> None:
@@ -303,15 +365,17 @@ def asked_for(app: Flask) -> Iterator[tuple[str, bool, bool]]:
 
 
 class TestMatrix:
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_token_passes_only_where_it_is_meant_to(
         self, alice: Person, app: Flask, mongo: Database, kind: str
     ) -> None:
-        """And is refused everywhere else, and nothing ends by its being tried there."""
+        """O37: and is refused everywhere else, and nothing ends by its being tried there."""
+        app_kinds.mighty(alice, app)
         token = KINDS[kind](alice, app)
         before = Kept(mongo)
         wrong = []
-        for place, (call, wanted) in {**PLACES, **LINKED, **LOOKED_AT}.items():
+        for place, (call, wanted) in {**CARRIERS, **app_kinds.CARRIERS, **LINKED, **TYPED, **LOOKED_AT}.items():
             answer = call(alice, token)
             fine = passed(place, answer) if kind in wanted else refused(place, kind, answer)
             if kind in wanted:
@@ -323,12 +387,21 @@ class TestMatrix:
     def test_no_place_is_forgotten(self, app: Flask) -> None:
         """Every route that asks who is calling is a column, and so is every member of a body that takes a token."""
         asked = list(asked_for(app))
-        tried = {place.partition(",")[0] for place in PLACES}
+        tried = {place.partition(",")[0] for place in {**CARRIERS, **app_kinds.CARRIERS, **LINKED, **TYPED}}
         assert {name for name, who, _ in asked if who} - tried == {
             "POST /auth/login",
             "POST /auth/login/passkey",
+            "POST /auth/federation/complete",
             "DELETE /auth/logout",
         }
         in_bodies = {f"{name}, body" for name, _, takes_token in asked if takes_token}
         assert {"POST /auth/email/revert, body", "POST /auth/refresh-token, body"} < in_bodies
-        assert in_bodies - {*PLACES, *LINKED, *LOOKED_AT} == {"DELETE /auth/logout, body"}
+        assert in_bodies - {*CARRIERS, *LINKED, *LOOKED_AT} == {"DELETE /auth/logout, body"}
+
+    def test_o37_no_place_of_apps_is_forgotten(self, app: Flask) -> None:
+        """All that speaks OAuth, but for what takes no token: requests to sign in, and the metadata."""
+        tried = {place.partition(",")[0] for place in {**app_kinds.CARRIERS, **app_kinds.LOOKED_AT}}
+        there = {f"{method} {path}" for method, path in routes(app, oauth=True) if "/.well-known/" not in path}
+        # What is shown at the sign-out is a hint, which opens nothing: tests/oauth/test_logout.py.
+        asking = {f"{method} /oauth2/{name}" for method in ("GET", "POST") for name in ("authorize", "logout")}
+        assert there - tried == {*asking, "POST /oauth2/device"}

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from authsvc import clock
 from authsvc.security import totp
 from authsvc.services import totp as totp_service
-from tests.accounts import EMAIL, Database, login, stored, throttled, told
 from tests.conftest import PASSWORD, Person, problem
-from tests.factors import Protected, complete, enrol, post, ticket, verified, with_totp
-from tests.letters import newest, sent
+from tests.support.accounts import EMAIL, Database, login, stored, throttled, told
+from tests.support.factors import Protected, complete, enrol, post, ticket, verified, with_totp
+from tests.support.letters import newest, sent
 
 BAD_CODES = [
     123456,
@@ -96,7 +96,7 @@ class TestEnrol:
     def test_it_needs_a_proved_address(self, alice: Person):
         problem(post(alice, "/auth/mfa/totp"), 403, "email_unverified")
 
-    def test_or_no_verification(self, alice: Person, app: Flask):
+    def test_without_verification_any_address_will_do(self, alice: Person, app: Flask):
         app.config["EMAIL_VERIFICATION"] = "off"
         try:
             enrol(alice)
@@ -214,7 +214,7 @@ class TestSignIn:
         mfa_token = ticket(client, person)
         mongo.users.update_one({}, {"$set": {"totp.sealed": "AAAA" * 20}})
         answer = complete(client, mfa_token, code=protected.app.code())
-        problem(answer, 503, "not_ready")
+        problem(answer, 403, "mfa_code_invalid")
         assert complete(client, mfa_token, recoveryCode=protected.recovery_codes[0]).status_code == 200
         with app.app_context():
             assert totp_service.sealed_otherwise() == (0, 1)
@@ -254,7 +254,7 @@ class TestGuessing:
             for proof in ({"code": protected.app.code()}, {"recoveryCode": protected.recovery_codes[0]}):
                 problem(complete(client, ticket(client, person), **proof), 429, "too_many_attempts")
             answer = post(person, "/auth/reauthenticate", code=protected.app.code())
-            problem(answer, 429, "too_many_attempts")
+            assert answer.status_code == 200, "a session that is live has a limit of its own"
 
     def test_the_limit_is_ten_in_fifteen_minutes(self, app: Flask):
         assert app.config["LIMITS"]["mfa_account"] == (10, 900)

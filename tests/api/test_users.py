@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from authsvc.services import accounts
-from tests.accounts import USER_MEMBERS, WRONG_TYPES, Database, login, stored, told
+from authsvc.services.users import state
 from tests.conftest import Person, problem
+from tests.support.accounts import USER_MEMBERS, WRONG_TYPES, Database, login, stored, told
 from tests.support.races import ROUNDS, race
 
 
@@ -45,7 +45,7 @@ class TestShow:
 
 
 class TestChange:
-    @pytest.mark.parametrize("name", ["B", "Ælfgifu of York", "x" * 100, "张伟", "<script>alert(1)</script>", " A  B "])
+    @pytest.mark.parametrize("name", ["B", "Ælfgifu of York", "x" * 100, "张伟", "<script>alert(1)</script>"])
     def test_the_name_is_changed_and_nothing_else(self, alice: Person, bob: Person, mongo: Database, name: str):
         before = stored(mongo)
         answer = rename(alice, name=name)
@@ -119,7 +119,7 @@ class TestGone:
 
     def test_a_disabled_account_is_signed_out(self, alice: Person, bob: Person, mongo: Database):
         with alice.client.application.app_context():
-            accounts.disable(None, alice.id)
+            state.disable(None, alice.id)
         for answer in (me(alice), rename(alice, name="A")):
             assert problem(answer, 401, "session_ended")["reason"] == "account_disabled"
         assert stored(mongo)["name"] == "Alice"

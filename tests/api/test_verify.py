@@ -40,7 +40,7 @@ def by_token(person: Person, *scopes: str) -> dict[str, str]:
 
 
 class TestIdentity:
-    def test_of_a_session(self, alice: Person) -> None:
+    def test_a_session_names_its_user(self, alice: Person) -> None:
         answer = verify(alice)
         assert (answer.status_code, answer.data) == (204, b"")
         assert answer.headers["Cache-Control"] == "no-store"

@@ -2,25 +2,28 @@
 
 import secrets
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.tabs import Browsing
 from tests.browser.windows import window
 from tests.conftest import PASSWORD
 from tests.support.fault_proxy import FaultProxy
+from tests.support.programs import CHROMIUM, require
 from tests.support.service import ROOT, Service, Visitor, free_port
 
 EXAMPLES = ROOT / "examples"
 EXAMPLE = EXAMPLES / "passkeys"
-LIFE = 5
+LIFE = 3
 """Seconds for which the access tokens of `short_lived` are good."""
 
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
@@ -83,7 +86,7 @@ def network(settings: dict[str, str]) -> Iterator[FaultProxy]:
 
 @pytest.fixture(scope="package")
 def short_lived(app: Flask, settings: dict[str, str], pages: dict[str, int], network: FaultProxy) -> Iterator[Service]:
-    """Return a running service whose access tokens last for five seconds; it lists one origin, on localhost."""
+    """Return a running service whose access tokens last for LIFE seconds; it lists one origin, on localhost."""
     port = free_port()
     listed = f"http://localhost:{pages['listed']}"
     own = {
@@ -110,8 +113,8 @@ def browsing(browser: Browser, short_lived: Service, pages: dict[str, int]) -> I
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Return Chromium."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program, "these tests need Chromium (Debian: apt-get install chromium)"
+    (program,) = require(CHROMIUM, ring="browser")
+    expect.set_options(timeout=30_000)  # as long as all else is waited for: the machine may be busy
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield running
@@ -180,3 +183,29 @@ def fetch(service: Service) -> Callable[..., dict[str, Any]]:
         return dict(page.evaluate(FETCH, asked))
 
     return call
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the source of axe-core, at the version that is locked."""
+    require("npm")
+    folder = tmp_path_factory.mktemp("axe")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(Path(__file__).parent / "axe" / name, folder)
+    subprocess.run(["npm", "ci", "--silent", "--ignore-scripts"], cwd=folder, check=True, timeout=90)
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+@pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)
+def eyes(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
+    """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
+    width, scheme = request.param
+    context = browser.new_context(
+        base_url=f"http://localhost:{service.port}",
+        bypass_csp=True,
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    yield context.new_page()
+    context.close()

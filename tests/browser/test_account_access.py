@@ -1,13 +1,12 @@
 """The account pages in a real browser: devices, access tokens, activity; and where a sign-in returns to."""
 
-from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.accounts import Database
 from tests.browser.windows import at_home, says, sign_in, turn_to
+from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
 
 pytestmark = pytest.mark.browser
@@ -37,8 +36,8 @@ class TestDevices:
         assert Visitor(service.url).home(script).status_code == 200
         desk.get_by_role("button", name="Sign out everywhere else").click()
         desk.get_by_role("dialog").get_by_role("button", name="Sign out").click()
-        says(desk, "You are signed out everywhere else.")
-        expect(desk.get_by_text("You are signed in nowhere else.")).to_be_visible()
+        says(desk, "You're signed out everywhere else.")
+        expect(desk.get_by_text("You aren't signed in anywhere else.")).to_be_visible()
         assert Visitor(service.url).home(script).status_code == 401
 
     def test_a_long_list_is_shown_bit_by_bit(self, account: dict[str, str], desk: Page, service: Service) -> None:
@@ -94,80 +93,8 @@ class TestTokens:
         expect(desk.get_by_label("users:read")).to_be_visible()
 
 
-HERE = "http://localhost:8000"
-APP = "https://app.example.com"
-GOOD = {
-    "/": f"{HERE}/",
-    "/account/#security": f"{HERE}/account/#security",
-    "/docs?a=b#c": f"{HERE}/docs?a=b#c",
-    "/.//evil.example": f"{HERE}//evil.example",
-    f"{HERE}/x": f"{HERE}/x",
-    f"{APP}/welcome?to=//evil.example": f"{APP}/welcome?to=//evil.example",
-    "https://APP.example.com:443/": f"{APP}/",
-}
-BAD = [
-    "",
-    "evil",
-    "//evil.example",
-    "///evil.example",
-    "/\\evil.example",
-    "\\\\evil.example",
-    "\\/evil.example",
-    "https:evil.example",
-    "https:/evil.example",
-    "https:///evil.example",
-    "http:app.example.com",
-    "https://evil.example",
-    "http://app.example.com/",
-    f"{APP}.evil.example/",
-    f"{APP}@evil.example/",
-    f"{APP}:444/",
-    "https://user@app.example.com/",
-    "https://user:word@app.example.com/",
-    "https://app.example.com\\@evil.example",
-    "javascript:alert(1)",
-    "JavaScript:alert(1)//https://app.example.com",
-    "data:text/html,hello",
-    "blob:https://app.example.com/x",
-    " https://app.example.com",
-    "https://app.example.com ",
-    "/\t/evil.example",
-    "/\n/evil.example",
-    "\t//evil.example",
-    "\x00//evil.example",
-    "ht\ntps://app.example.com",
-    "/a\x7fb",
-    "/a\u00a0b",
-    "?next",
-    "#part",
-    "http://[::1",
-]
-SAY = """async ([text, origins, here]) => {
-  const module = document.querySelector("script[type=module]").src.replace(/[^/]*$/, "return.js");
-  return (await import(module)).allowed(text, origins, here);
-}"""
-
-
-@pytest.fixture(scope="module")
-def ask(browser: Browser, service: Service) -> Iterator[Callable[[str], str | None]]:
-    """Return what asks the pages' own function."""
-    context = browser.new_context(bypass_csp=True)
-    page = context.new_page()
-    page.goto(f"http://localhost:{service.port}/account/sign-up")
-    yield lambda text: page.evaluate(SAY, [text, [APP], HERE])
-    context.close()
-
-
 class TestReturn:
-    """The address to return to is written by whoever made the link (OWASP: unvalidated redirects)."""
-
-    @pytest.mark.parametrize(("text", "address"), GOOD.items())
-    def test_where_it_may_go(self, ask: Callable[[str], str | None], text: str, address: str) -> None:
-        assert ask(text) == address
-
-    @pytest.mark.parametrize("text", BAD)
-    def test_where_it_may_not(self, ask: Callable[[str], str | None], text: str) -> None:
-        assert ask(text) is None
+    """What counts as an address to return to: see `tests/web/test_redirect.py`."""
 
     def test_a_sign_in_returns_to_a_listed_page(
         self, account: dict[str, str], browser: Browser, service: Service, pages: dict[str, int]
@@ -185,7 +112,7 @@ class TestReturn:
         page.wait_for_url(listed)  # who is signed in already is sent on
         context.close()
 
-    @pytest.mark.parametrize("text", ["//evil.example", "/\\evil.example", "https:evil.example", "javascript:alert(1)"])
+    @pytest.mark.parametrize("text", ["//evil.example", "javascript:alert(1)"])
     def test_else_it_goes_home(self, account: dict[str, str], desk: Page, text: str) -> None:
         sign_in(desk, account, at=f"/account/sign-in?return={quote(text, safe='')}")
         at_home(desk)

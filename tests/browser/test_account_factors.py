@@ -7,9 +7,8 @@ import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.accounts import Database
-from tests.browser.test_account_life import sign_in_here
-from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_in, turn_to
+from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_in, sign_in_here, turn_to
+from tests.support.accounts import Database
 
 pytestmark = pytest.mark.browser
 
@@ -41,12 +40,10 @@ def enrol(page: Page, mongo: Database) -> tuple[pyotp.TOTP, list[str]]:
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     app = pyotp.TOTP(dialog.locator("#totp-secret").inner_text().replace(" ", ""))
-    dialog.get_by_label("Code from the app").fill("000000")
-    dialog.get_by_role("button", name="Turn on").click()
-    expect(dialog.get_by_label("Code from the app")).to_be_focused()
+    dialog.get_by_label("Code from the app").fill("000000")  # which is complete, so it is sent
     expect(dialog.locator("#totp-code-error")).to_contain_text("This code is wrong")
+    expect(dialog.get_by_label("Code from the app")).to_be_focused()
     dialog.get_by_label("Code from the app").fill(code(app, mongo))
-    dialog.get_by_role("button", name="Turn on").click()
     codes = page.get_by_role("dialog", name="Your recovery codes")
     expect(codes.get_by_role("listitem")).to_have_count(10)
     return app, codes.get_by_role("listitem").all_inner_texts()
@@ -69,7 +66,7 @@ class TestAuthenticatorApp:
         assert codes[0] in Path(downloaded.value.path()).read_text()
         dialog.get_by_role("button", name="Copy").click()
         expect(dialog.get_by_role("status")).to_contain_text("Copied")
-        dialog.get_by_role("button", name="I have saved them").click()
+        dialog.get_by_role("button", name="I've saved them").click()
         expect(signed_in.get_by_text("10 left")).to_be_visible()
 
         signed_in.get_by_role("button", name="Sign out").click()
@@ -82,7 +79,6 @@ class TestAuthenticatorApp:
         expect(signed_in.locator("#code-error")).to_have_text("This must be six digits.")
         now = code(app, mongo)
         field.fill(f"{now[:3]} {now[3:]}")
-        signed_in.keyboard.press("Enter")
         at_home(signed_in)
 
         turn_to(signed_in, "Security", SECURITY[1])
@@ -93,7 +89,7 @@ class TestAuthenticatorApp:
 
     def test_a_recovery_code_lets_in_once(self, signed_in: Page, proved: dict[str, str], mongo: Database) -> None:
         _, codes = enrol(signed_in, mongo)
-        signed_in.get_by_role("button", name="I have saved them").click()
+        signed_in.get_by_role("button", name="I've saved them").click()
         for expected in ("in", "not"):
             signed_in.get_by_role("button", name="Sign out").click()
             signed_in.wait_for_url("**/account/sign-in*")
@@ -106,12 +102,12 @@ class TestAuthenticatorApp:
             if expected == "in":
                 at_home(signed_in)
             else:
-                expect(signed_in.locator("#recoveryCode-error")).to_contain_text("was used already")
+                expect(signed_in.locator("#recoveryCode-error")).to_contain_text("has already been used")
 
     def test_new_recovery_codes(self, signed_in: Page, mongo: Database) -> None:
         _, codes = enrol(signed_in, mongo)
-        signed_in.get_by_role("button", name="I have saved them").click()
-        signed_in.get_by_role("button", name="Create new recovery codes").click()
+        signed_in.get_by_role("button", name="I've saved them").click()
+        signed_in.get_by_role("button", name="Create new codes for recovery").click()
         signed_in.get_by_role("dialog").get_by_role("button", name="Create new codes").click()
         dialog = signed_in.get_by_role("dialog", name="Your recovery codes")
         expect(dialog.get_by_role("listitem")).to_have_count(10)
@@ -121,7 +117,7 @@ class TestAuthenticatorApp:
         sign_in(desk, account, at=SECURITY[0])
         at_home(desk, SECURITY[1])
         desk.get_by_role("button", name="Set up").click()
-        says(desk, "Your address is not confirmed yet")
+        says(desk, "Your email address isn't confirmed yet")
 
 
 class TestPasskeys:
@@ -190,18 +186,16 @@ class TestPasskeys:
 class TestProof:
     def test_a_code_is_asked_for_where_there_is_an_app(self, signed_in: Page, mongo: Database) -> None:
         app, _ = enrol(signed_in, mongo)
-        signed_in.get_by_role("button", name="I have saved them").click()
+        signed_in.get_by_role("button", name="I've saved them").click()
         outdate(mongo)
-        signed_in.get_by_role("button", name="Create new recovery codes").click()
+        signed_in.get_by_role("button", name="Create new codes for recovery").click()
         signed_in.get_by_role("dialog").get_by_role("button", name="Create new codes").click()
         dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         field = dialog.get_by_label("Code", exact=True)
         expect(field).to_be_focused()
         field.fill("000000")
-        dialog.get_by_role("button", name="Continue").click()
         expect(dialog.locator("#again-code-field-error")).to_contain_text("This code is wrong")
         field.fill(code(app, mongo))
-        dialog.get_by_role("button", name="Continue").click()
         expect(signed_in.get_by_role("dialog", name="Your recovery codes")).to_be_visible()
 
     def test_who_thinks_better_of_it_has_changed_nothing(
@@ -214,7 +208,7 @@ class TestProof:
         dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         dialog.get_by_label("Password", exact=True).fill("not the right one")
         dialog.get_by_role("button", name="Continue").click()
-        expect(dialog.locator("#again-password-field-error")).to_have_text("This is not your password.")
+        expect(dialog.locator("#again-password-field-error")).to_have_text("This password is wrong.")
         signed_in.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
         expect(signed_in.locator("#toasts")).to_be_empty()

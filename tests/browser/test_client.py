@@ -1,4 +1,4 @@
-"""`authsvc.js` in real tabs, with access tokens that last for five seconds."""
+"""`authsvc.js` in real tabs, with access tokens that last for a few seconds."""
 
 import json
 import secrets
@@ -6,16 +6,19 @@ import secrets
 import pytest
 from playwright.sync_api import Route
 
-from tests.accounts import Database
 from tests.browser.conftest import LIFE, registered
 from tests.browser.tabs import KEEP_CALLING, Browsing
 from tests.conftest import PASSWORD
+from tests.support.accounts import Database
+from tests.support.ci import in_ci
 from tests.support.service import Service, Visitor
 
 pytestmark = pytest.mark.browser
 
-LONG, SHORT = 60, 12
+LONG, SHORT = 60 if in_ci() else 24, 8
 """Seconds for which tabs are watched: once for as long as a doubt would take, else for a few tokens."""
+OFTEN = 0.6 * LIFE
+"""Seconds after which a tab refreshes at the earliest: a token is due when five eighths of its life are over."""
 TOGETHER = 5
 
 Account = dict[str, str]
@@ -33,8 +36,8 @@ def ended(mongo: Database) -> list[str]:
 
 
 class TestTabs:
-    @pytest.mark.parametrize("count", [2, 3])
-    def test_they_stay_signed_in_for_a_minute(
+    @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.soak)])
+    def test_they_stay_signed_in_through_many_tokens(
         self, browsing: Browsing, account: Account, mongo: Database, count: int
     ) -> None:
         """One of them refreshes for all; a refresh token shown late would be taken for theft (R58)."""
@@ -50,7 +53,7 @@ class TestTabs:
             assert tab.user() == account["email"]
         assert ended(mongo) == []
         refreshed = browsing.refreshes().count(200)
-        assert LONG / LIFE <= refreshed <= LONG / 3 + 5, "one tab for all, and each once when it was loaded"
+        assert LONG / LIFE <= refreshed <= LONG / OFTEN + 5, "one tab for all, and each once when it was loaded"
 
     def test_they_stay_signed_in_without_web_locks(self, browsing: Browsing, account: Account, mongo: Database) -> None:
         """As on a plain `http://` in a house: there are no Web Locks in insecure contexts."""
@@ -60,7 +63,7 @@ class TestTabs:
             tab.start(KEEP_CALLING, [SHORT, 300])
         assert all(set(tab.result()) == {"200"} for tab in tabs)
         assert ended(mongo) == []
-        assert browsing.refreshes().count(200) <= SHORT + 3
+        assert browsing.refreshes().count(200) <= len(tabs) * SHORT / OFTEN + 3
 
     def test_one_refresh_is_enough_for_all(self, browsing: Browsing, account: Account) -> None:
         tabs = [browsing.open().login(account), browsing.open(), browsing.open()]

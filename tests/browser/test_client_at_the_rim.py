@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Route
 
 from authsvc import clock
-from tests.accounts import Database
 from tests.browser.conftest import LIFE, registered
 from tests.browser.tabs import Browsing, Tab
-from tests.browser.test_passkeys import plug_in
+from tests.browser.windows import plug_in
+from tests.support.accounts import Database
 from tests.support.fault_proxy import FaultProxy
 from tests.support.races import eventually
 from tests.support.service import Service
@@ -219,9 +219,7 @@ class TestPasskeys:
         """Return a tab of somebody with a passkey."""
         mongo.users.update_one({"email": account["email"]}, {"$set": {"emailVerifiedAt": clock.now()}})
         tab = browsing.open()
-        devtools = browsing.context.new_cdp_session(tab.page)
-        devtools.send("WebAuthn.enable")
-        plug_in(devtools)
+        plug_in(tab.page)
         tab.login(account).page.evaluate(
             """async () => {
                  const {challengeId, publicKey} = await authsvc.call("POST", "/auth/passkeys/options");

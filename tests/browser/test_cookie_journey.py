@@ -1,4 +1,4 @@
-"""Signing in from a page, as a browser sees it. R71, R73, R76; the README's browser mode."""
+"""Signing in from a page, as a browser sees it. R71, R73, R76; the browser mode of the documentation."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.accounts import Database
+from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
 
 pytestmark = pytest.mark.browser
@@ -127,7 +127,7 @@ class TestStrangeOrigin:
 
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
     @pytest.mark.parametrize("mode", ["cors", "no-cors"])
-    def test_it_changes_nothing(
+    def test_a_page_of_a_strange_origin_changes_nothing(
         self, open_page: Open, fetch: Fetch, account: dict[str, str], mongo: Database, host: str, mode: str
     ):
         listed = open_page("listed")

@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from authsvc import clock
 from tests.browser.conftest import EXAMPLE
+from tests.browser.windows import add_authenticator
 from tests.support.service import Service
 
 pytestmark = pytest.mark.browser
@@ -33,19 +34,6 @@ def devtools(window: Page) -> CDPSession:
     return session
 
 
-def plug_in(devtools: CDPSession) -> None:
-    """Give the browser a virtual authenticator (WebAuthn section 11) that verifies its user."""
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-
-
 def sign_in(page: Page, account: dict[str, str]) -> None:
     page.get_by_label("Address").fill(account["email"])
     page.get_by_label("Password").fill(account["password"])
@@ -67,7 +55,7 @@ class TestPage:
     def test_a_passkey_is_registered_and_signs_in(
         self, window: Page, devtools: CDPSession, proved: dict[str, str], mongo: Database[dict[str, Any]]
     ) -> None:
-        plug_in(devtools)
+        add_authenticator(devtools)
         sign_in(window, proved)
         says(window, f"Signed in as {proved['email']}")
         window.get_by_role("button", name="Add a passkey").click()
@@ -89,7 +77,7 @@ class TestPage:
     def test_a_passkey_that_was_removed_signs_nobody_in(
         self, window: Page, devtools: CDPSession, proved: dict[str, str], mongo: Database[dict[str, Any]]
     ) -> None:
-        plug_in(devtools)
+        add_authenticator(devtools)
         sign_in(window, proved)
         says(window, f"Signed in as {proved['email']}")
         window.get_by_role("button", name="Add a passkey").click()

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, WebError, expect
 
 from authsvc import clock
-from tests.accounts import Database
-from tests.browser.test_passkeys import plug_in
+from tests.browser.windows import plug_in
 from tests.conftest import PASSWORD
+from tests.support.accounts import Database
 from tests.support.service import ROOT, Service
 
 pytestmark = pytest.mark.browser
@@ -88,9 +88,7 @@ class TestPage:
         # The authenticator below would take up the form's offer by itself.
         page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
         page.reload()
-        devtools = page.context.new_cdp_session(page)
-        devtools.send("WebAuthn.enable")
-        plug_in(devtools)
+        plug_in(page)
         sign_in(page, account)
         page.get_by_role("button", name="Add a passkey").click()
         says(page, "Added: This device")
@@ -105,8 +103,8 @@ class TestPage:
         expect(page.locator("#member")).to_be_visible()
 
 
-class TestReadme:
+class TestDocumentation:
     def test_it_says_how_to_start_it(self) -> None:
-        section = (ROOT / "README.md").read_text().partition("\n## In the browser")[2].partition("\n## ")[0]
-        assert "python3 -m http.server 3000 -d examples/spa" in section
-        assert "CORS_ORIGINS=http://localhost:3000" in section
+        page = (ROOT / "docs/start/browser.md").read_text()
+        assert "python3 -m http.server 3000 -d examples/spa" in page
+        assert "CORS_ORIGINS=http://localhost:3000" in page

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ from bson import ObjectId
 from flask import Flask
 from pymongo.database import Database
 
+from authsvc import settings
 from authsvc.services import ops
-from tests.accounts import hashing
 from tests.api.forging import now
+from tests.support.accounts import hashing
 from tests.support.mail_server import MailServer
 from tests.support.service import ROOT
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES = settings.cores()
 FORMER = "kV8wq2ZrT5nYb7uJc4mXs9eLd1gHf6pA3oQi0RtWyUz="
 GOOD = {
     "APP_ENV": "production",
@@ -36,6 +38,7 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ({"APP_ENV": "development"}, "APP_ENV", "runs as development"),
     ({"RATE_LIMITS": "off"}, "RATE_LIMITS", "not slowed down"),
     ({"METRICS": "on"}, "METRICS", "anybody can read"),
+    ({"LIMIT_LOGIN_ROW": "7/70"}, "LIMIT_LOGIN_ROW", "former name"),
     ({"ACCESS_TOKEN_TTL": 7200}, "ACCESS_TOKEN_TTL", "over an hour"),
     ({"TRUSTED_PROXIES": 0}, "TRUSTED_PROXIES", "counts as everybody's"),
     ({"PUBLIC_URL": "http://localhost:8000"}, "TRUSTED_PROXIES", "can pass for any address"),
@@ -47,11 +50,26 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"CORS_ORIGINS": "http://app.corp.example"}, "CORS_ORIGINS", "rewritten"),
     ({"CORS_ORIGINS": "https://app.other.example"}, "CORS_ORIGINS", "another site"),
+    (
+        {"PUBLIC_URL": "https://auth.corp.co.uk", "CORS_ORIGINS": "https://app.other.co.uk"},
+        "CORS_ORIGINS",
+        "another site",
+    ),
+    (
+        {"PUBLIC_URL": "https://corp.github.io", "CORS_ORIGINS": "https://other.github.io"},
+        "CORS_ORIGINS",
+        "another site",
+    ),
+    ({"PUBLIC_URL": "https://10.0.0.1", "CORS_ORIGINS": "https://11.0.0.1"}, "CORS_ORIGINS", "another site"),
     ({"WEB_CONCURRENCY": 8 * CORES}, "WEB_CONCURRENCY", "workers on"),
     ({"MAIL_URL": "smtp://127.0.0.1:1"}, "MAIL_URL", "takes nothing (ConnectionRefusedError)"),
     ({"MAIL_URL": "file:/tmp"}, "MAIL_URL", "sent to nobody"),
+    ({"PASSWORD_GRANT": "on"}, "PASSWORD_GRANT", "RFC 9700"),
+    ({"APP_DOCUMENT_RESOURCES": "https://mcp.corp.example/"}, "APP_DOCUMENT_RESOURCES", "no app can ask"),
     ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it"),
 ]
+
+APPS = "capacitor://localhost tauri://localhost http://tauri.localhost chrome-extension://abcdefghijklmnop"
 
 Examine = Callable[..., list[dict[str, str]]]
 
@@ -79,9 +97,32 @@ def examine(make_app: Callable[..., Flask], app: Flask, clean: None, mail_server
     return run
 
 
+def without(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a document without one of its members."""
+    return {other: value for other, value in document.items() if other != name}
+
+
 class TestSettings:
     def test_a_good_deployment_is_passed(self, examine: Examine) -> None:
         assert examine() == []
+
+    def test_u25_apps_are_passed(self, examine: Examine) -> None:
+        """They have no site of their own, and nobody rewrites what does not leave the machine."""
+        assert examine(CORS_ORIGINS=f"https://app.corp.example {APPS}") == []
+
+    @pytest.mark.parametrize(
+        ("public", "page"),
+        [
+            ("https://auth.corp.co.uk", "https://app.corp.co.uk"),
+            ("https://corp.co.uk", "https://a.b.corp.co.uk"),
+            ("https://10.0.0.1", "https://10.0.0.1:8443"),
+            ("https://[2001:db8::1]", "https://[2001:db8::1]:8443"),
+            ("https://auth.intranet", "https://app.auth.intranet"),
+        ],
+    )
+    def test_pages_of_the_same_site_are_passed(self, examine: Examine, public: str, page: str) -> None:
+        """By the public suffix list, as browsers go by it."""
+        assert examine(PUBLIC_URL=public, CORS_ORIGINS=page) == []
 
     @pytest.mark.parametrize(("planted", "about", "what"), PLANTED)
     def test_each_fault_is_found(self, examine: Examine, planted: dict[str, Any], about: str, what: str) -> None:
@@ -89,10 +130,16 @@ class TestSettings:
         assert len(found) == 1
         assert found[0]["remedy"]
 
+    def test_a_former_name_is_told_with_what_to_write(self, examine: Examine) -> None:
+        (found,) = examine(LIMIT_LOGIN_ROW="7/70")
+        assert found["remedy"] == "put login_row=7/70 into LIMITS, and remove it"
+        assert examine(LIMITS="login_row=7/70") == []
+
     def test_a_hash_that_is_too_cheap(self, examine: Examine) -> None:
         (found,) = examine(rounds=4)
         assert (found["about"], "guess offline" in found["what"]) == ("BCRYPT_ROUNDS", True)
 
+    @pytest.mark.slow
     def test_a_hash_that_is_too_dear(self, examine: Examine) -> None:
         (found,) = examine(rounds=15)
         assert (found["about"], "to check" in found["what"]) == ("BCRYPT_ROUNDS", True)
@@ -103,10 +150,59 @@ class TestSettings:
         assert "APP_ENV: it runs as testing\n    unset APP_ENV" in answer.stdout
 
 
+class TestU28Mail:
+    def test_a_port_at_which_tls_does_not_begin_at_once(self, examine: Examine, mail_server: MailServer) -> None:
+        (found,) = examine(MAIL_URL=mail_server.url.replace("smtp:", "smtps:"))
+        assert found["about"] == "MAIL_URL"
+        assert "speaks no TLS from the start" in found["what"]
+        assert "use smtp://" in found["remedy"]
+
+    def test_a_folder_that_can_t_be_written_to(self, examine: Examine, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        found = examine(MAIL_URL=f"file:{tmp_path}/file/x", APP_ENV="development")
+        assert any(one["about"] == "MAIL_URL" and "takes nothing" in one["what"] for one in found)
+
+    def test_a_template_that_can_t_be_filled_in(self, examine: Examine, tmp_path: Path) -> None:
+        (tmp_path / "en").mkdir()
+        (tmp_path / "en" / "reset.txt").write_text("{{ lnk }}")
+        (tmp_path / "en" / "verify.txt").write_text("{% if %}")
+        found = examine(MAIL_TEMPLATES=tmp_path)
+        assert [one["about"] for one in found] == ["MAIL_TEMPLATES"] * 2
+        assert ["reset" in found[0]["what"], "verify" in found[1]["what"]] == [True, True]
+
+
 class TestDatabase:
     def test_one_that_asks_for_less_than_is_written(self, examine: Examine, settings: dict[str, str]) -> None:
         (found,) = examine(MONGODB_URI=f"{settings['MONGODB_URI'].partition('?')[0]}?w=majority&journal=false")
         assert (found["about"], "journal=false" in found["what"]) == ("MONGODB_URI", True)
+
+    @pytest.mark.parametrize(
+        ("options", "what"),
+        [
+            ("readPreference=secondary", "readPreference=secondary has no effect: authsvc works with readPreference="),
+            ("retryReads=false", "retryReads=false has no effect"),
+            ("w=1", "w=1 has no effect: authsvc works with w=majority"),
+            ("directConnection=true", "binds authsvc to one member"),
+        ],
+    )
+    def test_m3_options_that_are_overridden_or_dangerous(
+        self, examine: Examine, settings: dict[str, str], options: str, what: str
+    ) -> None:
+        (found,) = examine(MONGODB_URI=f"{settings['MONGODB_URI'].partition('?')[0]}?{options}")
+        assert (found["about"], what in found["what"]) == ("MONGODB_URI", True)
+
+    def test_m8_a_sharded_cluster_is_not_taken_for_a_single_machine(
+        self, examine: Examine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As a router (mongos) would tell: it has no `setName`."""
+        ask = Database.command
+
+        def as_a_router(database: Database[dict[str, Any]], command: Any, *args: Any, **options: Any) -> Any:
+            said = ask(database, command, *args, **options)
+            return {**without(said, "setName"), "msg": "isdbgrid"} if command == "hello" else said
+
+        monkeypatch.setattr(Database, "command", as_a_router)
+        assert examine() == []
 
     def test_one_that_is_no_replica_set(self, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
         """As the driver would tell: the embedded server says that it is a member of one."""
@@ -114,7 +210,7 @@ class TestDatabase:
 
         def without_a_set(database: Database[dict[str, Any]], command: Any, *args: Any, **options: Any) -> Any:
             said = ask(database, command, *args, **options)
-            return {name: value for name, value in said.items() if name != "setName"} if command == "hello" else said
+            return without(said, "setName") if command == "hello" else said
 
         monkeypatch.setattr(Database, "command", without_a_set)
         (found,) = examine()
@@ -146,6 +242,14 @@ class TestDatabase:
         mongo.letters.insert_one({"_id": ObjectId(), "failedAt": datetime.now(UTC)})
         (found,) = examine()
         assert (found["about"], "could not be delivered" in found["what"]) == ("letters", True)
+
+    def test_u28_letters_that_the_mail_server_refuses(self, examine: Examine, mongo: Database[dict[str, Any]]) -> None:
+        soon = datetime.now(UTC)
+        mongo.letters.insert_many(
+            [{"dueAt": soon, "error": error} for error in ("x 554 5.7.1", "x 550", "x 451", None)]
+        )
+        (found,) = examine()
+        assert (found["about"], "2 wait" in found["what"], "x 554 5.7.1" in found["what"]) == ("letters", True, True)
 
     def test_keys_that_still_need_a_former_secret(
         self, examine: Examine, settings: dict[str, str], own_ring: None
@@ -181,6 +285,7 @@ class TestCommand:
         done = flask_doctor(**environ)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
+    @pytest.mark.slow
     def test_one_that_can_not_start_says_why(self, settings: dict[str, str]) -> None:
         """By the message of the service itself, which names all at once, and no value."""
         weak = {**settings, "APP_ENV": "production", "SECRET_KEY": "secret", "PUBLIC_URL": "http://auth.corp.example"}
@@ -190,6 +295,7 @@ class TestCommand:
         assert "PUBLIC_URL" in done.stderr
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.slow
     def test_a_database_that_is_not_there(self, settings: dict[str, str]) -> None:
         done = flask_doctor(**{**settings, "MONGODB_URI": "mongodb://127.0.0.1:1/authsvc"})
         assert done.returncode == 1

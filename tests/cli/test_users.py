@@ -1,9 +1,6 @@
 """`flask users`, `flask sessions`, `flask db`: what an operator types and reads."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,10 +12,12 @@ from pymongo.database import Database as MongoDatabase
 
 from authsvc import clock
 from authsvc.models import readiness
-from tests.accounts import PASSWORD, import_account
 from tests.conftest import Person, problem
-from tests.letters import newest, sent
-from tests.support.service import ROOT, Service, Visitor
+from tests.support.accounts import PASSWORD, import_account
+from tests.support.commands import flask
+from tests.support.factors import verified
+from tests.support.letters import newest, sent
+from tests.support.service import Service, Visitor
 
 Database = MongoDatabase[dict[str, Any]]
 Run = Callable[..., Any]
@@ -67,13 +66,13 @@ class TestCreate:
             ([NEW, "--name", "a\x07b"], "", "printable"),
             ([NEW, "--name", "New", "--role", "root"], "", "one of user, admin"),
             ([NEW, "--name", "New", "--password-stdin"], "short\n", "at least 8"),
-            ([NEW, "--name", "New", "--password-stdin"], "password1\n", "first that an attacker tries"),
+            ([NEW, "--name", "New", "--password-stdin"], "password1\n", "too common"),
             ([NEW, "--name", "New", "--password-stdin"], "", "at least 8"),
             ([NEW], "", "--name"),
             ([NEW, "--name", "New", "--password", "x"], "", "No such option"),
         ],
     )
-    def test_what_is_refused(self, run: Run, mongo: Database, args: list[str], typed: str, said: str):
+    def test_bad_input_is_refused(self, run: Run, mongo: Database, args: list[str], typed: str, said: str):
         refused = run("users", "create", *args, input=typed)
         assert refused.exit_code in {1, 2}
         assert said in refused.output
@@ -129,7 +128,7 @@ class TestShow:
         assert f"email          {alice.email}" in run("users", "show", alice.id).output
 
     @pytest.mark.parametrize("whom", ["nobody@example.com", "5e" * 12, "", "$ne", ".*"])
-    def test_nobody(self, run: Run, alice: Person, whom: str):
+    def test_an_unknown_user_is_refused(self, run: Run, alice: Person, whom: str):
         for command in ("show", "promote", "demote", "disable", "enable", "reset-link"):
             refused = run("users", command, whom)
             assert (refused.exit_code, "There is no account" in refused.output) == (1, True)
@@ -142,7 +141,7 @@ class TestChange:
         assert run("users", "promote", alice.email).exit_code == 0
         assert alice.client.get("/admin/users", headers=alice.headers).status_code == 200
         refused = run("users", "demote", alice.email)
-        assert (refused.exit_code, "administers" in refused.output) == (1, True)
+        assert (refused.exit_code, "only administrator" in refused.output) == (1, True)
         run("users", "promote", bob.email)
         assert run("users", "demote", alice.email).exit_code == 0
         problem(alice.client.get("/admin/users", headers=alice.headers), 403, "forbidden")
@@ -157,6 +156,7 @@ class TestChange:
         assert [one for one in actions if one.startswith("account")] == ["account.disabled", "account.enabled"]
 
     def test_deleted_when_sure(self, run: Run, alice: Person, app: Flask, mongo: Database):
+        verified(mongo, alice)
         refused = run("users", "delete", alice.email, input="n\n")
         assert (refused.exit_code, "for good" in refused.output) == (1, True)
         assert mongo.users.count_documents({}) == 1
@@ -170,7 +170,7 @@ class TestChange:
         assert alice.client.post("/auth/password/reset", json=body).status_code == 204
         assert mongo.audit.count_documents({"action": "password.reset_requested"}) == 1
 
-    def test_signed_out(self, run: Run, alice: Person):
+    def test_a_user_is_signed_out_everywhere(self, run: Run, alice: Person):
         other = alice.login()
         assert run("sessions", "end", alice.email, input="n\n").exit_code == 1
         assert alice.client.get("/", headers=alice.headers).status_code == 200
@@ -182,9 +182,9 @@ class TestChange:
 
 class TestDatabase:
     def test_indexes_are_made(self, run: Run, mongo: Database):
-        assert run("db", "ensure-indexes").output == "all indexes are there\n"
+        assert run("db", "ensure-indexes").output == "all indexes exist\n"
         mongo.users.drop_index("name_any_case")
-        assert run("db", "ensure-indexes").output == "made users.name_any_case\n"
+        assert run("db", "ensure-indexes").output == "built users.name_any_case\n"
         assert readiness.missing_indexes() == []
 
     def test_one_that_can_t_be_made_says_why(self, run: Run, mongo: Database):
@@ -203,7 +203,7 @@ class TestDatabase:
     def test_nothing_wrong(self, run: Run, alice: Person):
         run("users", "promote", alice.email)
         checked = run("db", "check")
-        assert (checked.exit_code, checked.output) == (0, "nothing is wrong\n")
+        assert (checked.exit_code, checked.output) == (0, "no problems\n")
         assert json.loads(run("db", "check", "--json").output) == []
 
     def test_each_kind_of_wrong_is_found(self, run: Run, alice: Person, bob: Person, mongo: Database):
@@ -214,34 +214,27 @@ class TestDatabase:
         found = json.loads(run("db", "check", "--json").output)
         said = " ".join(one["what"] for one in found)
         assert run("db", "check").exit_code == 1
-        assert "1 accounts have no address" in said
-        assert "1 accounts have a password that is no hash" in said
-        assert "1 live sessions belong to nobody" in said
+        assert "accounts without an email address: 1" in said
+        assert "accounts with a password that is not a known hash: 1" in said
+        assert "live sessions of users who may not sign in: 1" in said
         assert "plain text" not in said
         mongo.users.update_one({"email": alice.email}, {"$set": {"role": "user"}})
-        assert "nobody administers" in run("db", "check").output
+        assert "no administrator" in run("db", "check").output
 
 
 class TestBesideAService:
+    @pytest.mark.slow
     def test_what_is_done_holds_on_every_worker(self, settings: dict[str, str], clean: None, mongo: Database):
         """The command is a process of its own; the workers refuse at the next request."""
-        environ = {**os.environ, **settings, "WEB_CONCURRENCY": "2"}
-
-        def flask(*args: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-            command = [sys.executable, "-m", "flask", *args]
-            return subprocess.run(
-                command, cwd=ROOT, env=environ, input=typed, capture_output=True, text=True, check=False, timeout=60
-            )
-
         with Service(**{**settings, "WEB_CONCURRENCY": 2}) as service:
             visitor = Visitor(service.url)
-            made = flask("users", "create", NEW, "--name", "New", "--password-stdin", typed=f"{PASSWORD}\n")
+            made = flask(settings, "users", "create", NEW, "--name", "New", "--password-stdin", typed=f"{PASSWORD}\n")
             assert made.returncode == 0, made.stderr
             token = visitor.login(NEW, PASSWORD).json()["accessToken"]
             assert visitor.me(token).status_code == 200
-            assert flask("users", "disable", NEW).returncode == 0
+            assert flask(settings, "users", "disable", NEW).returncode == 0
             assert {visitor.me(token).status_code for _ in range(8)} == {401}
-            missing = flask("users", "show", "nobody@example.com")
+            missing = flask(settings, "users", "show", "nobody@example.com")
             assert (missing.returncode, missing.stderr.strip()) == (1, "Error: There is no account nobody@example.com.")
 
     def test_a_session_long_idle_is_not_counted(self, run: Run, alice: Person, mongo: Database):

@@ -1,8 +1,6 @@
 """`deploy/nginx.conf` in front of a running service: TLS, the client's own address, no metrics, framing. R94, R100."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +12,14 @@ import requests
 from flask import Flask
 from pymongo.database import Database
 
-from authsvc.answer_headers import for_service_at
+from authsvc.security_headers import for_service_at
+from tests.support.framing import AMBIGUOUS, SMUGGLED
+from tests.support.programs import require
 from tests.support.races import eventually
 from tests.support.service import ROOT, Service, free_port
-from tests.test_framing import AMBIGUOUS, SMUGGLED
-from tests.wire import exchange, statuses
+from tests.support.wire import exchange, statuses
+
+pytestmark = pytest.mark.external
 
 WRAP = "daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}} http {{ access_log off; {site} }}"
 
@@ -39,9 +40,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(app: Flask, settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return `deploy/nginx.conf` at work, with a certificate of its own."""
-    if shutil.which("nginx") is None or shutil.which("openssl") is None:
-        assert not os.environ.get("CI"), "CI must have nginx and openssl"
-        pytest.skip("nginx is not installed")
+    require("nginx", "openssl")
     folder = tmp_path_factory.mktemp("nginx")
     certificate, key = folder / "fullchain.pem", folder / "privkey.pem"
     request = (

@@ -10,9 +10,9 @@ from flask import Flask
 from pymongo.database import Database as MongoDatabase
 
 from tests.support.fault_proxy import FaultProxy
+from tests.support.invariants import faults_in
 from tests.support.leaks import stored_leaks
 from tests.support.service import Service, Visitor
-from tests.support.verdict import faults_in
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def served(clean: None, mongo: MongoDatabase[dict[str, Any]]) -> MongoDatabase[d
 
 @pytest.fixture(scope="package")  # and no longer: its workers deliver letters that other tests put into the outbox
 def service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
-    """Return a running service with a grace time."""
-    with Service(**{**settings, "WEB_CONCURRENCY": 2}) as running:
+    """Return a running service with a grace time, and with every way to sign in."""
+    with Service(**{**settings, "WEB_CONCURRENCY": 2, "PASSWORD_GRANT": "on"}) as running:
         yield running
 
 
@@ -36,7 +36,7 @@ def strict_service(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="package")
-def killable(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
+def service_to_kill(app: Flask, settings: dict[str, str]) -> Iterator[Service]:
     """Return a running service whose workers may be killed, and whose hashes take long enough for that."""
     with Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 9}) as running:
         yield running

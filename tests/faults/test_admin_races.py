@@ -63,7 +63,9 @@ class TestOneIsLeft:
         ("one", "other"),
         [(demote, demote), (disable, disable), (remove, remove), (leave, leave), (demote, leave), (disable, remove)],
     )
-    def test_of_two_who_let_each_other_go(self, visitor: Visitor, served: Database, one: Any, other: Any, turn: int):
+    def test_two_administrators_cannot_remove_each_other(
+        self, visitor: Visitor, served: Database, one: Any, other: Any, turn: int
+    ):
         """R89, F10"""
         first, second = administrators(visitor, served, 2)
         answers = race(one(visitor, first, second), other(visitor, second, first))

@@ -20,11 +20,14 @@ import requests
 from tests.api.forging import header_of
 from tests.conftest import PASSWORD
 from tests.support.half_open import half_open_bodies, half_open_headers
+from tests.support.measured import measured
 from tests.support.races import ROUNDS, eventually
 from tests.support.service import ROOT, Service, Visitor
 
 pytestmark = pytest.mark.race
 
+SLOW_START = 6
+"""How many seconds a worker takes to load, in tests of what happens meanwhile."""
 SHIPPED = ("authsvc", "config.py", "wsgi.py", "gunicorn.conf.py")
 
 
@@ -102,6 +105,7 @@ class TestMakeRun:
         database.kill()
         eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
 
+    @pytest.mark.alone
     def test_a_reload_keeps_the_database_and_refuses_nobody(self, development: Service) -> None:
         """F13: SIGHUP under load."""
         visitor = Visitor(development.start().url)
@@ -118,7 +122,7 @@ class TestMakeRun:
                 refused.append(error)
             else:
                 tokens = answers[-1].json() if answers[-1].status_code == 200 else tokens
-        assert refused == []
+        assert refused == [], development.log()
         assert len(answers) > 2
         assert [answer.text for answer in answers if answer.status_code != 200] == []
         development.wait_ready()
@@ -126,6 +130,32 @@ class TestMakeRun:
         assert visitor.refresh(tokens["refreshToken"]).status_code == 200
         still = [child.pid for child in development.master().children() if "secantus" in " ".join(child.cmdline())]
         assert still == database
+
+    @pytest.mark.alone
+    def test_a_reload_serves_on_while_the_next_workers_start(self, settings: dict[str, str], clean: None) -> None:
+        """F13: however long that takes."""
+        with Service(program=("tests.support.slow_start:app",), START_SECONDS=SLOW_START, **settings) as service:
+            before = {worker.pid for worker in service.workers()}
+            service.signal(signal.SIGHUP)
+            slowest, answers = 0.0, 0
+            while before & {worker.pid for worker in service.workers()}:
+                begin = time.monotonic()
+                assert Visitor(service.url).request("GET", "/healthz").status_code == 200
+                slowest, answers = max(slowest, time.monotonic() - begin), answers + 1
+            assert len(service.workers()) == len(before)
+            assert slowest < SLOW_START / 2, answers
+
+    def test_told_to_end_while_it_reloads_it_does(self, settings: dict[str, str], clean: None) -> None:
+        """After the reload, which gunicorn finishes first."""
+        with Service(program=("tests.support.slow_start:app",), START_SECONDS=SLOW_START, **settings) as service:
+            before = len(service.workers())
+            service.signal(signal.SIGHUP)
+            eventually(lambda: len(service.workers()) == 2 * before)
+            workers = service.workers()
+            service.signal(signal.SIGTERM)
+            assert service.wait() == 0
+            assert not any(worker.is_running() for worker in workers)
+            assert "Traceback" not in service.log()
 
 
 class TestCommand:
@@ -148,11 +178,12 @@ class TestCommand:
         assert children_of(development) == []
 
 
+@pytest.mark.alone
 class TestStop:
     def test_while_it_starts_it_ends_at_once(self, settings: dict[str, str]) -> None:
         """A worker that has no handlers of its own yet still hears that it is to end."""
         for turn in range(max(4, ROUNDS // 2)):
-            service = Service(**{**settings, "WEB_CONCURRENCY": 2}).start(ready=False)
+            service = Service(fresh=True, **{**settings, **measured(), "WEB_CONCURRENCY": 2}).start(ready=False)
             try:
                 eventually(lambda service=service: len(service.workers()) == 2)
                 time.sleep(0.04 * turn)
@@ -166,7 +197,7 @@ class TestStop:
 
     def test_during_logins_what_was_taken_is_finished(self, settings: dict[str, str], clean: None) -> None:
         """F12: new connections are refused within a second, answers say close, exit 0, nothing acknowledged is lost."""
-        service = Service(**{**settings, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 11}).start()
+        service = Service(**{**settings, **measured(), "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 11}).start()
         try:
             visitors = [Visitor(service.url, keep_alive=True) for _ in range(13)]
             for visitor in visitors:
@@ -198,6 +229,7 @@ def tight_service(settings: dict[str, str]) -> Iterator[Service]:
         yield running
 
 
+@pytest.mark.alone
 class TestFlood:
     def test_who_would_wait_too_long_is_told_at_once(self, tight_service: Service, clean: None) -> None:
         """R93: hashing_busy with Retry-After; the rest goes on, and it recovers."""

@@ -15,12 +15,12 @@ from flask import Flask
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import WriteError
 
-from tests.accounts import login, throttled
 from tests.api.forging import now
 from tests.conftest import Person, problem
+from tests.support.accounts import login, throttled
+from tests.support.invariants import faults_in
 from tests.support.races import eventually
 from tests.support.service import Service, Visitor
-from tests.support.verdict import faults_in
 
 Mongo = MongoDatabase[dict[str, Any]]
 
@@ -43,15 +43,13 @@ class TestClock:
             answer = alice.client.get("/", headers={"Authorization": f"Bearer {child['accessToken']}"})
             assert answer.status_code == 401
 
-    @pytest.mark.parametrize(("ahead", "status"), [(0, 200), (8, 200), (60, 401)])
-    def test_another_machine_s_clock_may_be_ahead_by_ten_seconds(
-        self, app: Flask, alice: Person, ahead: int, status: int
-    ):
-        """R42: by as much as is documented, and no more."""
+    @pytest.mark.parametrize("ahead", [0, 8, 60, 3600])
+    def test_another_machine_s_clock_may_be_ahead(self, app: Flask, alice: Person, ahead: int):
+        """U21: the session's record bears out when its token was written."""
         with time_machine.travel(now() + ahead, tick=True):
             answer = login(alice.client).get_json()
         got = alice.client.get("/", headers={"Authorization": f"Bearer {answer['accessToken']}"})
-        assert got.status_code == status
+        assert got.status_code == 200
 
     def test_a_throttle_ends_whatever_the_clock_does(self, app: Flask, alice: Person):
         """Its window is one of the clock: a step back opens another, and none is longer than it was set to."""

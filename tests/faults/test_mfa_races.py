@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from pymongo.database import Database as MongoDatabase
 
 from authsvc.security import recovery_codes
-from tests.authenticator import Authenticator
 from tests.conftest import Person
-from tests.factors import App, complete, enrol, options_for, post, ticket, verified, with_passkey, with_totp
-from tests.faults.test_database_faults import kill_while
+from tests.support.authenticator import Authenticator
+from tests.support.factors import App, complete, enrol, options_for, post, ticket, verified, with_passkey, with_totp
+from tests.support.faults import kill_while
 from tests.support.races import ROUNDS, race
 from tests.support.service import Service, Visitor
 
@@ -168,14 +168,14 @@ class TestAgainstSignIn:
 
 
 class TestKilled:
-    def test_enabling_a_factor(self, alice: Person, killable: Service, served: Database) -> None:
+    def test_enabling_a_factor(self, alice: Person, service_to_kill: Service, served: Database) -> None:
         """F4: it is enabled with ten recovery codes, or it can be enabled."""
         verified(served, alice)
-        visitor = Visitor(killable.url)
+        visitor = Visitor(service_to_kill.url)
         for turn in range(max(3, ROUNDS // 3)):
             app = enrol(alice)
             act = partial(send, visitor, "/auth/mfa/totp/confirm", alice, code=app.code())
-            kill_while(killable, act, 0.008 * (turn % 4))
+            kill_while(service_to_kill, act, 0.008 * (turn % 4))
             stored = served.users.find_one()
             if "confirmedAt" in stored["totp"]:
                 assert len(stored["recoveryCodeHashes"]) == 10

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 from pymongo.database import Database as MongoDatabase
 
-from tests.faults.test_database_faults import kill_while
-from tests.letters import newest
 from tests.support.fault_proxy import FaultProxy
+from tests.support.faults import kill_while
+from tests.support.letters import newest
 from tests.support.races import ROUNDS, race
 from tests.support.service import Service, Visitor
 
@@ -55,13 +55,13 @@ class TestReset:
 
     @pytest.mark.race
     def test_whose_worker_was_killed(
-        self, app: Flask, killable: Service, served: MongoDatabase[dict[str, Any]]
+        self, app: Flask, service_to_kill: Service, served: MongoDatabase[dict[str, Any]]
     ) -> None:
         """F4: at any moment of it."""
-        visitor = Visitor(killable.url)
+        visitor = Visitor(service_to_kill.url)
         for turn in range(max(3, ROUNDS // 3)):
             email, tokens, token = prepare(app, visitor)
-            kill_while(killable, partial(reset, visitor, token), 0.02 * (turn % 4))
+            kill_while(service_to_kill, partial(reset, visitor, token), 0.02 * (turn % 4))
             check_all_or_nothing(visitor, email, tokens, token)
 
 
@@ -115,12 +115,12 @@ class TestChange:
 
     @pytest.mark.race
     def test_whose_worker_was_killed(
-        self, app: Flask, killable: Service, served: MongoDatabase[dict[str, Any]]
+        self, app: Flask, service_to_kill: Service, served: MongoDatabase[dict[str, Any]]
     ) -> None:
         """F4: at any moment of it."""
-        visitor = Visitor(killable.url)
+        visitor = Visitor(service_to_kill.url)
         for turn in range(max(3, ROUNDS // 3)):
             email = f"{secrets.token_hex(6)}@example.com"
             own, other = visitor.register(email).json(), visitor.login(email).json()
-            kill_while(killable, partial(change, visitor, own), 0.06 + 0.02 * (turn % 4))
+            kill_while(service_to_kill, partial(change, visitor, own), 0.06 + 0.02 * (turn % 4))
             check_changed_or_not(visitor, email, own, other)

@@ -1,6 +1,7 @@
 """The document: no way of writing stores a plain password, and atomic changes lose nothing. R14, D7, D8."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import bcrypt
@@ -9,11 +10,13 @@ from bson.json_util import DEFAULT_JSON_OPTIONS
 from flask import Flask
 from mongoengine.errors import NotUniqueError, ValidationError
 
+from authsvc import clock
 from authsvc.errors import EmailTaken
+from authsvc.errors.overtaken import Overtaken
 from authsvc.models import readiness
-from authsvc.models.users import User
+from authsvc.models.users import Identity, User, key_of
 from authsvc.security.passwords import PasswordHash
-from tests.accounts import EMAIL, OLD, Database, import_account, node_hash, stored
+from tests.support.accounts import EMAIL, OLD, Database, import_account, node_hash, stored
 from tests.support.races import race
 
 PLAIN = "a plain secret phrase"
@@ -208,6 +211,78 @@ class TestAtomicChanges:
         when = stored(mongo, OLD)["disabledAt"]
         assert User.disable(found) is None
         assert stored(mongo, OLD)["disabledAt"] == when
+
+
+class TestIdentitiesOfAnAccount:
+    """Which identities sign an account in is stored with it, so that they go in the write that removes the rest."""
+
+    def test_of_two_removals_at_once_one_has_to_look_again(self, mongo: Database):
+        """O62: whether it is the last way in is decided by what was read."""
+        first, second = (Identity.of("google", "https://google.test", one) for one in ("1", "2"))
+        for identity in (first, second):
+            assert User.add_identity(loaded(), identity) is not None
+        read = loaded()
+        outcomes = race(*(lambda one=one: User.remove_identity(read, one.id) for one in (first, second)))
+        assert [one is None for one in outcomes].count(False) == 1
+        assert len(stored(mongo, OLD)["linkedIdentities"]) == 1
+
+    def test_a_change_of_the_other_factors_comes_in_between(self):
+        read = loaded()
+        assert User.clear_factors(str(read.id)) is not None
+        assert User.add_identity(read, Identity.of("google", "https://google.test", "1")) is None
+
+    def test_r112_they_go_when_somebody_proves_the_address_elsewhere(self, mongo: Database):
+        assert User.add_identity(loaded(), Identity.of("google", "https://google.test", "1")) is not None
+        assert User.verify_email(loaded().id, OLD, keep=False) is not None
+        assert "linkedIdentities" not in stored(mongo, OLD)
+
+    @pytest.mark.parametrize("proved", [True, False], ids=["proved before", "proved by it"])
+    def test_r112_a_reset_that_proves_the_address_removes_them(self, mongo: Database, proved: bool):
+        if proved:
+            mongo.users.update_one({}, {"$set": {"emailVerifiedAt": clock.now()}})
+        assert User.add_identity(loaded(), Identity.of("google", "https://google.test", "1")) is not None
+        assert User.reset_password(loaded(), PasswordHash(node_hash("another phrase"))) is not None
+        assert ("linkedIdentities" in stored(mongo, OLD)) is proved
+
+    def test_an_undo_removes_those_linked_since(self, mongo: Database):
+        since = clock.now()
+        for subject, seconds in (("old", -60), ("later", 60)):
+            identity = Identity.of("google", "https://google.test", subject)
+            identity.created_at = since + timedelta(seconds=seconds)
+            assert User.add_identity(loaded(), identity) is not None
+        mongo.users.update_one({}, {"$set": {"undoLinks": ["undo"]}})
+        assert User.revert_email(loaded(), "former@example.com", "undo", since) is not None
+        assert [one["subject"] for one in stored(mongo, "former@example.com")["linkedIdentities"]] == ["old"]
+
+    def test_o58_one_identity_signs_in_to_one_account(self, mongo: Database):
+        """R109"""
+        mongo.users.insert_one({"email": "other@example.com"})
+        other = User.find_by_email("other@example.com")
+        assert other is not None
+        assert User.add_identity(other, Identity.of("google", "https://google.test", "1")) is not None
+        with pytest.raises(Overtaken):
+            User.add_identity(loaded(), Identity.of("google", "https://google.test", "1"))
+        # The same subject of another issuer is somebody else (O59).
+        assert User.add_identity(loaded(), Identity.of("google", "https://google.test/", "1")) is not None
+
+    def test_the_last_one_leaves_nothing_behind(self, mongo: Database):
+        for _ in range(2):
+            user = User.add_identity(loaded(), Identity.of("google", "https://google.test", "1"))
+            assert user is not None
+            assert User.remove_identity(user, user.identities[0]) is not None
+            assert "linkedIdentities" not in stored(mongo, OLD)
+
+    def test_a_use_is_noted(self, mongo: Database):
+        for subject in ("1", "2"):
+            assert User.add_identity(loaded(), Identity.of("google", "https://google.test", subject)) is not None
+        key = key_of("https://google.test", "2")
+        User.note_identity_use(loaded().id, key, "new@example.com", clock.now())
+        first, second = loaded().all_identities
+        assert (first.email, first.last_used_at) == (None, None)
+        assert second.email == "new@example.com"
+        assert second.last_used_at is not None
+        User.note_identity_use(loaded().id, key, None, clock.now())
+        assert "email" not in stored(mongo, OLD)["linkedIdentities"][1]
 
 
 class TestOneAddressOneAccount:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.security.addresses import MAX_LENGTH, NotAnAddress, _canonical, canonical
+from authsvc.security.addresses import BLANK, MAX_LENGTH, NotAnAddress, _canonical, canonical, means_another
 
 ATEXT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+/=?^_`{|}~-"
 locals_ = st.lists(st.text(ATEXT, min_size=1, max_size=12), min_size=1, max_size=4).map(".".join)
@@ -51,6 +51,7 @@ class TestCanonical:
             except NotAnAddress as refusal:
                 return refusal.code
 
+        text = text.strip(BLANK)
         if text.rpartition("@")[0].isascii():
             assert judged(canonical) == judged(_canonical)
 
@@ -70,13 +71,14 @@ class TestCanonical:
         assert not set(found) & set(' "<>(),:;[]\\')
         assert found.count("@") == 1
         assert len(found) <= MAX_LENGTH
-        assert found.partition("@")[0] == text.partition("@")[0].lower()
+        assert found.partition("@")[0] == text.strip(BLANK).partition("@")[0].lower()
 
     @given(st.characters(min_codepoint=128), locals_)
     @settings(deadline=None)
     def test_no_other_letter_passes_for_an_ascii_one_before_the_at(self, char: str, local: str):
         """R11, D15"""
-        for text in (f"{char}{local}", f"{local}{char}", f"{local}{char}{local}"):
+        before = [] if char in BLANK else [f"{char}{local}"]  # a blank around an address is no part of it
+        for text in (*before, f"{local}{char}", f"{local}{char}{local}"):
             with pytest.raises(NotAnAddress) as refusal:
                 canonical(f"{text}@example.com")
             assert refusal.value.code == "not_ascii"
@@ -152,3 +154,12 @@ class TestLength:
             with pytest.raises(NotAnAddress):
                 canonical(text)
             assert time.thread_time() - start < 0.1
+
+
+class TestMeansAnother:
+    @pytest.mark.parametrize(
+        ("address", "expected"),
+        [("ann@example.com", False), ("=?utf-8?q?bob?=@example.com", True), ("ann(bob)@example.com", True)],
+    )
+    def test_it_tells_what_a_mail_program_reads_otherwise(self, address: str, expected: bool):
+        assert means_another(address) is expected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.security.envelope import SealBroken, seal, unseal
+from authsvc.security.envelope import SealBroken, opens, seal, unseal
 
 SECRET, OTHER = "the operator's secret, of some length", "another secret, of the same length!!"
 
@@ -62,3 +62,9 @@ class TestSeal:
     def test_what_never_was_one_is_broken(self, text: str):
         with pytest.raises(SealBroken):
             unseal(text, [SECRET], "keys", "1")
+
+
+class TestOpens:
+    @pytest.mark.parametrize(("secret", "expected"), [(SECRET, True), (OTHER, False)])
+    def test_it_tells_whether_a_secret_opens_it(self, secret: str, expected: bool):
+        assert opens(seal(b"x", SECRET, "keys", "1"), secret, "keys", "1") is expected

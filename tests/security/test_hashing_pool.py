@@ -7,14 +7,15 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from authsvc.errors import HashingBusy
 from authsvc.security.hashing_pool import HashingPool
-from tests.accounts import occupied
-from tests.support.races import race
+from tests.support.accounts import occupied
+from tests.support.races import eventually, race
 
 
 class Gauge:
@@ -204,7 +205,30 @@ GIVEN_UP = """
 """
 
 
+LEFT_BEHIND = """
+    from gevent import monkey
+    monkey.patch_all()
+
+    from gevent import get_hub
+    from authsvc.security.hashing_pool import HashingPool
+
+    pool = HashingPool(1, 60)
+    pool.run(list)
+    before = get_hub().loop.activecnt
+    for _ in range(20):
+        pool.run(list)
+    print(get_hub().loop.activecnt - before)
+"""
+
+
 class TestGevent:
+    def test_a_job_leaves_nothing_behind_in_the_loop(self):
+        """Whatever watches for its end is closed then: a worker hashes for months."""
+        said = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(LEFT_BEHIND)], capture_output=True, text=True, timeout=30
+        )
+        assert said.stdout == "0\n", said.stderr
+
     def test_who_gives_up_or_fails_keeps_nobody_from_their_turn(self):
         """Jobs come in turn, and the thread that does them outlives whoever asked."""
         said = subprocess.run(
@@ -231,3 +255,66 @@ class TestGevent:
         assert all(int(seconds) >= 1 for seconds in refused)
         assert measured["times"] == 2, "who is refused is not hashed"
         assert measured["again"] is True, "and it passes"
+
+
+class TestU13Fairness:
+    """However much is asked about one account, the others wait for no more than its places in the line."""
+
+    def test_one_owner_has_no_more_jobs_in_line_than_there_are_places(self) -> None:
+        pool, most = HashingPool(2, max_wait=30), 0
+        lock, inside = threading.Lock(), [0]
+
+        def job() -> None:
+            time.sleep(0.005)
+
+        def hash_once() -> None:
+            nonlocal most
+            with pool.in_turn("mallory"):
+                with lock:
+                    inside[0] += 1
+                    most = max(most, inside[0])
+                pool.run(job)
+                with lock:
+                    inside[0] -= 1
+
+        race(*[hash_once] * 30)
+        assert most == 2
+
+    def test_another_s_comes_before_the_rest_of_a_flood(self) -> None:
+        pool = HashingPool(1, max_wait=30)
+        order: list[str] = []
+        go_on = threading.Event()
+
+        def one(whose: str) -> None:
+            def job() -> None:
+                go_on.wait(30)
+                order.append(whose)
+
+            with pool.in_turn(whose):
+                pool.run(job)
+
+        with ThreadPoolExecutor(31) as threads:
+            jobs = [threads.submit(one, "mallory") for _ in range(30)]
+            eventually(lambda: pool._pending == 1 and pool._owners["mallory"].jobs == 30)
+            jobs.append(threads.submit(one, "alice"))
+            eventually(lambda: pool._pending == 2)
+            go_on.set()
+            for job in jobs:
+                job.result(20)
+        assert order.index("alice") <= 2, "not behind the thirty"
+
+    def test_who_waits_too_long_is_told_so(self) -> None:
+        pool = HashingPool(1, max_wait=0)
+        with pool.in_turn("mallory"), ThreadPoolExecutor(1) as other:
+            with pytest.raises(HashingBusy) as refusal:
+                other.submit(lambda: pool.in_turn("mallory").__enter__()).result(10)
+            assert refusal.value.headers["Retry-After"] == "1", "in whole seconds, and never at once"
+            with pool.in_turn("alice"):
+                pass
+
+    def test_nothing_is_left_of_an_owner_who_is_gone(self) -> None:
+        pool = HashingPool(2, max_wait=30)
+        for number in range(100):
+            with pool.in_turn(str(number)):
+                pass
+        assert not pool._owners

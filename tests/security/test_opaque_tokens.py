@@ -53,6 +53,10 @@ class TestShape:
     def test_nothing_else_has_it(self, spoil) -> None:
         assert not is_well_formed(spoil(generate(PREFIX)), PREFIX)
 
+    def test_a_token_of_another_kind_is_none(self) -> None:
+        assert is_well_formed(generate("asx_"), "asx_") is True
+        assert is_well_formed(generate("asx_"), PREFIX) is False
+
 
 class TestDigest:
     def test_it_is_the_hash_of_the_text(self) -> None:

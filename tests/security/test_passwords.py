@@ -2,16 +2,20 @@
 
 import bcrypt
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authsvc.errors import HashingBusy
 from authsvc.security import passwords
+from authsvc.security.foreign_hashes import NotKnown
 from authsvc.security.hashing_pool import HashingPool
 from authsvc.security.passwords import MAX_LENGTH, Hasher, PasswordHash, Verdict, is_hash
-from tests.accounts import BAD_HASHES, counted_work, node_hash
+from tests.support.accounts import BAD_HASHES, counted_work, node_hash, occupied
 
 CHEAP = Hasher(4, HashingPool(4, 60))
 DEARER = Hasher(7, HashingPool(4, 60))
+ARGON2 = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash("an old phrase")
 
 storable = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 texts = st.one_of(
@@ -88,6 +92,10 @@ class TestForeign:
         assert CHEAP.verify("an old phrase", stored, foreign=True) == Verdict(True, outdated=True)
         assert CHEAP.verify("another phrase", stored, foreign=True) == Verdict(False)
 
+    def test_one_of_another_kind_is_verified_and_outdated(self):
+        assert CHEAP.verify("an old phrase", ARGON2, foreign=True) == Verdict(True, outdated=True)
+        assert CHEAP.verify("another phrase", ARGON2, foreign=True) == Verdict(False)
+
     @pytest.mark.parametrize(("rounds", "outdated"), [(4, True), (6, True), (7, False), (8, False)])
     def test_a_cheaper_hash_is_outdated_a_dearer_one_is_not(self, rounds: int, outdated: bool):
         """R16"""
@@ -100,6 +108,61 @@ class TestForeign:
         assert not is_hash(stored)
         for password in ("x", stored[:MAX_LENGTH] or "x", "x" * 73):
             assert CHEAP.verify(password, stored, foreign=True) == Verdict(False)
+
+
+class TestScheme:
+    @pytest.mark.parametrize(
+        ("text", "scheme"),
+        [(node_hash("x", 4), "bcrypt"), (ARGON2, "argon2id"), (None, None), ("?", None)],
+        ids=["bcrypt", "argon2id", "nothing", "another text"],
+    )
+    def test_a_hash_is_named_by_what_made_it(self, text: str | None, scheme: str | None):
+        assert passwords.scheme_of(text) == scheme
+
+    @pytest.mark.parametrize("text", ["", "hunter2", "$2b$99$" + "." * 53])
+    def test_no_other_text_is_a_hash_and_none_is_quoted(self, text: str):
+        """R95"""
+        with pytest.raises(ValueError, match=r"^not a hash of a known kind$"):
+            PasswordHash(text)
+
+
+class TestImported:
+    @pytest.fixture(autouse=True)
+    def _hasher(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(passwords._process, "hasher", CHEAP)
+
+    @pytest.mark.parametrize(
+        "text",
+        [ARGON2, node_hash("x", 4), "{bcrypt}" + node_hash("x", 4), "$2y$16$" + "." * 53],
+        ids=["argon2id", "bcrypt", "wrapped", "as dear as may be"],
+    )
+    def test_what_can_be_verified_is_taken_as_a_hash(self, text: str):
+        assert type(passwords.imported(text)) is PasswordHash
+
+    def test_a_bcrypt_hash_may_cost_as_much_as_one_of_ours(self, monkeypatch: pytest.MonkeyPatch):
+        dearer = "$2b$17$" + "." * 53
+        with pytest.raises(NotKnown, match="too expensive: cost over 16"):
+            passwords.imported(dearer)
+        monkeypatch.setattr(passwords._process, "hasher", Hasher(17, HashingPool(1, 60)))
+        assert passwords.imported(dearer) == dearer
+
+    @pytest.mark.parametrize("text", ["hunter2", "", "!", "$argon2id$v=19$m=9999999,t=3,p=4$c2FsdHNhbHQ$aGFzaA"])
+    def test_anything_else_is_refused_with_a_reason_that_quotes_nothing(self, text: str):
+        with pytest.raises(NotKnown) as refused:
+            passwords.imported(text)
+        assert not text or text not in str(refused.value)
+
+
+class TestTurns:
+    def test_it_tells_that_there_is_no_room_and_whose_turn_it_is(self):
+        """U13"""
+        pool = HashingPool(1, 0)
+        busy = Hasher(4, pool)
+        busy.require_room()
+        with occupied(pool), pytest.raises(HashingBusy):
+            busy.require_room()
+        with busy.in_turn("mallory"), busy.in_turn("alice"):
+            assert busy.hash("x")
 
 
 class TestEqualWork:
@@ -136,7 +199,7 @@ class TestEqualWork:
 
 class TestHasherOfTheProcess:
     def test_there_is_none_before_it_is_set(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(passwords, "_current", [])
+        monkeypatch.setattr(passwords._process, "hasher", None)
         with pytest.raises(RuntimeError, match="create_app"):
             passwords.hasher()
         passwords.use(CHEAP)

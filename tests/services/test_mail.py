@@ -21,9 +21,10 @@ from authsvc import clock, origin
 from authsvc.clients import mailer
 from authsvc.clients.mailer import Folder, Mailer, NotDelivered
 from authsvc.origin import Origin
+from authsvc.outbox import LEASE
 from authsvc.services import letters, mail
-from tests.accounts import Database
-from tests.letters import sent
+from tests.support.accounts import Database
+from tests.support.letters import sent
 from tests.support.mail_server import MailServer
 from tests.support.races import race
 
@@ -38,8 +39,15 @@ def in_app(app: Flask, clean: None) -> Iterator[None]:
         yield
 
 
-def post(kind: str = "verify", to: str = TO) -> None:
-    mail.post(kind, ObjectId(), to=to, link=LINK, factor="a factor", remaining="9", **mail.place())
+@pytest.fixture
+def owner(in_app: None, mongo: Database) -> ObjectId:
+    """Return the id of whose address is `TO`, and proved."""
+    return mongo.users.insert_one({"email": TO, "emailVerifiedAt": clock.now()}).inserted_id
+
+
+def post(kind: str = "verify", to: str = TO, owner: ObjectId | None = None) -> None:
+    facts = {"link": LINK, "factor": "a factor", "remaining": "9", "code": "123456", "provider": "Work"}
+    mail.post(kind, owner or ObjectId(), to=to, **facts, **mail.request_facts())
 
 
 def deliver_all(transport: Mailer) -> int:
@@ -167,14 +175,14 @@ class TestFailure:
             assert mail.deliver(mailer.from_url(server.url))
             assert not mail.deliver(mailer.from_url(server.url))
         stored = mongo.letters.find_one()
-        assert (stored["error"], "dueAt" in stored) == ("SMTPDataError 554", False)
-        assert stored["failedAt"] is not None
+        assert (stored["error"], "dueAt" in stored) == ("SMTPDataError 550 5.1.1", False)
+        assert stored["expiresAt"] - stored["failedAt"] == timedelta(days=7)
 
     def test_what_a_dead_worker_held_is_tried_by_another(self, in_app: None, tmp_path: Path):
         post()
 
         class Dies:
-            def send(self, _message: object) -> None:
+            def send(self, _message: object, _to: str) -> None:
                 raise KeyboardInterrupt
 
             def check(self) -> None: ...
@@ -230,30 +238,38 @@ class TestFailure:
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(drip)
                 begun = time.monotonic()
+                letter = EmailMessage()
+                letter["From"], letter["To"] = "authsvc@localhost", TO
                 with pytest.raises(NotDelivered):
-                    mailer.from_url(f"smtp://127.0.0.1:{listening.getsockname()[1]}").send(EmailMessage())
+                    mailer.from_url(f"smtp://127.0.0.1:{listening.getsockname()[1]}").send(letter, TO)
                 over.set()
         assert time.monotonic() - begun < 5
 
     def test_a_conversation_is_over_before_another_may_try(self):
-        assert timedelta(seconds=mailer._CONVERSATION_SECONDS + 2 * mailer._SECONDS) < mail._LEASE
+        assert timedelta(seconds=mailer._CONVERSATION_SECONDS + 2 * mailer._SECONDS) < LEASE
 
 
 class TestAnnouncing:
-    def test_it_is_stored_before_and_goes_out_after(self, in_app: None, tmp_path: Path, mongo: Database):
-        with mail.announcing("password_changed", ObjectId(), to=TO, **mail.place()):
+    def test_it_is_stored_before_and_goes_out_after(self, owner: ObjectId, tmp_path: Path, mongo: Database):
+        with mail.notify_on_success("password_changed", owner, to=TO, evidence=lambda: None, **mail.request_facts()):
             assert mongo.letters.count_documents({}) == 1
             assert not mail.deliver(Folder(tmp_path))
         assert mail.deliver(Folder(tmp_path))
 
-    def test_what_did_not_happen_is_not_told(self, in_app: None, mongo: Database):
-        with pytest.raises(ZeroDivisionError), mail.announcing("password_changed", ObjectId(), to=TO):
+    def test_what_did_not_happen_is_not_told(self, owner: ObjectId, mongo: Database):
+        with (
+            pytest.raises(ZeroDivisionError),
+            mail.notify_on_success("password_changed", owner, to=TO, evidence=lambda: None),
+        ):
             raise ZeroDivisionError
         assert mongo.letters.count_documents({}) == 0
 
-    def test_what_nobody_released_goes_out_after_a_minute(self, in_app: None, tmp_path: Path):
+    def test_what_nobody_released_goes_out_after_a_minute(self, owner: ObjectId, tmp_path: Path):
         """The process was killed in between."""
-        with pytest.raises(KeyboardInterrupt), mail.announcing("password_changed", ObjectId(), to=TO, **mail.place()):
+        with (
+            pytest.raises(KeyboardInterrupt),
+            mail.notify_on_success("password_changed", owner, to=TO, evidence=lambda: None, **mail.request_facts()),
+        ):
             raise KeyboardInterrupt
         with time_machine.travel(clock.now() + timedelta(seconds=62)):
             assert mail.deliver(Folder(tmp_path))
@@ -261,8 +277,8 @@ class TestAnnouncing:
 
 class TestWording:
     @pytest.mark.parametrize("kind", KINDS)
-    def test_every_letter_can_be_written(self, in_app: None, app: Flask, kind: str):
-        post(kind)
+    def test_every_letter_can_be_written(self, owner: ObjectId, app: Flask, kind: str):
+        post(kind, owner=owner)
         (letter,) = sent(app)
         assert letter["subject"]
         assert "localhost:8000" in letter["subject"]
@@ -282,8 +298,8 @@ class TestWording:
         assert letters.word("verify", facts, templates=str(tmp_path), language="de").text.startswith("Hallo ada@")
         assert "Set it here" in letters.word("reset", facts, templates=str(tmp_path), language="de").text
 
-    def test_what_users_wrote_is_escaped(self, in_app: None, app: Flask):
-        mail.post("new_sign_in", ObjectId(), to=TO, ip="::1", agent='<script>"\r\nBcc: x@example.com')
+    def test_what_users_wrote_is_escaped(self, owner: ObjectId, app: Flask):
+        mail.post("new_sign_in", owner, to=TO, ip="::1", agent='<script>"\r\nBcc: x@example.com')
         (letter,) = sent(app)
         assert "<script>" not in letter["html"]
         assert "Bcc" not in letter["subject"]
@@ -306,7 +322,7 @@ class TestPlace:
         """Whoever changes an address also writes into the letter that warns of it."""
         origin.set_origin(Origin(ip="::1", user_agent=agent))
         try:
-            assert mail.place() == {"ip": "::1", "agent": told}
+            assert mail.request_facts() == {"ip": "::1", "agent": told}
         finally:
             origin.set_origin(Origin())
 

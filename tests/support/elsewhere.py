@@ -1,6 +1,6 @@
 """Hashes as other programs make them: by Django's own hashers, Werkzeug's functions and argon2-cffi."""
 
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import argon2
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import hashers
 from werkzeug.security import generate_password_hash
 
-from tests.accounts import node_hash
+from tests.support.accounts import node_hash
 
 settings.configure()
 
@@ -26,23 +26,43 @@ def argon2_hash(password: str, kind: argon2.Type = argon2.Type.ID, **parameters:
     ).hash(password)
 
 
-@cache
-def of_every_kind(password: str) -> dict[str, tuple[str, str]]:
-    """Return (scheme, hash) by who made it."""
-    return {
-        "django pbkdf2": ("pbkdf2_sha256", django_hash(password, "PBKDF2")),
-        "django pbkdf2 sha1": ("pbkdf2_sha1", django_hash(password, "PBKDF2SHA1")),
-        "django argon2": ("argon2id", django_hash(password, "Argon2")),
-        "django bcrypt_sha256": ("bcrypt_sha256", django_hash(password, "BCryptSHA256")),
-        "django bcrypt": ("bcrypt", django_hash(password, "BCrypt")),
-        "django scrypt": ("scrypt", django_hash(password, "Scrypt")),
-        "werkzeug scrypt": ("scrypt", generate_password_hash(password)),
-        "werkzeug pbkdf2": ("pbkdf2_sha256", generate_password_hash(password, "pbkdf2")),
-        "werkzeug pbkdf2 sha1": ("pbkdf2_sha1", generate_password_hash(password, "pbkdf2:sha1:2000")),
-        "werkzeug pbkdf2 sha512": ("pbkdf2_sha512", generate_password_hash(password, "pbkdf2:sha512:2000")),
-        "argon2id": ("argon2id", argon2_hash(password)),
-        "argon2i": ("argon2i", argon2_hash(password, argon2.Type.I)),
-        "bcrypt $2a$": ("bcrypt", node_hash(password, prefix=b"2a")),
-        "bcrypt $2b$": ("bcrypt", node_hash(password)),
-        "bcrypt $2y$": ("bcrypt", node_hash(password, prefix=b"2y")),
-    }
+_MAKERS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "django pbkdf2": ("pbkdf2_sha256", lambda password: django_hash(password, "PBKDF2")),
+    "django pbkdf2 sha1": ("pbkdf2_sha1", lambda password: django_hash(password, "PBKDF2SHA1")),
+    "django argon2": ("argon2id", lambda password: django_hash(password, "Argon2")),
+    "django bcrypt_sha256": ("bcrypt_sha256", lambda password: django_hash(password, "BCryptSHA256")),
+    "django bcrypt": ("bcrypt", lambda password: django_hash(password, "BCrypt")),
+    "django scrypt": ("scrypt", lambda password: django_hash(password, "Scrypt")),
+    "werkzeug scrypt": ("scrypt", generate_password_hash),
+    "werkzeug pbkdf2": ("pbkdf2_sha256", lambda password: generate_password_hash(password, "pbkdf2")),
+    "werkzeug pbkdf2 sha1": ("pbkdf2_sha1", lambda password: generate_password_hash(password, "pbkdf2:sha1:2000")),
+    "werkzeug pbkdf2 sha512": (
+        "pbkdf2_sha512",
+        lambda password: generate_password_hash(password, "pbkdf2:sha512:2000"),
+    ),
+    "argon2id": ("argon2id", argon2_hash),
+    "argon2i": ("argon2i", lambda password: argon2_hash(password, argon2.Type.I)),
+    "bcrypt $2a$": ("bcrypt", lambda password: node_hash(password, prefix=b"2a")),
+    "bcrypt $2b$": ("bcrypt", node_hash),
+    "bcrypt $2y$": ("bcrypt", lambda password: node_hash(password, prefix=b"2y")),
+}
+
+
+class EveryKind(Mapping[str, tuple[str, str]]):
+    """(scheme, hash) of one password by who made it; each is made when it is asked for, and kept."""
+
+    def __init__(self, password: str) -> None:
+        self._password = password
+        self._made: dict[str, tuple[str, str]] = {}
+
+    def __getitem__(self, maker: str) -> tuple[str, str]:
+        if maker not in self._made:
+            scheme, make = _MAKERS[maker]
+            self._made[maker] = scheme, make(self._password)
+        return self._made[maker]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MAKERS)
+
+    def __len__(self) -> int:
+        return len(_MAKERS)

@@ -32,6 +32,7 @@ class FaultProxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self._delay = self._jitter = 0.0
+        self._disguise = (b"", b"")
         self._swallow: str | None = None
         self._swallow_of: str | None = None
         self._passing_over = 0
@@ -73,6 +74,11 @@ class FaultProxy:
     def delay(self, seconds: float, jitter: float = 0.0) -> None:
         """Hold back each reply, by up to `jitter` seconds more or less."""
         self._delay, self._jitter = seconds, jitter
+
+    def disguise(self, word: bytes, other: bytes) -> None:
+        """Put another word of the same length in the place of one in every reply."""
+        assert len(word) == len(other)
+        self._disguise = (word, other)
 
     def cut(self) -> None:
         """Reset every connection that was accepted; one that is still being made may live on."""
@@ -189,6 +195,7 @@ class _Link:
             with proxy._lock:
                 proxy._swallow = None
             return b""
+        message = message.replace(*proxy._disguise) if proxy._disguise[0] else message
         with proxy._lock:
             left = proxy._reply_bytes_left
             if left is None:

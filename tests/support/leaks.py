@@ -12,13 +12,14 @@ _SECRETS = {
     "a JWT": re.compile(r"eyJ[\w-]{10,}\.[\w-]+"),
     "a personal access token": re.compile(r"\basv_\w{20,}"),
     _LINK: re.compile(r"\basl_\w{20,}"),
+    "an app's request, code or secret": re.compile(r"\b(as[rc]|aps)_\w{20,}"),
     "a ticket": re.compile(r"\basm_\w{20,}"),
     "the secret of an app": re.compile(r"otpauth://"),
     "a recovery code": re.compile(r"\b([0-9a-hjkmnp-tv-z]{6}-){3}[0-9a-hjkmnp-tv-z]{6}\b"),
     "a hash": re.compile(r"\$2b\$\d\d\$|\b(argon2|pbkdf2|scrypt|bcrypt)[\w:]*\$\S+\$"),
     _PASSWORD: re.compile("correct horse battery"),
 }
-_SEALED = ("letters", "signing_keys")
+_SEALED = ("letters", "signing_keys", "id_signing_keys")
 """Their documents hold ciphertext, in which three letters and a dot can come by chance."""
 
 

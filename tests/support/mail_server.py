@@ -20,8 +20,9 @@ USER, PASSWORD = "authsvc", "a mail password"
 class MailServer:
     """Listens on a port of 127.0.0.1 between `start` and `stop`, as often as one likes; keeps what it took.
 
-    `behaviour` is `take`, `refuse` (554 to the letter), `busy` (451), `drop` (hang up in the middle of the letter) or
-    `hang` (answer nothing for a minute).
+    `behaviour` is `take`, `refuse` (no such mailbox), `busy` (451), `drop` (hang up in the middle of the letter) or
+    `hang` (answer nothing for a minute). `envelopes` holds, for each letter taken, the sender and the recipients that
+    the envelope named, and `greetings` what EHLO named.
     """
 
     def __init__(self, *, tls: str = "", login: bool = False, folder: Path | None = None) -> None:
@@ -30,6 +31,8 @@ class MailServer:
         self.behaviour = "take"
         self.letters: list[EmailMessage] = []
         self.private: list[bool] = []
+        self.envelopes: list[tuple[str | None, list[str]]] = []
+        self.greetings: list[str | None] = []
         self._controller: Controller | None = None
         self._login = login
         self._tls = tls
@@ -79,7 +82,7 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Take a letter, or what `behaviour` says."""
         if self.behaviour == "refuse":
-            return "554 5.7.1 no thank you"
+            return "550 5.1.1 no thank you"
         if self.behaviour == "busy":
             return "451 4.3.0 later"
         if self.behaviour == "hang":
@@ -89,6 +92,8 @@ class MailServer:
             server.transport.abort()
             return "421 gone"
         self.private.append(session.ssl is not None or self._tls == "implicit")
+        self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
+        self.greetings.append(session.host_name)
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         self.letters.append(message_from_bytes(content, policy=default))  # type: ignore[arg-type]
         return "250 OK"

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 import requests
 
-ROUNDS = int(os.environ.get("ROUNDS", "10"))
+from tests.support.ci import in_ci
+
+ROUNDS = int(os.environ.get("ROUNDS") or (5 if in_ci() else 3))
+"""How often a race is run: 3 times by itself, 5 in CI, 200 in `make soak`."""
+
+SOAK = 100
+"""With so many ROUNDS it is a soak test: everything that has combinations goes through all of them."""
 
 rounds = pytest.mark.parametrize("turn", range(ROUNDS))
 """Run a test ROUNDS times, with the number of the round as `turn`: the one that fails is named."""

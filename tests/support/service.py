@@ -17,17 +17,10 @@ from urllib.parse import urlsplit
 import psutil
 import requests
 
+from tests.support.forking import ROOT, Forked, fork, tied
 from tests.support.leaks import log_leaks
 
-ROOT = Path(__file__).parents[2]
-
-_TIED = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
-"""Become the given program, which the kernel ends when the thread that started it ends: a killed run leaves nothing."""
+__all__ = ["ROOT", "Service", "Visitor", "free_port", "uri_of"]
 
 
 def uri_of(settings: dict[str, str], database: str) -> str:
@@ -46,31 +39,47 @@ class Service:
     """gunicorn serving authsvc on a port of its own; the keyword arguments are settings. Leaves no process behind."""
 
     def __init__(
-        self, *, program: tuple[str, ...] = (), cwd: Path = ROOT, log_to: str | None = None, **settings: object
+        self,
+        *,
+        program: tuple[str, ...] = (),
+        cwd: Path = ROOT,
+        fresh: bool = False,
+        log_to: str | None = None,
+        **settings: object,
     ) -> None:
-        """`log_to` is another place for what it writes; without a `PORT` it takes a free one."""
+        """`log_to` is another place for what it writes; without a `PORT` it takes a free one.
+
+        It is forked, unless it is to be started as operators start it (`fresh`), or from another folder.
+        """
         wanted = settings.get("PORT")
         self.port = wanted if isinstance(wanted, int) else free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        only_ipv6 = any("[::1]" in argument for argument in program)
+        self.url = f"http://{'[::1]' if only_ipv6 else '127.0.0.1'}:{self.port}"
         self._program = program
         self._cwd = cwd
+        self._fresh = fresh or cwd != ROOT
         self._settings = {"PORT": self.port, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 4, **settings}
         self._log = Path(tempfile.mkstemp(prefix="authsvc-", suffix=".log")[1])
         self._log_to = log_to
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self, *, ready: bool = True) -> Self:
         """Start it, and wait until it is ready."""
-        settings = {name: str(value) for name, value in self._settings.items()}
-        with Path(self._log_to or self._log).open("ab") as output:
-            self.process = subprocess.Popen(
-                [*_tie(), sys.executable, "-m", "gunicorn", *self._program],
-                cwd=self._cwd,
-                env={**os.environ, **settings},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        environ = {**os.environ, **{name: str(value) for name, value in self._settings.items()}}
+        with Path(self._log_to or self._log).open("ab") as output, Path(os.devnull).open("rb") as nothing:
+            if self._fresh:
+                self.process = subprocess.Popen(
+                    [*tied(), sys.executable, "-m", "gunicorn", *self._program],
+                    cwd=self._cwd,
+                    env=environ,
+                    stdin=nothing,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            else:
+                streams = [nothing.fileno(), output.fileno(), output.fileno()]
+                self.process = fork("gunicorn", [*self._program], environ, streams)
         atexit.register(self.stop)
         if ready:
             self.wait_ready()
@@ -169,11 +178,6 @@ def _is_worker(child: psutil.Process) -> bool:
         return "gunicorn" in child.cmdline()
     except psutil.NoSuchProcess:  # or it has ended and is not collected yet
         return False
-
-
-def _tie() -> list[str]:
-    """Return what ties a program to this process, where the system can."""
-    return [sys.executable, "-c", _TIED, str(os.getpid())] if sys.platform == "linux" else []
 
 
 class Visitor:

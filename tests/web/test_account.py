@@ -5,15 +5,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
 from flask import Flask
 from flask.testing import FlaskClient
 
 import config
 from authsvc.schemas import access_tokens
+from authsvc.services import mail
 from authsvc.web import account
-from tests.conftest import Person, problem
+from tests.conftest import PASSWORD, Person, problem
+from tests.support.letters import sent
 
-PAGES = ("", "sign-in", "sign-up", "forgot-password", "reset-password", "verify-email", "undo-email")
+PAGES = (
+    *("", "sign-in", "sign-up", "forgot-password", "reset-password", "verify-email", "undo-email"),
+    *("email-code", "federation/work"),
+)
 STATIC = Path(account.__file__).parent / "static" / "account"
 
 each_page = pytest.mark.parametrize("page", PAGES)
@@ -40,7 +46,48 @@ class TestPage:
         }
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        if page.startswith("federation/"):  # O22: it may be in a window that an app has opened, on its way back there
+            assert "Cross-Origin-Opener-Policy" not in answer.headers
+        else:
+            assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+    @pytest.mark.parametrize("page", ["sign-in", "sign-up", "forgot-password"])
+    def test_o22_a_window_that_an_app_has_opened_stays_connected(self, client: FlaskClient, page: str):
+        """O22, B6: on the way back to the page that leads to apps, and on no other."""
+        usual = client.get(f"/account/{page}").headers
+        led = client.get(f"/account/{page}?return=%2Faccount%2Fauthorize%3Frequest%3Dasr_x").headers
+        assert "Cross-Origin-Opener-Policy" not in led
+        for name in ("Content-Security-Policy", "Cache-Control", "Referrer-Policy"):
+            assert led[name] == usual[name]
+        for text in (
+            "/account/",
+            "/account/authorize",
+            "/account/authorizes?request=asr_x",
+            "https://evil.example/account/authorize?request=asr_x",
+            "/account/authorize?request=asr_x&evil=1",
+            "/account/authorize?request=asr_x#evil",
+            "/account/authorize?request=asr_x\n",
+            '/account/authorize?request=asr_"><b>evil',
+        ):
+            other = client.get(f"/account/{page}", query_string={"return": text})
+            assert other.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert other.text == client.get(f"/account/{page}").text
+
+    @pytest.mark.parametrize("page", ["sign-in", "sign-up", "forgot-password"])
+    def test_o22_links_keep_the_way_back_before_any_script_runs(self, client: FlaskClient, page: str):
+        address = "return=%2Faccount%2Fauthorize%3Frequest%3Dasr_x"
+        kept = re.findall(r'href="([^"]*)" data-keep', client.get(f"/account/{page}?{address}").text)
+        assert kept
+        assert all(link.endswith(f"?{address}") for link in kept)
+
+    def test_o22_the_page_that_leads_to_apps(self, client: FlaskClient):
+        """O15, O22: no policy follows a form to the app, which may redirect it; it can't be framed either."""
+        headers = client.get("/account/authorize?request=asr_x").headers
+        usual = client.get("/account/sign-in").headers["Content-Security-Policy"]
+        assert headers["Content-Security-Policy"] == usual.replace("form-action 'none'; ", "")
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("origin", "no-store")
+        assert "Cross-Origin-Opener-Policy" not in headers
 
     @each_page
     def test_it_holds_no_script_no_style_and_nothing_from_elsewhere(self, client: FlaskClient, page: str):
@@ -70,13 +117,17 @@ class TestPage:
         assert "evil.example" not in answer.text
 
     def test_no_other_is_there(self, client: FlaskClient):
-        for path in ("/account/base", "/account/fields", "/account/home", "/account/nope", "/account/sign-in/"):
+        for path in (
+            *("/account/base", "/account/fields", "/account/home", "/account/nope", "/account/sign-in/"),
+            *("/account/federation", "/account/federation/", "/account/federation/No", "/account/federation/a/b"),
+        ):
             problem(client.get(path), 404, "not_found")
 
     def test_what_a_link_may_say(self, client: FlaskClient):
         assert client.get("/account/sign-in?return=//evil.example&ended=admin").status_code == 200
         assert "evil" not in client.get("/account/sign-in?return=//evil.example").text
-        problem(client.get("/account/sign-in?token=x"), 422, "validation_failed")
+        assert client.get("/account/sign-in?token=evil").status_code == 200
+        assert "evil" not in client.get("/account/sign-in?token=evil").text
 
     def test_every_scope_is_offered(self):
         assert {scope for scope, _, _ in account.SCOPES} == set(access_tokens.SCOPES)
@@ -114,9 +165,12 @@ class TestAssets:
                 module.name
             )
 
-    def test_all_is_small(self):
-        """Without a build step; what a page loads, before compression."""
-        assert sum(path.stat().st_size for path in STATIC.iterdir()) < 100_000
+    @each_page
+    def test_what_a_page_loads_is_small(self, client: FlaskClient, page: str):
+        """Without a build step, before compression."""
+        html = client.get(f"/account/{page}").text
+        named = set(re.findall(r'(?:src|href)="(/account/assets/[^"]*)"', html))
+        assert sum(len(client.get(address).data) for address in named) < (90_000 if page == "" else 60_000)
 
 
 class TestSettings:
@@ -160,11 +214,54 @@ class TestSettings:
             with pytest.raises(SystemExit, match=f"{name} must be a file"):
                 config.from_environment({**settings, name: str(tmp_path / value)})
 
-    def test_off(self, make_app: Callable[..., Flask]):
-        client = make_app(ACCOUNT_PAGES="off").test_client()
-        for path in ("/account/", "/account/sign-in", "/account/sign-up", "/account/logo", "/account/assets/x/home.js"):
+    def test_without_account_pages_none_is_served(self, make_app: Callable[..., Flask]):
+        client = make_app(ACCOUNT_PAGES="off", LINK_URL="https://app.example.com/account").test_client()
+        for path in ("/account/", "/account", "/account/logo", "/account/theme.css", "/account/assets/x/home.js"):
             problem(client.get(path), 404, "not_found")
-        for page in ("verify-email", "undo-email", "reset-password", "forgot-password"):
-            answer = client.get(f"/account/{page}")
-            assert answer.status_code == 200
-            assert "script-src 'sha256-" in answer.headers["Content-Security-Policy"]
+        for page in PAGES[1:]:
+            problem(client.get(f"/account/{page}"), 404, "not_found")
+        assert client.get("/authsvc.js").status_code == 200
+
+    def test_links_lead_to_the_account_pages_unless_other_pages_are_named(self, settings: dict[str, str]):
+        assert f"{settings['PUBLIC_URL']}/account" == config.from_environment(settings).LINK_URL
+        for address in ("https://app.example.com", "https://app.example.com/my/account", "http://localhost:3000/a"):
+            for pages in ("on", "off"):
+                own = {**settings, "ACCOUNT_PAGES": pages, "LINK_URL": f"{address}/"}
+                assert address == config.from_environment(own).LINK_URL
+
+    def test_letters_lead_to_the_pages_that_are_named(self, make_app: Callable[..., Flask], clean: None):
+        own = {"ACCOUNT_PAGES": "off", "LINK_URL": "https://app.example.com/my", "EMAIL_VERIFICATION": "off"}
+        app = make_app(**own)
+        person = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+        user = app.test_client().post("/auth/register", json=person).get_json()["user"]
+        assert app.test_client().post("/auth/password/forgot", json={"email": person["email"]}).status_code == 202
+        (letter,) = sent(app, "reset")
+        assert "https://app.example.com/my/reset-password#token=asl_" in letter["text"]
+        with app.app_context():
+            mail.post("password_changed", ObjectId(user["id"]), to=person["email"], ip="::1", agent="x")
+        (letter,) = sent(app, "password_changed")
+        assert "https://app.example.com/my/forgot-password" in letter["text"]
+
+    def test_without_account_pages_other_pages_must_be_named(self, settings: dict[str, str]):
+        with pytest.raises(SystemExit, match="LINK_URL is missing"):
+            config.from_environment({**settings, "ACCOUNT_PAGES": "off"})
+
+    def test_in_production_links_carry_no_secret_over_plain_http(self):
+        production = {
+            "SECRET_KEY": "Zk7wq3mXb9R2tYhV5nLc8sJf4gKp6xQa1uEo0iWz",
+            "MONGODB_URI": "mongodb://authsvc:pw@db.internal:27017/authsvc",
+            "PUBLIC_URL": "https://auth.corp.internal",
+            "MAIL_URL": "smtp://authsvc:pw@mail.corp.internal",
+        }
+        config.from_environment({**production, "LINK_URL": "https://app.corp.internal/account"})
+        with pytest.raises(SystemExit, match="LINK_URL must be https"):
+            config.from_environment({**production, "LINK_URL": "http://app.corp.internal/account"})
+
+    @pytest.mark.parametrize(
+        "address",
+        ["app.example.com", "/account", "//app.example.com", "https://app.example.com/a?b", "https://app.example.com/#a",
+         "https://user@app.example.com", "https://app.example.com/a b", "javascript:alert(1)", "https://APP.example.com"],
+    )  # fmt: skip
+    def test_what_no_link_can_begin_with_is_refused(self, settings: dict[str, str], address: str):
+        with pytest.raises(SystemExit, match="LINK_URL must be an address"):
+            config.from_environment({**settings, "LINK_URL": address})

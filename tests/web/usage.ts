@@ -32,6 +32,18 @@ export async function everythingElse(form: HTMLFormElement): Promise<void> {
   stop();
 }
 
+export async function otherWays(email: string): Promise<User | undefined> {
+  const { challengeId, expiresIn } = await authsvc.requestCode({ email, name: "Ada" });
+  const answer = await authsvc.loginWithCode(expiresIn > 1 ? { code: "123456" } : { challengeId, code: "123456" });
+  if (answer.mfaRequired) return (await authsvc.completeMfa({ code: answer.mfaToken })).user;
+  await authsvc.signInWith("google");
+  await authsvc.signInWith("github", { intent: "link", returnTo: "https://app.example.com/settings" });
+  for (const { id, provider, lastUsedAt } of await authsvc.identities()) {
+    if (provider === "google" && lastUsedAt === null) await authsvc.unlink(id);
+  }
+  return (await authsvc.signIn("/auth/login/email/link", { token: "x" })).user;
+}
+
 export async function mistakes(): Promise<void> {
   // @ts-expect-error: a sign-in may need a second factor first
   (await authsvc.login({ email: "a", password: "b" })).user.name;
@@ -39,6 +51,10 @@ export async function mistakes(): Promise<void> {
   (await authsvc.user()).email;
   // @ts-expect-error: a proof is needed
   await authsvc.completeMfa({ mfaToken: "x" });
+  // @ts-expect-error: a code is needed
+  await authsvc.loginWithCode({});
+  // @ts-expect-error: there is no such intent
+  await authsvc.signInWith("google", { intent: "other" });
   // @ts-expect-error: a name is needed
   await authsvc.register({ email: "a", password: "b" });
 }

@@ -1,0 +1,77 @@
+"""What a step costs in a small and in a large collection of the embedded database: the same."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from pymongo import MongoClient
+
+from authsvc.devdb import Database
+from tests.support import growth
+from tests.support.fault_proxy import FaultProxy
+from tests.support.service import ROOT
+
+FEW, MANY = 50, 3000
+
+
+def run(*uris: str) -> list[dict[str, dict[str, float]]]:
+    """Run every step of the models on some databases."""
+    command = [sys.executable, "-m", "tests.support.growth", *uris]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return list(json.loads(done.stdout))
+
+
+def fill(uri: str, count: int) -> None:
+    """Fill a database, then make its indexes: that is faster than the other way round."""
+    with MongoClient[growth.Stored](uri) as client:
+        growth.fill(client.get_default_database(), count)
+    growth.index(uri)
+
+
+def slow_steps(few_uri: str, many_uri: str) -> set[str]:
+    """Return the steps that take longer in the larger of two databases, as measured once."""
+    few, many = (answer["taken"] for answer in run(few_uri, many_uri))
+    walk = many.pop("a whole collection")
+    assert walk > 10 * few["a whole collection"], "so few that nothing would show"
+    return {name for name, seconds in many.items() if seconds > max(3 * few[name], walk / 3)}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Database]:
+    """Return an embedded server with nothing else to do."""
+    with Database(None) as running:
+        yield running
+
+
+class TestU39M2CompareAndSet:
+    @pytest.mark.slow
+    def test_every_step_by_key_costs_the_same_at_every_size(self, server: Database) -> None:
+        """Whatever walks through a collection takes as long as reading all of it; nothing here comes near that."""
+        uris = [server.uri_of("few"), server.uri_of("many")]
+        for uri, count in zip(uris, (FEW, MANY), strict=True):
+            fill(uri, count)
+        slow = slow_steps(*uris)
+        for _ in range(2):
+            if slow:  # a busy machine slows another step each time, a walk is slow every time
+                slow &= slow_steps(*uris)
+        assert slow == set()
+
+    def test_the_embedded_database_is_sent_no_find_and_modify(self, server: Database) -> None:
+        uri = server.uri_of("sent")
+        fill(uri, 3)
+        (answer,) = run(uri)
+        assert ["update", "sessions"] in answer["sent"]
+        assert [one for one in answer["sent"] if one[0] == "findAndModify"] == []
+
+    @pytest.mark.slow
+    def test_any_other_database_is_sent_one_find_and_modify(self, server: Database) -> None:
+        """As MongoDB, which does not call itself what the embedded database does."""
+        fill(server.uri_of("disguised"), 3)
+        with FaultProxy(server.port) as proxy:
+            proxy.disguise(b"secantusVersion", b"otherwiseCalled")
+            (answer,) = run(f"mongodb://127.0.0.1:{proxy.port}/disguised?directConnection=true")
+        whose = {of for name, of in answer["sent"] if name == "findAndModify"}
+        assert whose >= {"sessions", "users", "links", "mfa_tickets", "challenges", "letters", "passkeys"}
