@@ -1,4 +1,4 @@
-"""What a request costs beside what it can't do without: the protected routes, a refresh, a registration, a start."""
+"""The cost of a request compared with its unavoidable part: protected routes, refreshes, registrations, a start."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from statistics import fmean
 import psutil
 
 from bench import load
-from bench.stage import PASSWORD, WORKERS, Row, database, deployment, rate_of, serving, timed
+from bench.harness import PASSWORD, WORKERS, Row, database, deployment, rate_of, serving, timed
 from bench.under_load import bare_bcrypt
 from tests.support.service import Service, Visitor
 
@@ -16,10 +16,13 @@ CLIENTS = 16
 
 
 def verification() -> list[Row]:
-    """Compare the protected routes with bare Flask routes under the same gunicorn, and say where the time goes."""
+    """Compare the protected routes with plain Flask routes under the same gunicorn, and split their time."""
     with database() as settings, Service(**settings) as service:
         token = Visitor(service.url).register("bench@example.com", PASSWORD).json()["accessToken"]
-        with serving("bench.forgetful:app", settings) as other, serving("bench.bare:app", settings) as bare:
+        with (
+            serving("bench.without_token_cache:app", settings) as other,
+            serving("bench.baseline:app", settings) as bare,
+        ):
             routes = [(service.port, "/"), (service.port, "/auth/verify"), (other, "/"), (bare, "/"), (bare, "/read")]
             rounds = [[rate_of(where, path, token) for where, path in routes] for _ in range(4)]
     ours, verify, checked, plain, read = (fmean(of_one) for of_one in zip(*rounds, strict=True))
@@ -42,28 +45,28 @@ def verification() -> list[Row]:
 
 
 def refreshes() -> list[Row]:
-    """Compare refreshes with bare compare-and-sets of the database, from as many clients, in turns."""
+    """Compare refreshes with compare-and-sets on the database, from as many clients, in turns."""
     with database() as settings, Service(**settings) as service:
         visitor = Visitor(service.url)
         tokens = [visitor.register(f"{n}@example.com", PASSWORD).json()["refreshToken"] for n in range(CLIENTS)]
-        raw = [swaps(settings["MONGODB_URI"])]
+        raw = [raw_rate(settings["MONGODB_URI"])]
         plan = {"port": service.port, "connections": CLIENTS, "seconds": 6, "chained": True}
         ours = load.finish(load.start(**plan, requests=[load.refreshing(token) for token in tokens]))
-        raw.append(swaps(settings["MONGODB_URI"]))
+        raw.append(raw_rate(settings["MONGODB_URI"]))
     bare = fmean(raw)
     figure = f"{ours.rate:.0f}/s = {ours.rate / bare:.0%} of {bare:.0f} bare find_one_and_update/s"
     return [("refreshes", figure, ours.refused == 0)]
 
 
-def swaps(uri: str) -> float:
+def raw_rate(uri: str) -> float:
     """Return compare-and-sets a second from as many clients, spread over as many processes as there are workers."""
-    command = [sys.executable, "-m", "bench.swaps", uri, str(CLIENTS // WORKERS)]
+    command = [sys.executable, "-m", "bench.raw_compare_and_set", uri, str(CLIENTS // WORKERS)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(WORKERS)]
     return sum(float(process.communicate()[0]) for process in running)
 
 
 def registrations() -> list[Row]:
-    """Compare registrations with bare bcrypt, which they can't do without; and look at the workers afterwards."""
+    """Compare registrations with bcrypt by itself, and measure the workers' memory afterwards."""
     bare = bare_bcrypt()
     with deployment() as service:
         visitor = Visitor(service.url)
@@ -85,11 +88,11 @@ def registrations() -> list[Row]:
 
 
 def cold_start() -> list[Row]:
-    """Measure from the command to the first good answer of a service on an empty database."""
+    """Measure from the command to the first successful answer of a service on an empty database."""
     with database() as settings:
         service = Service(**settings)
         try:
-            taken = timed(lambda: service.start() is service)
+            seconds = timed(lambda: service.start() is service)
         finally:
             service.stop()
-    return [("from a start to the first answer", f"{taken:.1f} s", None)]
+    return [("from a start to the first answer", f"{seconds:.1f} s", None)]

@@ -1,10 +1,12 @@
-"""A load maker in a process of its own: HTTP/1.1 over raw streams, cheap in processor time.
+"""A load generator in a process of its own: HTTP/1.1 over raw streams, cheap in processor time.
 
-`python -m bench.load '{"port": …, "connections": …, "seconds": …, "requests": ["…"]}'` prints its result as JSON.
+`python -m bench.load` reads a plan, a line of JSON (`port`, `connections`, `seconds`, `requests`), and prints its
+result.
 With a `rate`, requests are sent by the clock, and an answer's time counts from when its request was due.
 """
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 WARM_UP = 2.0
 IDLE = 1.0
@@ -19,7 +22,7 @@ IDLE = 1.0
 
 @dataclass
 class Result:
-    """What came back: statuses by number (0: none), seconds each answer and each refusal took, when good ones came."""
+    """The answers: statuses by number (0: none), seconds of successes and of refusals, and moments of successes."""
 
     statuses: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
@@ -29,13 +32,13 @@ class Result:
 
     @property
     def rate(self) -> float:
-        """Return good answers a second, of the time in which all clients were at it."""
+        """Return successful answers a second, of the time in which all clients were active."""
         warm = min(WARM_UP, self.lasted / 4)
         return sum(warm <= moment < self.lasted for moment in self.good_at) / (self.lasted - warm)
 
     @property
     def refused(self) -> int:
-        """Return how many answers were not good."""
+        """Count the answers that were not successful."""
         return sum(count for status, count in self.statuses.items() if not status.startswith("2"))
 
     def note(self, good: bool, seconds: float, moment: float) -> None:
@@ -59,8 +62,12 @@ def quantile(seconds: list[float], share: float) -> float:
 
 def start(**plan: Any) -> "subprocess.Popen[str]":
     """Start a run in a process of its own."""
-    command = [sys.executable, "-m", "bench.load", json.dumps(plan)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "bench.load"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(plan) + "\n")
+    process.stdin.flush()
+    return process
 
 
 def finish(process: "subprocess.Popen[str]") -> Result:
@@ -79,7 +86,7 @@ def http(method: str, path: str, *, token: str | None = None, body: object = Non
 
 
 def refreshing(token: str) -> str:
-    """Return the text of a refresh; a run that is `chained` goes on with the token that it answers."""
+    """Return the text of a refresh; a `chained` run continues with the token of its answer."""
     return http("POST", "/auth/refresh-token", body={"refreshToken": token})
 
 
@@ -90,8 +97,17 @@ async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, 
     return int(head[9:12]), await reader.readexactly(length)
 
 
+def form(path: str, fields: dict[str, str], credentials: str) -> str:
+    """Return the text of a form that is posted by somebody who shows who they are (`user:password`)."""
+    payload, proof = urlencode(fields), base64.b64encode(credentials.encode()).decode()
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(payload)}"]
+    head += ["Content-Type: application/x-www-form-urlencoded", f"Authorization: Basic {proof}"]
+    return "\r\n".join([*head, "", payload])
+
+
 async def _client(number: int, plan: dict[str, Any], result: Result, counts: Counter[str], end: float) -> None:
-    request = plan["requests"][number % len(plan["requests"])].encode()
+    texts = plan["requests"]
+    request = texts[number % len(texts)].encode()
     pause = plan["connections"] / plan["rate"] if plan.get("rate") else 0.0
     reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
     due = time.monotonic() + pause * number / plan["connections"]
@@ -100,8 +116,9 @@ async def _client(number: int, plan: dict[str, Any], result: Result, counts: Cou
             break
         if pause and due > now:
             await asyncio.sleep(due - now)
-        begun = due if pause else now
-        if pause > IDLE:  # the service would have closed it meanwhile
+        start = due if pause else now
+        request = texts.pop().encode() if plan.get("once") else request  # none is sent twice; IndexError if too few
+        if pause > IDLE:  # by now the service has closed it
             writer.close()
             reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
         try:
@@ -112,7 +129,7 @@ async def _client(number: int, plan: dict[str, Any], result: Result, counts: Cou
             status = 0
             reader, writer = await asyncio.open_connection("127.0.0.1", plan["port"])
         counts[str(status)] += 1
-        result.note(200 <= status < 300, time.monotonic() - begun, time.monotonic() - end + plan["seconds"])
+        result.note(200 <= status < 300, time.monotonic() - start, time.monotonic() - end + plan["seconds"])
         due += pause
     writer.close()
 
@@ -127,4 +144,4 @@ async def _run(plan: dict[str, Any]) -> Result:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(asyncio.run(_run(json.loads(sys.argv[1]))))))
+    print(json.dumps(asdict(asyncio.run(_run(json.loads(sys.stdin.readline()))))))

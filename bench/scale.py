@@ -1,4 +1,4 @@
-"""What each route by key costs with a thousand accounts and with a million (SCALE), all of them imported: the same."""
+"""The cost of each route by key with a thousand imported accounts and with a million (SCALE): it is the same."""
 
 import os
 from collections.abc import Callable
@@ -15,11 +15,11 @@ import requests
 from bson import ObjectId
 from pymongo import MongoClient
 
-from authsvc.embedded import Database
+from authsvc.devdb import Database, quirks
 from authsvc.models.audit import AuditEvent
 from authsvc.models.users import User
-from bench import moving
-from bench.stage import PASSWORD, Row, on
+from bench import user_transfer
+from bench.harness import PASSWORD, Row, on
 from tests.support.service import Service, Visitor
 
 FEW, MANY = 1_000, int(os.environ.get("SCALE", "1000000"))
@@ -38,7 +38,7 @@ READ = (
     "/auth/passkeys",
 )
 ABOUT_ONE = ("{id}", "{id}/sessions?limit=1", "{id}/access-tokens?limit=1")
-"""Routes that go by a key: the caller's own, and an account's under /admin/users."""
+"""Routes that read by a key: the caller's own, and an account's under /admin/users."""
 
 Call = Callable[[], requests.Response]
 
@@ -51,82 +51,83 @@ SEARCHES: dict[str, tuple[str, Callable[[], Any]]] = {
     "GET /admin/audit?action=": ("action", lambda: AuditEvent.objects(action="login.failed").order_by("-id")),
     "GET /admin/audit?user=": ("target", lambda: AuditEvent.objects(target=ObjectId()).order_by("-id")),
 }
-"""What each route that lists or searches asks of the database, and the index that it is to be answered from."""
+"""The query of each route that lists or searches, and the index that it must use."""
 
 
 def scale() -> list[Row]:
     """Import a thousand users and a million, then call the routes in turns on both services and compare the medians."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="authsvc-bench-")))
-        few = moving.written(folder / "few.jsonl", FEW)
-        many = moving.written(folder / "many.jsonl", MANY)
+        few = user_transfer.write_users(folder / "few.jsonl", FEW)
+        many = user_transfer.write_users(folder / "many.jsonl", MANY)
         fill(folder / "few", few)
-        before = moving.inserts(many, SAMPLE)
+        before = user_transfer.insert_rate(many, SAMPLE)
         rate = MANY / fill(folder / "many", many)
-        bare = fmean([before, moving.inserts(many, SAMPLE)])
+        bare = fmean([before, user_transfer.insert_rate(many, SAMPLE)])
         figure = f"{rate:,.0f}/s = {rate / bare:.0%} of {bare:,.0f}/s by insert_many"
-        rows: list[Row] = [(f"users imported, of {MANY:,}", figure, rate / bare >= moving.LEAST)]
+        rows: list[Row] = [(f"users imported, of {MANY:,}", figure, rate / bare >= user_transfer.LEAST)]
         database = stack.enter_context(Database(folder / "many"))  # a server that was just started, on the same data
         pair = [calls_of(stack, stack.enter_context(Database(folder / "few"))), calls_of(stack, database)]
         rows += plans(database.uri)
-        rows += [compared(name, pair[0][name], pair[1][name]) for name in pair[0] if name != SEARCH]
-        return [*rows, searched(pair[1])]
+        rows += [compare(name, pair[0][name], pair[1][name]) for name in pair[0] if name != SEARCH]
+        return [*rows, search_row(pair[1])]
 
 
 def fill(folder: Path, file: Path) -> float:
     """Import a file into a database of its own; return how long that took."""
     with Database(folder) as database:
-        return moving.imported(on(database.uri), file)
+        return user_transfer.import_seconds(on(database.uri), file)
 
 
-def compared(name: str, few: Call, many: Call) -> Row:
+def compare(name: str, few: Call, many: Call) -> Row:
     """Call a route in turns on both services, and compare the medians."""
-    taken: tuple[list[float], list[float]] = ([], [])
+    seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(CALLS):
-        for call, times in zip((few, many), taken, strict=True):
+        for call, times in zip((few, many), seconds, strict=True):
             begin = perf_counter()
             assert call().ok
             times.append(perf_counter() - begin)
-    less, more = median(taken[0]), median(taken[1])
+    less, more = median(seconds[0]), median(seconds[1])
     figure = f"{less * 1e3:.1f} ms, {more * 1e3:.1f} ms"
     return f"{name}, {FEW:,} and {MANY:,} accounts", figure, more / less <= MOST
 
 
-def searched(calls: dict[str, Call]) -> Row:
+def search_row(calls: dict[str, Call]) -> Row:
     """Time a search among the many; on the embedded database it costs what its whole range does."""
-    taken = []
+    seconds = []
     for _ in range(20):
         begin = perf_counter()
         answer = calls[SEARCH]()
-        taken.append(perf_counter() - begin)
+        seconds.append(perf_counter() - begin)
         assert answer.ok
-    found = len(answer.json()["items"])
-    return f"{SEARCH}, {found} found among {MANY:,}", f"{median(taken) * 1e3:.1f} ms", None
+    count = len(answer.json()["items"])
+    return f"{SEARCH}, {count} found among {MANY:,}", f"{median(seconds) * 1e3:.1f} ms", None
 
 
 def plans(uri: str) -> list[Row]:
-    """Look at how the database answers each of `SEARCHES`: from its index, and by no reading of all documents."""
+    """Check that the database answers each of `SEARCHES` from its index, and does not scan the collection."""
+    quirks.install()
     mongoengine.connect(host=uri, uuidRepresentation="standard")
     try:
-        return [_plan(route, index, asked()) for route, (index, asked) in SEARCHES.items()]
+        return [_plan(route, index, query()) for route, (index, query) in SEARCHES.items()]
     finally:
         mongoengine.disconnect()
 
 
-def _plan(route: str, index: str, asked: Any) -> Row:
-    stages = list(_stages(asked.explain()["queryPlanner"]["winningPlan"]))
-    names = [str(stage.get("stage")) for stage in stages]
-    indexes = {stage["indexName"] for stage in stages if "indexName" in stage}
+def _plan(route: str, index: str, query: Any) -> Row:
+    stages = list(_stages(query.explain()["queryPlanner"]["winningPlan"]))
+    names = [str(step.get("stage")) for step in stages]
+    indexes = {step["indexName"] for step in stages if "indexName" in step}
     return f"plan of {route}", f"{' < '.join(names)}: {index}", "COLLSCAN" not in names and indexes == {index}
 
 
 def _stages(plan: dict[str, Any]) -> list[dict[str, Any]]:
     below = [plan["inputStage"]] if "inputStage" in plan else plan.get("inputStages", [])
-    return [plan, *(stage for one in below for stage in _stages(one))]
+    return [plan, *(step for one in below for step in _stages(one))]
 
 
 def calls_of(stack: ExitStack, database: Database) -> dict[str, Call]:
-    """Return what is called on a service with this database: every route that goes by a key, and a search."""
+    """Return the calls on a service with this database: every route that reads by a key, and a search."""
     service = stack.enter_context(Service(**on(database.uri)))
     visitor = Visitor(service.url, keep_alive=True)
     tokens = visitor.register("bench@example.com", PASSWORD).json()
@@ -135,20 +136,20 @@ def calls_of(stack: ExitStack, database: Database) -> dict[str, Call]:
         for name in ("users", "sessions"):
             client.get_default_database()[name].update_many({"email": "bench@example.com"}, {"$set": {"role": "admin"}})
     bearer = {"Authorization": f"Bearer {tokens['accessToken']}"}
-    held, numbers = [tokens["refreshToken"]], count()
+    latest, numbers = [tokens["refreshToken"]], count()
 
     def ask(method: str, path: str, body: Any = None) -> Call:
         return lambda: visitor.request(method, path, json=body, headers=bearer)
 
     def refresh() -> requests.Response:
-        answer = visitor.refresh(held[0])
-        held[0] = answer.json()["refreshToken"]
+        answer = visitor.refresh(latest[0])
+        latest[0] = answer.json()["refreshToken"]
         return answer
 
     def end_a_session() -> requests.Response:
         visitor.login("other@example.com", PASSWORD)
-        shown = visitor.request("GET", f"{one}/sessions?limit=1", headers=bearer).json()["items"][0]
-        assert shown["id"]
+        session = visitor.request("GET", f"{one}/sessions?limit=1", headers=bearer).json()["items"][0]
+        assert session["id"]
         return visitor.request("DELETE", f"{one}/sessions", headers=bearer)
 
     one = f"/admin/users/{other['user']['id']}"

@@ -9,7 +9,7 @@ from typing import Any
 import bcrypt
 
 from bench import load
-from bench.stage import PASSWORD, ROUNDS, WORKERS, Row, deployment, timed
+from bench.harness import PASSWORD, ROUNDS, WORKERS, Row, deployment, timed
 from tests.support.service import Service, Visitor
 
 FLOOD = 32
@@ -24,10 +24,10 @@ FLOODERS = [f"bench-{number}@example.com" for number in range(FLOOD)]
 
 
 def flood() -> list[Row]:
-    """Flood login, and meanwhile call the protected route now and then."""
+    """Flood the login, and call the protected route now and then."""
     before = bare_bcrypt()
     with deployment(HASHING_MAX_WAIT=PATIENCE) as service:
-        probed, logins = flooded(service)
+        probed, logins = run_flood(service)
     bare = (before + bare_bcrypt()) / 2
     share = logins.rate / bare
     return [
@@ -36,7 +36,7 @@ def flood() -> list[Row]:
         ("  refused", f"{logins.refused} of {len(logins.seconds)} {logins.statuses}", logins.refused == 0),
         ("  wait", f"median {logins.quantile(0.5):.2f} s, p99 {logins.quantile(0.99):.2f} s", None),
         (
-            f"GET / meanwhile, {PROBES} a second, p99",
+            f"GET / during that, {PROBES} a second, p99",
             f"{probed.quantile(0.99) * 1e3:.1f} ms",
             probed.quantile(0.99) < 0.05,
         ),
@@ -44,8 +44,8 @@ def flood() -> list[Row]:
     ]
 
 
-def flooded(service: Service) -> tuple[load.Result, load.Result]:
-    """Return how the protected route and the logins fared."""
+def run_flood(service: Service) -> tuple[load.Result, load.Result]:
+    """Return the results of the protected route and of the logins."""
     visitor = Visitor(service.url)
     token = visitor.register("bench@example.com", PASSWORD).json()["accessToken"]
     for email in FLOODERS:
@@ -64,7 +64,7 @@ def flooded(service: Service) -> tuple[load.Result, load.Result]:
 
 
 def bare_bcrypt(seconds: float = 5) -> float:
-    """Return hashes a second on all cores with nothing around them."""
+    """Return hashes a second on all cores, by bcrypt itself."""
     stored = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(ROUNDS))
 
     def work() -> int:
@@ -81,7 +81,7 @@ def bare_bcrypt(seconds: float = 5) -> float:
 
 
 def overload() -> list[Row]:
-    """Offer more logins than can be hashed, by the clock, whatever becomes of those before; and see the rest served."""
+    """Offer more logins than can be hashed, by the clock, and check that other requests are served."""
     before = bare_bcrypt()
     with deployment() as service:
         visitor = Visitor(service.url)
@@ -109,7 +109,7 @@ def overload() -> list[Row]:
         probed = {name: load.finish(process) for name, process in running.items()}
         logins = load.finish(flooding)
         time.sleep(5)
-        after = recovered(visitor)
+        after = recovery(visitor)
     bare = (before + bare_bcrypt()) / 2
     refused = load.quantile(logins.refusals, 0.99)
     rows: list[Row] = [
@@ -120,7 +120,7 @@ def overload() -> list[Row]:
         ),
         ("  refused, p99 of the time that took", f"{logins.statuses} {refused * 1e3:.0f} ms", refused < 0.2),
         (
-            "  a login alone, and 5 s afterwards",
+            "  a login by itself, and 5 s afterwards",
             f"{alone * 1e3:.0f} ms, {after['login'] * 1e3:.0f} ms",
             after["login"] < 2 * alone + 0.1,
         ),
@@ -134,13 +134,13 @@ def overload() -> list[Row]:
         late = result.quantile(0.99)
         fine = late < 0.5 and result.refused == 0
         rows.append(
-            (f"  {name} meanwhile, p50 and p99", f"{result.quantile(0.5) * 1e3:.1f}, {late * 1e3:.1f} ms", fine)
+            (f"  {name} during that, p50 and p99", f"{result.quantile(0.5) * 1e3:.1f}, {late * 1e3:.1f} ms", fine)
         )
     return rows
 
 
-def recovered(visitor: Visitor) -> dict[str, float]:
-    """Return the seconds that a login takes, and then with its tokens a read and a refresh."""
+def recovery(visitor: Visitor) -> dict[str, float]:
+    """Return the seconds of a login, and of a read and a refresh with its tokens."""
     tokens: dict[str, Any] = {}
 
     def login() -> bool:
@@ -156,14 +156,14 @@ def recovered(visitor: Visitor) -> dict[str, float]:
 
 
 def half_open() -> list[Row]:
-    """Hold connections that never finish their headers or their body, and see whether others are served."""
-    with deployment() as service, ExitStack() as held:
+    """Hold connections that never finish their headers or their body, and check that others are served."""
+    with deployment() as service, ExitStack() as connections:
         visitor = Visitor(service.url)
         visitor.register("bench@example.com", PASSWORD)
         for number in range(HALF_OPEN):
-            begun = held.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", service.port)))
             length = "" if number % 2 else "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-            begun.sendall(f"POST /auth/login HTTP/1.1\r\nHost: localhost\r\n{length}".encode())
+            connection.sendall(f"POST /auth/login HTTP/1.1\r\nHost: localhost\r\n{length}".encode())
         health = timed(lambda: visitor.request("GET", "/healthz").status_code == 200)
         login = timed(lambda: visitor.login("bench@example.com", PASSWORD).status_code == 200)
     return [

@@ -4,13 +4,16 @@ import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 
 const issuer = process.env.AUTHSVC ?? "http://localhost:8000"; // PUBLIC_URL of authsvc
 const keys = createRemoteJWKSet(new URL("/.well-known/jwks.json", issuer));
-const expected = { issuer, audience: issuer, algorithms: ["ES256"], requiredClaims: ["exp", "sid"], clockTolerance: 10 };
+const expected = {
+  issuer, audience: issuer, algorithms: ["ES256"], typ: "JWT", requiredClaims: ["exp", "sid"], clockTolerance: 10,
+};
 
 async function signedIn(request, response, next) {
   const token = /^bearer +(\S+)$/i.exec(request.get("authorization") ?? "")?.[1];
   if (!token) return refuse(response);
   try {
-    const { payload } = await jwtVerify(token, keys, expected); // the audience keeps refresh tokens out
+    const { payload } = await jwtVerify(token, keys, expected);
+    if (payload.type !== "access") return refuse(response, 'Bearer error="invalid_token"'); // an app's, say
     request.user = { id: payload.sub, role: payload.role };
     next();
   } catch (error) {

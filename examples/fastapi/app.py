@@ -10,20 +10,23 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 ISSUER = os.environ.get("AUTHSVC", "http://localhost:8000")  # PUBLIC_URL of authsvc
 KEYS = jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json", timeout=5)
-REQUIRED = ["exp", "sub", "sid", "iss", "aud"]
+REQUIRED = ["exp", "sub", "sid", "iss", "aud", "type"]
 
 app = FastAPI()
 Shown = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 
 
 def signed_in(shown: Shown) -> dict[str, Any]:  # not async: FastAPI runs it beside the event loop
-    """Return the claims of a genuine access token; the audience keeps refresh tokens out."""
+    """Return the claims of somebody's genuine access token; whatever an app has is of another type."""
     if shown is None:
         raise HTTPException(401, "sign in first", {"WWW-Authenticate": "Bearer"})
     try:
         key = KEYS.get_signing_key_from_jwt(shown.credentials)
         expected = {"audience": ISSUER, "issuer": ISSUER, "options": {"require": REQUIRED}, "leeway": 10}
-        return jwt.decode(shown.credentials, key, algorithms=["ES256"], **expected)
+        token = jwt.decode_complete(shown.credentials, key, algorithms=["ES256"], **expected)
+        if token["header"].get("typ") != "JWT" or token["payload"]["type"] != "access":
+            raise jwt.InvalidTokenError("another kind of token")
+        return token["payload"]
     except jwt.PyJWKClientConnectionError as error:  # nobody is signed out by it
         raise HTTPException(503, "the keys can't be had", {"Retry-After": "2"}) from error
     except jwt.PyJWTError as error:

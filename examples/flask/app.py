@@ -12,7 +12,7 @@ app = Flask(__name__)
 
 
 def signed_in(**condition):
-    """Let in whom `/auth/verify` lets in; a personal access token is as good as a session."""
+    """Let in whom `/auth/verify` lets in; a personal access token is as good as a session, an app's token is not."""
 
     def guard(view):
         @wraps(view)

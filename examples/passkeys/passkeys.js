@@ -51,3 +51,4 @@ document.querySelector("form").onsubmit = (event) => {
   const {email, password} = event.target.elements;
   attempt(() => signIn(email.value, password.value));
 };
+document.querySelector("main").hidden = false; // not before: a form that no script heeds puts what was typed elsewhere

@@ -1,4 +1,4 @@
-"""Bare compare-and-sets on one document for each of some threads: `python -m bench.swaps URI CLIENTS` prints a rate."""
+"""Compare-and-sets by themselves, one document a thread: `python -m bench.raw_compare_and_set URI CLIENTS`."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ SECONDS = 4.0
 
 
 def main(uri: str, clients: int) -> float:
-    """Return swaps a second."""
+    """Return compare-and-sets a second."""
     with MongoClient(uri, w="majority", journal=True) as client:
         collection = client.get_default_database().swaps
 

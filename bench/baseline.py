@@ -1,4 +1,4 @@
-"""What authsvc is compared with: Flask routes that do nothing, or one database read."""
+"""The baseline of authsvc: Flask routes that do nothing, or one database read."""
 
 import os
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from flask import Flask, jsonify
 from pymongo import MongoClient
 
-from authsvc.models.sessions import STANDING
+from authsvc.models.sessions import STATE_FIELDS
 
-app = Flask("bare")
+app = Flask("baseline")
 _sessions = MongoClient[dict[str, Any]](os.environ["MONGODB_URI"]).get_default_database().sessions
-_known = (_sessions.find_one({}, {"_id": 1}) or {}).get("_id")
+_session_id = (_sessions.find_one({}, {"_id": 1}) or {}).get("_id")
 
 
 @app.get("/")
@@ -22,5 +22,5 @@ def home():
 @app.get("/read")
 def read():
     """Answer it after the read that an authenticated request makes."""
-    assert _sessions.find_one({"_id": _known}, STANDING)
+    assert _sessions.find_one({"_id": _session_id}, STATE_FIELDS)
     return jsonify(message="It works!")

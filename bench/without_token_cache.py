@@ -1,4 +1,4 @@
-"""authsvc without the memory of verified tokens: each request checks its signature."""
+"""authsvc without its cache of verified tokens: each request checks the signature."""
 
 from authsvc.services import tokens
 from wsgi import app

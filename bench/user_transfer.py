@@ -1,4 +1,4 @@
-"""What it costs to take users in: `flask users import` beside a bare `insert_many` of the same documents."""
+"""The cost of `flask users import`, beside a plain `insert_many` of the same documents."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from bson.json_util import JSONOptions, loads
 from pymongo import MongoClient
 
 from authsvc.models.users import User
-from bench.stage import Row, database
+from bench.harness import Row, database
 from tests.support.service import ROOT
 
 USERS = int(os.environ.get("USERS", "100000"))
@@ -26,16 +26,16 @@ LEAST = 0.6
 _AWARE = JSONOptions(tz_aware=True)
 
 
-def moving() -> list[Row]:
-    """Import a file on a fresh database, in turns with bare inserts of what is in it."""
+def user_transfer() -> list[Row]:
+    """Import a file into a fresh database, in turns with plain inserts of its documents."""
     with TemporaryDirectory(prefix="authsvc-bench-") as folder:
-        file = written(Path(folder) / "users.jsonl", USERS)
-        bare, ours = [inserts(file)], [imports(file)]
-        bare.append(inserts(file))
-        ours.append(imports(file))
+        file = write_users(Path(folder) / "users.jsonl", USERS)
+        bare, ours = [insert_rate(file)], [import_rate(file)]
+        bare.append(insert_rate(file))
+        ours.append(import_rate(file))
         with database() as settings:
-            imported(settings, file)
-            again = USERS / imported(settings, file, taken=0)
+            import_seconds(settings, file)
+            again = USERS / import_seconds(settings, file, expected=0)
     figure = f"{fmean(ours):,.0f}/s = {fmean(ours) / fmean(bare):.0%} of {fmean(bare):,.0f}/s by insert_many"
     return [
         (f"users imported, of {USERS:,}", figure, fmean(ours) / fmean(bare) >= LEAST),
@@ -43,7 +43,7 @@ def moving() -> list[Row]:
     ]
 
 
-def written(file: Path, users: int) -> Path:
+def write_users(file: Path, users: int) -> Path:
     """Write so many users as mongoexport does; return the file."""
     with file.open("w") as out:
         for number in range(users):
@@ -64,25 +64,25 @@ def written(file: Path, users: int) -> Path:
     return file
 
 
-def imports(file: Path) -> float:
+def import_rate(file: Path) -> float:
     """Return users a second of an import into a fresh database, from the command to its end."""
     with database() as settings:
-        return USERS / imported(settings, file)
+        return USERS / import_seconds(settings, file)
 
 
-def imported(settings: dict[str, str], file: Path, *, taken: int | None = None) -> float:
-    """Import a file as an operator does; return how long that took."""
+def import_seconds(settings: dict[str, str], file: Path, *, expected: int | None = None) -> float:
+    """Import a file by the command; return its seconds."""
     command = [sys.executable, "-m", "flask", "users", "import", str(file), "--json"]
     begin = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, stdout=subprocess.PIPE, check=True)
     lasted = time.monotonic() - begin
     report = json.loads(done.stdout)
-    assert report["taken"] == (report["line"] if taken is None else taken), report
+    assert report["taken"] == (report["line"] if expected is None else expected), report
     return lasted
 
 
-def inserts(file: Path, most: int = USERS) -> float:
-    """Return documents a second of bare inserts into a fresh database, with the same indexes and write concern."""
+def insert_rate(file: Path, most: int = USERS) -> float:
+    """Return documents a second of plain inserts into a fresh database, with the same indexes and write concern."""
     with database() as settings, MongoClient(settings["MONGODB_URI"], w="majority", journal=True) as client:
         users = client.get_default_database().users
         for index in User._meta["index_specs"]:
@@ -96,7 +96,7 @@ def inserts(file: Path, most: int = USERS) -> float:
 
 
 def batches(file: Path) -> Iterator[list[dict[str, Any]]]:
-    """Yield the documents of a file; reading them is no part of what is measured."""
+    """Yield the documents of a file in batches; reading them is not measured."""
     batch: list[dict[str, Any]] = []
     with file.open() as lines:
         for line in lines:

@@ -1,6 +1,5 @@
-"""What the figures share: a service on a database of its own, fresh for each, and the rows of the table."""
+"""The common part of all figures: a service on a fresh database, timing, and the rows of the table."""
 
-import json
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from authsvc.embedded import Database
+from authsvc.devdb import Database
 from bench import load
 from tests.support.service import Service
 
@@ -19,7 +18,7 @@ ORIGIN = "http://localhost:8000"
 MAIL = f"file:{gettempdir()}/authsvc-bench-mail"
 
 Row = tuple[str, str, bool | None]
-"""What was measured, the figure, and whether the goal is met where there is one."""
+"""The subject, the figure, and whether the goal is met, if there is one."""
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def on(uri: str) -> dict[str, str]:
 @contextmanager
 def deployment(**settings: object) -> Iterator[Service]:
     """Serve on a fresh database, with two workers and hashes of cost 12."""
-    with database() as given, Service(**{**given, "BCRYPT_ROUNDS": ROUNDS, **settings}) as service:
+    with database() as fresh, Service(**{**fresh, "BCRYPT_ROUNDS": ROUNDS, **settings}) as service:
         yield service
 
 
@@ -59,7 +58,7 @@ def serving(program: str, settings: dict[str, str]):
 
 
 def listening(port: int) -> bool:
-    """Tell whether something takes connections on the port."""
+    """Tell whether something accepts connections on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -67,12 +66,12 @@ def listening(port: int) -> bool:
 def timed(call: Callable[[], bool]) -> float:
     """Return how long a call took, in seconds; it must succeed."""
     begin = time.monotonic()
-    assert call(), json.dumps("no good answer")
+    assert call(), "the call failed"
     return time.monotonic() - begin
 
 
 def rate_of(port: int, path: str, token: str) -> float:
-    """Return the good answers a second of a route; in turns with others, so that a busier moment falls on them all."""
+    """Return the successful answers a second of a route."""
     request = load.http("GET", path, token=token)
     result = load.finish(load.start(port=port, connections=16, seconds=3, requests=[request]))
     assert result.refused == 0, result.statuses
