@@ -228,6 +228,10 @@ class TestImports:
         rest = [module for module in OURS if module.name != "clock.py"]
         assert offenders(rest, lambda module: CLOCKS.findall(module.read_text())) == []
 
+    def test_only_one_place_makes_ids(self):
+        rest = [module for module in OURS if module.name != "ids.py"]
+        assert offenders(rest, lambda module: re.findall(r"\bObjectId\(\)", module.read_text())) == []
+
     def test_u37_no_file_is_read_in_the_encoding_of_the_environment(self):
         assert offenders(OURS, opened_without_encoding) == []
 

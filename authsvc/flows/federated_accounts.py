@@ -15,8 +15,6 @@ docs/decisions/0048-identities-are-stored-with-the-account.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bson import ObjectId
-
 from authsvc import clock
 from authsvc.clients.identity.base import Claims, IdentityProvider
 from authsvc.errors import AccountDisabled, EmailTaken
@@ -25,6 +23,7 @@ from authsvc.events import happening
 from authsvc.events.catalogue import AccountRegistered, EmailVerifiedByProvider
 from authsvc.methods import federated
 from authsvc.models.federation_attempts import FederationAttempt, Step
+from authsvc.models.ids import new_id
 from authsvc.models.users import User
 from authsvc.security import names
 from authsvc.security.names import NotAName
@@ -85,7 +84,7 @@ def _register(provider: IdentityProvider, claims: Claims, email: str) -> User:
     """Make an account. Raises EmailTaken, TooManyAttempts, Overtaken."""
     throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     identity = federated.new_identity(provider, claims)
-    user = User(id=ObjectId(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
+    user = User(id=new_id(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
     user.linked_identities = [identity]
     try:
         with happening(AccountRegistered.by_owner(user, provider=provider.name)):

@@ -1,10 +1,9 @@
 """Invite: an administrator makes an account, and its owner sets the first password."""
 
-from bson import ObjectId
-
 from authsvc.errors import Problem
 from authsvc.events import happening
 from authsvc.events.catalogue import AccountInvited
+from authsvc.models.ids import new_id
 from authsvc.models.letters import LetterKind
 from authsvc.models.links import LinkPurpose
 from authsvc.models.users import User
@@ -22,7 +21,7 @@ def invite(by: Caller | None, name: str, email: str, role: str) -> User:
     roles.require_known(role)
     step_up.require_fresh_for_power(by, role)
     throttles.count(throttles.for_letter(LetterKind.INVITATION, email))
-    user = User(id=ObjectId(), name=name, email=email, role=role)
+    user = User(id=new_id(), name=name, email=email, role=role)
     link = links.issue(LinkPurpose.INVITE, user, email)
     try:
         with happening(AccountInvited.done_to(user, callers.id_of(by), role=role, link=link)):

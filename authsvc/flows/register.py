@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock
@@ -12,6 +11,7 @@ from authsvc.events import happened, happening
 from authsvc.events.catalogue import AccountRegistered, RegistrationRepeated
 from authsvc.flows import sign_in, verify_email
 from authsvc.methods.password import AMR
+from authsvc.models.ids import new_id
 from authsvc.models.letters import LetterKind
 from authsvc.models.links import LinkPurpose
 from authsvc.models.users import User
@@ -52,7 +52,7 @@ def sign_up(name: str, email: str, password: str, *, challenge: bool = False) ->
 
 
 def _new_user(name: str, email: str, password: PasswordHash) -> User:
-    return User(id=ObjectId(), name=name, email=email, password=password, password_changed_at=clock.now())
+    return User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
 
 
 def _create(user: User) -> User:

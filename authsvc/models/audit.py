@@ -1,7 +1,5 @@
 """The `audit` collection: events in accounts, their authors and origins."""
 
-import secrets
-import struct
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self, cast
@@ -12,6 +10,7 @@ from mongoengine.fields import DictField, EmbeddedDocumentField, ObjectIdField, 
 from authsvc.events import catalogue
 from authsvc.models.base import Document, bounded, object_id, utc_field
 from authsvc.models.evidence import Evidence
+from authsvc.models.ids import id_at, new_id
 
 KEPT_FOR = timedelta(days=400)
 
@@ -46,7 +45,7 @@ class AuditEvent(Document):
 
     def insert(self) -> Self:
         """Store a new event, under an id that sorts by its time, whichever worker makes it."""
-        self.id = _id_at(self.at, secrets.token_bytes(6))
+        self.id = new_id(self.at)
         return super().insert()
 
     @classmethod
@@ -88,7 +87,7 @@ class AuditEvent(Document):
 
         Each query reads a range of an index, since ids sort by time.
         """
-        ids: dict[str, Any] = {"id__gte": _id_at(span.since, bytes(6)), "id__lt": _id_at(span.until, bytes(6))}
+        ids: dict[str, Any] = {"id__gte": id_at(span.since), "id__lt": id_at(span.until)}
         if before is not None:
             ids["id__lt"] = min(ids["id__lt"], cast(ObjectId, object_id(before)))
         # A list of one: by a single value the embedded database would scan all events of the kind.
@@ -108,9 +107,3 @@ class Span:
 
     since: datetime
     until: datetime
-
-
-def _id_at(moment: datetime, rest: bytes) -> ObjectId:
-    """Return an id that sorts by a moment, to the millisecond."""
-    seconds, fraction = divmod(moment.timestamp(), 1)
-    return ObjectId(struct.pack(">IH", int(seconds), int(fraction * 1000)) + rest)

@@ -10,10 +10,11 @@ import bson
 import mongoengine
 import pymongo
 from bson import ObjectId
-from mongoengine.fields import DateTimeField
+from mongoengine.fields import DateTimeField, ObjectIdField
 from mongoengine.queryset import QuerySet
 
 from authsvc.models.connection import STEP_SECONDS
+from authsvc.models.ids import new_id
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +75,13 @@ class Document(mongoengine.Document):
     """A document that keeps the fields of other writers; its indexes are made only before the first request."""
 
     meta: dict[str, Any] = {"abstract": True, "strict": False, "auto_create_index": False, "queryset_class": Queries}
+
+    def save(self, **options: Any) -> Any:
+        """Store a document. Raises NotUniqueError."""
+        key = self._fields.get("id")
+        if isinstance(key, ObjectIdField) and key.__get__(self, type(self)) is None:
+            key.__set__(self, new_id())  # the driver's own don't order what two workers store within a second
+        return super().save(**options)
 
     @bounded
     def insert(self) -> Self:

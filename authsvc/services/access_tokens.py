@@ -10,6 +10,7 @@ from authsvc.errors import FieldError, NotFound, Problem, SessionEnded, TokenInv
 from authsvc.events import happened, happening
 from authsvc.events.catalogue import AccessTokenIssued, AccessTokenRevoked
 from authsvc.models.access_tokens import AccessToken
+from authsvc.models.ids import new_id
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
@@ -43,7 +44,7 @@ def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None
     now = clock.now()
     text = opaque_tokens.generate(PREFIX)
     document = AccessToken(
-        id=ObjectId(),
+        id=new_id(),
         user=ObjectId(who.user_id),
         name=name,
         scopes=scopes,

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import jwt
-from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock
@@ -18,6 +17,7 @@ from authsvc.errors import TokenExpired, TokenInvalid
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.models.apps import App, GrantType
 from authsvc.models.assertions import Assertion
+from authsvc.models.ids import new_id
 from authsvc.models.sessions import Session
 from authsvc.security import jwk, opaque_tokens
 from authsvc.services import app_lookup, resources, sessions, signing_keys
@@ -62,7 +62,7 @@ def mint(session: Session, app: App, scopes: Sequence[str], audience: str) -> Ap
         **common,
         "aud": audience,
         "exp": min(now + current_app.config["ACCESS_TOKEN_TTL"], ends),
-        "jti": str(ObjectId()),
+        "jti": str(new_id()),
         "scope": " ".join(scopes),
         "auth_time": int(session.auth_time.timestamp()),
     }
@@ -70,7 +70,7 @@ def mint(session: Session, app: App, scopes: Sequence[str], audience: str) -> Ap
         **common,
         "aud": _refresh_audience(),
         "exp": min(now + current_app.config["SESSION_MAX_TTL"], ends),
-        "jti": str(ObjectId()),
+        "jti": str(new_id()),
         "generation": session.generation,
     }
     refresh_token = _signed(refresh, REFRESH) if GrantType.REFRESH in app.grant_types else None
@@ -107,7 +107,7 @@ def mint_for_service(app: App, scopes: Sequence[str], audience: str) -> AppToken
         "client_id": app.id,
         "iat": now,
         "exp": now + current_app.config["ACCESS_TOKEN_TTL"],
-        "jti": str(ObjectId()),
+        "jti": str(new_id()),
         "scope": " ".join(scopes),
         "epoch": app.epoch,
     }

@@ -13,6 +13,7 @@ from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.events import happening
 from authsvc.events.catalogue import AppCreated, AppDeleted
 from authsvc.models.apps import App, AppKind, AuthMethod, Secret
+from authsvc.models.ids import new_id
 from authsvc.security import opaque_tokens
 from authsvc.services import app_lookup, app_rules, callers, step_up
 from authsvc.services.callers import Caller
@@ -46,7 +47,7 @@ def create(name: str, kind: AppKind, uris: Sequence[str] = (), *, by: Caller | N
     new = new_secret() if app_rules.keeps_secret(kind, fields["auth_method"]) else None
     app = App(
         # As it begins with the time, apps are listed in the order of their registration.
-        id=f"{PREFIX}{ObjectId()}",
+        id=f"{PREFIX}{new_id()}",
         kind=kind.value,
         secrets=[] if new is None else [new[0]],
         owner=None if by is None else ObjectId(by.user_id),
@@ -75,7 +76,7 @@ def delete(app_id: str, *, by: Caller | None = None) -> None:
 def new_secret() -> tuple[Secret, str]:
     """Return a new secret as it is stored, and its text."""
     text = opaque_tokens.generate(SECRET_PREFIX)
-    return Secret(id=ObjectId(), digest=opaque_tokens.digest(text), created_at=clock.now()), text
+    return Secret(id=new_id(), digest=opaque_tokens.digest(text), created_at=clock.now()), text
 
 
 def everything(*, documents: bool = False) -> list[App]:

@@ -13,6 +13,7 @@ from authsvc.errors import RequestGone
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.models.apps import App, AppKind
 from authsvc.models.authorizations import Authorization
+from authsvc.models.ids import new_id
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens, pkce, redirect_uris
@@ -44,7 +45,7 @@ class NewRequest:
 
 def begin(app: App, params: dict[str, Any]) -> NewRequest:
     """Store a request that was validated, until somebody answers it. Its `state` is the app's secret, and sealed."""
-    now, request_id = clock.now(), ObjectId()
+    now, request_id = clock.now(), new_id()
     state = params.get("state")
     sealed = None if state is None else vault(_PURPOSE).seal(state.encode(), str(request_id))
     secret, browser = opaque_tokens.generate(PREFIX), secrets.token_urlsafe(_BROWSER_BYTES)
@@ -100,7 +101,7 @@ def accept(request: Authorization, session: Session, user: User) -> None:
         "scopes": request.params["scopes"],
         "methods": list(session.methods),
         "auth_time": session.auth_time,
-        "granted": ObjectId(),
+        "granted": new_id(),
         "expires_at": now + KEPT_AFTER,
     }
     if not request.decide(now, **answer):

@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from bson import ObjectId
-
 from authsvc import clock
 from authsvc.errors import ChallengeInvalid
 from authsvc.models.challenges import Challenge, ChallengePurpose
+from authsvc.models.ids import new_id
 from authsvc.security import webauthn
 
 LIFE = timedelta(minutes=5)
@@ -15,7 +14,7 @@ LIFE = timedelta(minutes=5)
 def issue(purpose: ChallengePurpose, bound_to: str = "") -> Challenge:
     """Make a challenge for a purpose; only the ticket or session that it is bound to may answer it."""
     challenge = Challenge(
-        id=ObjectId(),
+        id=new_id(),
         challenge=webauthn.new_challenge(),
         purpose=purpose,
         bound_to=bound_to,

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bson import ObjectId
-
 from authsvc import clock, origin
 from authsvc.errors import UserCodeInvalid
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.models.apps import App, GrantType
 from authsvc.models.authorizations import Authorization
+from authsvc.models.ids import new_id
 from authsvc.security import networks, opaque_tokens, user_codes
 from authsvc.services import authorizations
 
@@ -47,7 +46,7 @@ def _generate() -> NewDeviceRequest:
 def _document(app: App, params: Mapping[str, Any], new: NewDeviceRequest) -> Authorization:
     now, asked = clock.now(), origin.current()
     return Authorization(
-        id=ObjectId(),
+        id=new_id(),
         digest=opaque_tokens.digest(new.device_code),
         user_code=user_codes.digest(new.user_code),
         app=app.id,

@@ -16,6 +16,7 @@ from flask import current_app
 from authsvc import clock
 from authsvc.errors import EmailCodeInvalid, LinkInvalid, NotFound
 from authsvc.models.email_codes import CodePurpose, EmailCode
+from authsvc.models.ids import new_id
 from authsvc.models.links import LinkPurpose
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
@@ -194,7 +195,7 @@ def _new(purpose: CodePurpose, whose: Whose, digest: str, browser: str) -> Email
     return EmailCode(
         digest=digest,
         purpose=purpose,
-        user=whose.user.id if whose.user is not None else ObjectId(),
+        user=whose.user.id if whose.user is not None else new_id(),
         counter=whose.counter,
         browser=opaque_tokens.digest(browser) if browser else None,
         code_expires_at=now + LIFE,

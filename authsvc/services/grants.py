@@ -13,6 +13,7 @@ from authsvc.events import happening
 from authsvc.events.catalogue import GrantGiven, GrantRevoked
 from authsvc.models.apps import App, AppKind
 from authsvc.models.grants import Grant
+from authsvc.models.ids import new_id
 from authsvc.models.users import User
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
@@ -39,7 +40,7 @@ def add(user: User, app: App, scopes: list[str], resources: list[str], confirm: 
     """
     known, now = Grant.find(user.id, app.id), clock.now()
     asked = Grant(
-        id=ObjectId() if known is None else known.id,
+        id=new_id() if known is None else known.id,
         user=user.id,
         app=app.id,
         scopes=scopes,

@@ -5,11 +5,11 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock
 from authsvc.errors import LinkInvalid, TooManyAttempts
+from authsvc.models.ids import new_id
 from authsvc.models.links import Link, LinkPurpose
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens, stored_addresses
@@ -68,7 +68,7 @@ def issue(
     """
     made_at = clock.now()
     replaces_none = purpose in _SIDE_BY_SIDE or epoch is not None
-    key = f"{purpose}:{ObjectId()}" if replaces_none else f"{purpose}:{user.id}"
+    key = f"{purpose}:{new_id()}" if replaces_none else f"{purpose}:{user.id}"
     link = Link(
         key=key,
         purpose=purpose,
@@ -89,8 +89,8 @@ def issue_decoy(purpose: LinkPurpose, email: str) -> str:
     Replaces the earlier decoy for the same address if a link of an account would.
     """
     replaces_none = purpose in _SIDE_BY_SIDE
-    key = f"{purpose}:{ObjectId()}" if replaces_none else f"{purpose}:-{hashlib.sha256(email.encode()).hexdigest()}"
-    return _stored(Link(key=key, purpose=purpose, user=ObjectId(), email="-", expires_at=clock.now()), "-")
+    key = f"{purpose}:{new_id()}" if replaces_none else f"{purpose}:-{hashlib.sha256(email.encode()).hexdigest()}"
+    return _stored(Link(key=key, purpose=purpose, user=new_id(), email="-", expires_at=clock.now()), "-")
 
 
 def find(text: str, *purposes: LinkPurpose) -> LiveLink:
@@ -164,7 +164,7 @@ def let_set_password(digest: str, user: User) -> None:
     `user` is the account as verifying left it: links that were sent before are no longer valid.
     """
     link = Link(
-        key=f"{LinkPurpose.RESET}:{ObjectId()}",
+        key=f"{LinkPurpose.RESET}:{new_id()}",
         purpose=LinkPurpose.RESET,
         user=user.id,
         email=user.email,

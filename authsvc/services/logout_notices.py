@@ -17,6 +17,7 @@ from authsvc.errors.not_delivered import NotDelivered, NotTaken
 from authsvc.errors.not_reached import NotReached
 from authsvc.models.apps import App, IdTokenAlg
 from authsvc.models.evidence import Evidence
+from authsvc.models.ids import new_id
 from authsvc.models.logout_notices import EVERY, ONE, LogoutNotice
 from authsvc.models.sessions import Session
 from authsvc.outbox import Outbox
@@ -113,7 +114,7 @@ def logout_token(app_id: str, algorithm: str, user: ObjectId, session: ObjectId)
         "aud": app_id,
         "iat": int(now.timestamp()),
         "exp": int((now + LIFE).timestamp()),
-        "jti": str(ObjectId()),
+        "jti": str(new_id()),
         "events": {EVENT: {}},
         "sub": str(user),
         "sid": str(session),
@@ -127,7 +128,7 @@ def _new_notice(app: App, session: Session) -> LogoutNotice:
 
 def _addressed(notice: LogoutNotice, app: App) -> LogoutNotice:
     """Return a new notice with what is needed to deliver it once its app is gone."""
-    notice.id, notice.created_at = ObjectId(), clock.now()
+    notice.id, notice.created_at = new_id(), clock.now()
     notice.to, notice.uri, notice.alg = app.id, app.backchannel_uri, app.id_token_alg
     return notice
 
@@ -166,7 +167,7 @@ class _Teller:
             if self._refused > _MOST_REFUSED:
                 raise
             now, notice = clock.now(), self._notice
-            one = LogoutNotice(id=ObjectId(), kind=ONE, to=notice.to, uri=notice.uri, alg=notice.alg, created_at=now)
+            one = LogoutNotice(id=new_id(), kind=ONE, to=notice.to, uri=notice.uri, alg=notice.alg, created_at=now)
             one.session, one.user, one.due_at = session, user, now + _SECOND_TRY
             _outbox.put(one, wake=False)
         else:

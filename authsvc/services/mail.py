@@ -24,6 +24,7 @@ from authsvc.events.catalogue import LetterDropped, LetterRetried
 from authsvc.models.deliveries import NOBODY
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import Evidence
+from authsvc.models.ids import new_id
 from authsvc.models.letters import Letter, LetterKind
 from authsvc.outbox import Outbox
 from authsvc.security import stored_addresses
@@ -61,7 +62,7 @@ def post_decoy(kind: LetterKind, *, to: str | None, **facts: str) -> None:
     """Do the work of posting a letter that is never sent; `to` is who would get it, None if there was no room."""
     if to is not None:
         throttles.has_room(throttles.to_address(to, decoy=True, to_sign_in=kind in letter_limits.TO_SIGN_IN))
-    letter = _new_letter(kind, ObjectId(), NOBODY, facts, due_at=None)
+    letter = _new_letter(kind, new_id(), NOBODY, facts, due_at=None)
     letter.expires_at = clock.now()
     _outbox.put(letter, wake=False)
 
@@ -223,7 +224,7 @@ def deliver(carrier: Mailer) -> bool:
 def _new_letter(
     kind: LetterKind, user_id: ObjectId, to: str, facts: dict[str, str], *, due_at: datetime | None
 ) -> Letter:
-    letter_id = ObjectId()
+    letter_id = new_id()
     contents = json.dumps({**facts, "to": to, "at": f"{clock.now():%Y-%m-%d %H:%M} UTC"}).encode()
     return Letter(
         id=letter_id,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock
@@ -17,6 +16,7 @@ from authsvc.errors import (
 from authsvc.events import happening
 from authsvc.events.catalogue import PasskeyAdded, PasskeyRemoved, PasskeyRenamed
 from authsvc.models.challenges import ChallengePurpose
+from authsvc.models.ids import new_id
 from authsvc.models.passkeys import Passkey
 from authsvc.models.users import User
 from authsvc.security import webauthn
@@ -140,7 +140,7 @@ def sweep(user: User | None, user_id: str) -> None:
 
 def _insert(user: User, name: str, made: NewCredential) -> Passkey:
     passkey = Passkey(
-        id=ObjectId(),
+        id=new_id(),
         user=user.id,
         credential=made.id,
         public_key=made.public_key,

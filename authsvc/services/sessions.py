@@ -14,6 +14,7 @@ from authsvc.errors.overtaken import Overtaken
 from authsvc.events import catalogue, happened, happening
 from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
 from authsvc.models.apps import App
+from authsvc.models.ids import new_id
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
 from authsvc.services.callers import Caller
@@ -44,7 +45,7 @@ def open_session(
     """
     now, asked = clock.now(), origin.current()
     session = Session(
-        id=ObjectId(),
+        id=new_id(),
         user=user.id,
         role=user.role,
         email=user.email,

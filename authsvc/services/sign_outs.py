@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from bson import ObjectId
-
 from authsvc import clock
 from authsvc.errors import RequestGone
 from authsvc.models.apps import App
+from authsvc.models.ids import new_id
 from authsvc.models.sign_outs import SignOut
 from authsvc.security import opaque_tokens
 from authsvc.security.envelope import SealBroken
@@ -22,7 +21,7 @@ def begin(app: App | None, user_id: str | None, target: str | None) -> str:
 
     `user_id` is whom its genuine hint names; `target` is an address of the app's, to go to afterwards.
     """
-    request_id, secret = ObjectId(), opaque_tokens.generate(PREFIX)
+    request_id, secret = new_id(), opaque_tokens.generate(PREFIX)
     SignOut(
         id=request_id,
         digest=opaque_tokens.digest(secret),

@@ -15,6 +15,7 @@ from mongoengine.fields import EmbeddedDocumentListField, ObjectIdField, StringF
 from authsvc import clock
 from authsvc.errors.overtaken import Overtaken
 from authsvc.models.base import bounded, unhurried, utc_field
+from authsvc.models.ids import new_id
 from authsvc.models.users.factors import Factors
 
 WITHOUT_IDENTITIES = {"unset__linked_identities": True}
@@ -49,7 +50,7 @@ class Identity(EmbeddedDocument):
         """Return a new identity."""
         key, now = key_of(issuer, subject), clock.now()
         return cls(
-            id=ObjectId(),
+            id=new_id(),
             key=key,
             issuer=issuer,
             subject=subject,

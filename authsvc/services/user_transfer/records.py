@@ -9,6 +9,7 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from authsvc import clock
+from authsvc.models.ids import new_id
 from authsvc.models.users.kinds import KINDS
 from authsvc.models.users.transfer import NewAccount, NotStorable
 from authsvc.security import foreign_hashes, names, passwords, secret_names, stored_addresses
@@ -154,7 +155,7 @@ def _translated(product: Product, members: dict[str, Any], options: Options) -> 
         elif meaning and value not in (None, ""):
             meanings.setdefault(meaning, (name, value))
     omissions = [one for one, value in others.items() if one not in _OFF | _ON and not _is_nothing(value)]
-    document: dict[str, Any] = {"_id": ObjectId(), "email": meanings.get("email", ("", None))[1], "role": "user"}
+    document: dict[str, Any] = {"_id": new_id(), "email": meanings.get("email", ("", None))[1], "role": "user"}
     draft = _Draft(document, omissions=omissions)
     _name_in(document, meanings)
     document["createdAt"] = _understood(meanings, "createdAt", values.time)
@@ -246,7 +247,7 @@ def _with_id(document: dict[str, Any]) -> dict[str, Any]:
     if isinstance(stored_id, ObjectId):
         return document
     if stored_id is None:
-        document = {"_id": ObjectId(), **{name: value for name, value in document.items() if name != "_id"}}
+        document = {"_id": new_id(), **{name: value for name, value in document.items() if name != "_id"}}
         document.setdefault("createdAt", None)  # a new id does not tell when the account was made
         document.setdefault("role", "user")
         return document

@@ -6,6 +6,7 @@ from authsvc import clock
 from authsvc.errors import EmailTaken, NotFound, SessionEnded
 from authsvc.events import happening
 from authsvc.events.catalogue import AccountCreated, AccountRegistered, ProfileChanged
+from authsvc.models.ids import new_id
 from authsvc.models.sessions import EndReason
 from authsvc.models.users import User
 from authsvc.security.passwords import PasswordHash
@@ -73,7 +74,7 @@ def create(name: str, email: str, role: str, password: PasswordHash, *, verified
     Raises EmailTaken.
     """
     now = clock.now()
-    user = User(id=ObjectId(), name=name, email=email, role=role, password=password, password_changed_at=now)
+    user = User(id=new_id(), name=name, email=email, role=role, password=password, password_changed_at=now)
     user.email_verified_at = now if verified else None
     with happening(AccountCreated.done_to(user, None, role=role)):
         return add(user)
