@@ -19,7 +19,7 @@ from authsvc.errors.oauth_refusal import OAuthRefusal
 from authsvc.extensions import cors, jwt
 from authsvc.http import forwarding, hooks, pages, problems, targets
 from authsvc.http.ids import AppIdConverter, IdConverter
-from authsvc.lifecycle import Lifecycle
+from authsvc.lifecycle import Lifecycle, run_in_background
 from authsvc.models import connection
 from authsvc.models.base import deadline
 from authsvc.security import jwk, passwords
@@ -198,7 +198,7 @@ def _keep_ready(app: Flask) -> None:
             return ops.wait_until_prepared(seconds)
 
     Lifecycle(stop, wait_until_ready, partial(_deliver, app, stop)).attach(app)
-    threading.Thread(target=work, name="authsvc-ready", daemon=True).start()
+    run_in_background(work, stop, name="authsvc-ready")
 
 
 def _deliver(app: Flask, stop: threading.Event) -> None:
