@@ -66,8 +66,7 @@ class TestPage:
         says(window, f"Signed in as {proved['email']}")
         session = mongo.sessions.find_one(sort=[("_id", -1)])
         assert session["methods"][1:] == ["user", "mfa"]
-        # once its owner wants that, it is asked for beside the password too
-        mongo.users.update_many({}, {"$unset": {"passkeysOptional": True}})
+        # it is asked for beside the password too
         window.get_by_role("button", name="Sign out").click()
         says(window, "Signed out")
         sign_in(window, proved)
