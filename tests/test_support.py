@@ -20,18 +20,21 @@ import bson
 import psutil
 import pytest
 from bson import ObjectId
+from flask import Flask
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import AutoReconnect, PyMongoError
 
 from authsvc.security import opaque_tokens
+from tests.conftest import PASSWORD, Person, wipe
 from tests.support.fault_proxy import FaultProxy
 from tests.support.half_open import half_open_bodies, half_open_headers
 from tests.support.invariants import INDEXES, faults_in
 from tests.support.leaks import stored_leaks
 from tests.support.races import ROUNDS, eventually, race, rounds
 from tests.support.service import ROOT, Service, Visitor
+from tests.support.snapshots import Snapshots
 
 TIMEOUT_MS = 1500
 SLACK = 0.5
@@ -512,3 +515,18 @@ class TestService:
             runner.kill()
         assert psutil.wait_procs(processes, 15)[1] == []
         os.unlink(log)
+
+
+class TestSnapshots:
+    def test_what_is_put_back_is_younger_than_what_is_there(
+        self, app: Flask, mongo: MongoDatabase[dict[str, Any]], clean: None, snapshots: Snapshots
+    ) -> None:
+        """As if it were registered now, whichever was made first."""
+        client = app.test_client()
+        people = {name: Person(client, f"{name}@example.com", PASSWORD, name) for name in ("bob", "alice")}
+        for order in (("bob", "alice"), ("alice", "bob"), ("bob", "alice")):
+            wipe(mongo)
+            for name in order:
+                people[name].tokens = snapshots.tokens(name, lambda who=people[name]: who.register().tokens)
+            listed = [one["email"] for one in mongo.users.find().sort("_id", 1)]
+            assert listed == [f"{name}@example.com" for name in order]

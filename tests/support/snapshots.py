@@ -45,7 +45,7 @@ class Snapshots:
     def tokens(self, name: str, register: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the tokens of an account that is put back, or that this registers; nothing of it is there yet."""
         snapshot = self._by_name.get(name)
-        if snapshot is None or not snapshot.is_fresh() or not self._is_key_there(snapshot):
+        if snapshot is None or not self._is_good(snapshot):
             snapshot = self._by_name[name] = self._take(register)
         else:
             self._put_back(snapshot)
@@ -71,6 +71,15 @@ class Snapshots:
         for name, stored in documents.items():
             if stored:
                 self._database[name].insert_many(stored)
+
+    def _is_good(self, snapshot: _Snapshot) -> bool:
+        """Tell whether what is put back is as if it were registered now."""
+        return snapshot.is_fresh() and self._is_newest(snapshot) and self._is_key_there(snapshot)
+
+    def _is_newest(self, snapshot: _Snapshot) -> bool:
+        """Tell whether its account is younger than all that are there: lists of accounts are in that order."""
+        there = [one["_id"] for one in self._database.users.find({}, {"_id": 1})]
+        return all(one["_id"] > other for one in snapshot.documents["users"] for other in there)
 
     def _is_key_there(self, snapshot: _Snapshot) -> bool:
         """Tell whether the key that has signed the tokens is kept still."""
