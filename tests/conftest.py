@@ -46,6 +46,7 @@ COLLECTIONS = (
     "grants",
     "sign_outs",
     "assertions",
+    "daily_counts",
 )
 COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
 """What stays from one test to the next."""

@@ -6,6 +6,8 @@ from authsvc.api import (
     apps,
     auth,
     authorizations,
+    brand,
+    console,
     device_requests,
     email_codes,
     emails,
@@ -41,9 +43,11 @@ BLUEPRINTS = (
     grants.blp,
     tokens.blp,
     admin.blp,
+    console.blp,
     apps.blp,
     ops.blp,
     openapi.blp,
+    brand.blp,
 )
 FOR_ACCOUNT_PAGES = (authorizations.blp, device_requests.blp, sign_outs.blp)
 """What only those pages ask for."""

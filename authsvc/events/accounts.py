@@ -121,6 +121,11 @@ class EmailVerifiedByProvider(EmailVerified):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmailVerifiedByAdmin(EmailVerified):
+    """An administrator vouched for the address: whoever holds the account keeps it as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmailVerifiedByReset(EmailVerified):
     """Somebody verified the address by setting a password, which ends more than verifying it does."""
 

@@ -16,6 +16,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _MAX_USER_AGENT = 512
 _HEADERS_OF_APPS = "Authorization, Content-Type, X-Requested-With, MCP-Protocol-Version"
+_BEFORE_READY = ("ops", "problems")
+"""The blueprints that need nothing: probes, and what an error means."""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -93,7 +95,7 @@ def _refuse_cross_origin(incoming: Request, settings: RequestSettings) -> None:
 
 
 def _refuse_before_ready(incoming: Request) -> None:
-    if incoming.blueprint != "ops" and not ops.is_prepared():
+    if incoming.blueprint not in _BEFORE_READY and not ops.is_prepared():
         raise NotReady
 
 

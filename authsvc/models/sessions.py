@@ -19,6 +19,7 @@ class EndReason(StrEnum):
 
     LOGOUT = "logout"
     LOGOUT_OTHERS = "logout_others"
+    EMAIL_VERIFIED = "email_verified"
     REPLACED = "replaced"
     EXPIRED = "expired"
     TOKEN_REUSE = "token_reuse"  # noqa: S105 - a reason, not a token
@@ -274,6 +275,14 @@ class Session(Document):
         """Return when a user last signed in; None if no session of theirs is stored any longer."""
         newest = cls.objects(user=owner).only("created_at").order_by("-id").first()
         return newest.created_at if newest is not None else None
+
+    @classmethod
+    @bounded
+    def last_seen(cls, owner: ObjectId) -> datetime | None:
+        """Return when a user last signed in or refreshed; None if no session of theirs is stored any longer."""
+        newest = cls.objects(user=owner).only("last_used_at").order_by("-id").first()
+        live = cls.objects(user=owner, ended_at=None).only("last_used_at")
+        return max((one.last_used_at for one in (newest, *live) if one is not None), default=None)
 
     @classmethod
     @bounded

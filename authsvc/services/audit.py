@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from authsvc import clock, logs, metrics
-from authsvc.models.audit import KEPT_FOR, AuditEvent, Span
+from authsvc.models.audit import KEPT_FOR, AuditEvent, Network, Span
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR
 from authsvc.services.callers import Caller
@@ -29,15 +29,16 @@ def search(
     action: str | None,
     since: datetime | None,
     until: datetime | None,
+    network: Network | None = None,
 ) -> Page:
     """Return a page of events, newest first: those about a user or by them, of one kind, from a moment on or up to one.
 
-    What was recorded at `until` or later is left out.
+    Or those that were asked for from a network. What was recorded at `until` or later is left out.
     """
     now = clock.now()
     oldest, newest = now - KEPT_FOR, now + _AHEAD
     span = Span(min(max(since or oldest, oldest), newest), max(min(until or newest, newest), oldest))
-    events = AuditEvent.search(user=user, action=action, span=span, limit=limit + 1, before=cursor)
+    events = AuditEvent.search(user=user, action=action, span=span, limit=limit + 1, before=cursor, network=network)
     return Page.of(events, limit, lambda event: event)
 
 

@@ -50,6 +50,7 @@ OF_FACTORS = {
     catalogue.PasskeyRenamed.name,
     catalogue.PasskeyRemoved.name,
     catalogue.PasskeyCopied.name,
+    catalogue.SecondFactorRequired.name,
     catalogue.SecondFactorsReset.name,
 }
 
@@ -208,7 +209,7 @@ class TestRecord:
 
     def test_the_second_factors(self, alice: Person, bob: Person, mongo: Database):
         """R96: every action on them, whose they are, and by whom."""
-        protected, device = with_totp(alice, mongo), with_passkey(alice, mongo)
+        device, protected = with_passkey(alice, mongo), with_totp(alice, mongo)
         client = alice.client
         complete(client, ticket(client, alice), code="000000")
         complete(client, ticket(client, alice), recoveryCode=protected.recovery_codes[0])

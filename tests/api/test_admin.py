@@ -17,6 +17,7 @@ from authsvc.services.callers import Caller
 from authsvc.services.users import state
 from tests.conftest import Person, problem
 from tests.support.accounts import PASSWORD, import_account
+from tests.support.console_routes import CONSOLE_ROUTES
 from tests.support.factors import verified
 from tests.support.letters import newest, sent
 from tests.support.wire import ADMIN_READS, ADMIN_ROUTES, APP_ROUTES
@@ -69,7 +70,7 @@ class TestWhoMay:
             if rule.rule.startswith("/admin")
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
-        assert there == {(method, path) for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES)}
+        assert there == {(method, path) for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *CONSOLE_ROUTES)}
 
     @routes
     def test_only_an_administrator_with_the_scope_may(
@@ -220,6 +221,7 @@ class TestShow:
     def test_an_administrator_sees_an_account(self, alice: Person, admin: Person, mongo: Database):
         shown = ask(admin, "GET", f"/admin/users/{alice.id}").get_json()
         opened = mongo.sessions.find_one({"user": ObjectId(alice.id)})["createdAt"]
+        assert shown.pop("lastSeenAt") == shown["lastLoginAt"]
         assert shown.pop("lastLoginAt") == opened.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         assert shown == {
             **alice.tokens["user"],

@@ -11,10 +11,22 @@ from tests.conftest import Person, problem
 from tests.support.accounts import Database
 from tests.support.wire import needs_login, routes
 
-PAGES = ["/account/?", "/account/(?:federation/)?f+", "/docs", "/problems/[^/]+"]
+PAGES = ["/admin/?", "/account/?", "/account/(?:federation/)?f+", "/docs(?:/f+)?", "/problems(?:/[^/]*)?"]
 """For people: what a campaign, a mailer or a social network adds to a link to one of them is nobody's mistake."""
 
-FILES = [r"/authsvc\.js", r"/authsvc\.d\.ts", "/account/assets/.*", r"/account/theme\.css", "/account/logo"]
+FILES = [
+    r"/favicon\.ico",
+    r"/apple-touch-icon\.png",
+    r"/robots\.txt",
+    r"/\.well-known/(?:change-password|passkey-endpoints|security\.txt)",
+    r"/docs/assets/reference\.js",
+    r"/account/(?:brand\.css|icon|logo-dark|letter-preview/f+)",
+    r"/authsvc\.js",
+    r"/authsvc\.d\.ts",
+    "/account/assets/.*",
+    r"/account/theme\.css",
+    "/account/logo",
+]
 """Of pages: what a page writes behind the name of a script, so that it is fetched anew, is for nobody to read."""
 
 QUERIES = ["x=1", "access_token=abc", "email[$ne]=1", "_id[$oid]=1", "__raw__=1", "email__ne=1", "$where=1", "=1", "x"]
@@ -140,8 +152,9 @@ UNKNOWN_PATHS = [
     "/auth/..;/auth/me",
     "/auth/sessions/",
     "/auth/sessions/a/b",
-    "/problems",
-    "/problems/",
+    "/docs/",
+    "/docs/nope",
+    "/problems//",
     "/problems/nope",
     "/problems/session_ended/x",
     "/problems/<script>alert(1)</script>",

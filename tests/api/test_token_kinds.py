@@ -217,6 +217,7 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/mfa/totp/confirm": (fresh("POST", "/auth/mfa/totp/confirm", code="123456"), {"access"}),
     "DELETE /auth/mfa/totp": (fresh("DELETE", "/auth/mfa/totp"), {"access"}),
     "POST /auth/mfa/recovery-codes": (fresh("POST", "/auth/mfa/recovery-codes"), {"access"}),
+    "POST /auth/mfa/require": (fresh("POST", "/auth/mfa/require"), {"access"}),
     "POST /auth/passkeys/options": (fresh("POST", "/auth/passkeys/options"), {"access"}),
     "POST /auth/passkeys": (
         fresh("POST", "/auth/passkeys", challengeId=NOWHERE, name="x", credential={}),

@@ -122,13 +122,15 @@ class TestAuthenticatorApp:
 
 class TestPasskeys:
     def add(self, page: Page, name: str = "My laptop") -> None:
-        """Add a passkey."""
+        """Add a first passkey, which brings recovery codes."""
         page.get_by_role("button", name="Add a passkey").click()
         dialog = page.get_by_role("dialog", name="Add a passkey")
         expect(dialog.get_by_label("Name")).to_have_value("Chrome on Linux")
         dialog.get_by_label("Name").fill(name)
         dialog.get_by_role("button", name="Continue").click()
         says(page, "Passkey added")
+        page.get_by_role("button", name="I've saved them").click()
+        expect(page.get_by_text("10 left")).to_be_visible()
 
     def test_added_renamed_used_and_removed(self, signed_in: Page, mongo: Database) -> None:
         plug_in(signed_in)

@@ -1,6 +1,7 @@
 """What the tests of the account pages do in a browser window."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -36,7 +37,9 @@ def watch(page: Page, *origins: str) -> list[str]:
     wrong: list[str] = []
 
     def listen(message: Any) -> None:
-        refused = message.text.startswith("Failed to load resource") and "/auth/" in message.location["url"]
+        refused = message.text.startswith("Failed to load resource") and re.search(
+            "/(?:auth|admin)/", message.location["url"]
+        )
         if message.type in ("error", "warning") and not refused:
             wrong.append(message.text)
 

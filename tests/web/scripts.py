@@ -6,16 +6,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from authsvc.web import account
+from authsvc.web import pages
 from tests.support.programs import require
 
-FOLDER = Path(account.__file__).parent / "static" / "account"
+STATIC = Path(pages.__file__).parent / "static"
 
 
 def evaluate(module: str, expression: str, value: Any = None) -> Any:
     """Return what a JavaScript expression gives, in which a `module` of the pages and a `value` are known."""
     (node,) = require("node")
-    source = base64.b64encode((FOLDER / module).read_bytes()).decode()
+    source = base64.b64encode((STATIC / module).read_bytes()).decode()
     script = f"""
         const module = await import("data:text/javascript;base64,{source}");
         const value = {json.dumps(value)};

@@ -20,6 +20,10 @@ def _is_time(value: Any) -> bool:
     return isinstance(value, datetime | DatetimeMS)
 
 
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_number(value: Any) -> bool:
     """Tell whether a value is a whole number; MongoDB's shell stores each as a float."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
@@ -69,6 +73,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "recoveryCodeHashes": _are_texts,
     "passkeys": _are_ids,
     "copiedPasskeys": _are_ids,
+    "passkeysOptional": _is_truth,
     "totp": _is_app,
     "linkedIdentities": _are_identities,
 }

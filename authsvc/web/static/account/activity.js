@@ -1,9 +1,9 @@
 // What happened to the account.
 
-import {make} from "./dom.js";
-import {deviceName, timeAgo} from "./format.js";
-import {paged, tableRow} from "./lists.js";
-import {END_LABELS, actionText, methodNames} from "./messages.js";
+import {make} from "../ui/dom.js";
+import {deviceName, timeAgo} from "../ui/format.js";
+import {paged, tableRow} from "../ui/lists.js";
+import {END_LABELS, actionText, methodNames} from "../ui/messages.js";
 
 export const loadActivity = paged("/auth/me/activity", {
   list: "activity-list", more: "activity-more", limit: 20, draw: drawEvent,

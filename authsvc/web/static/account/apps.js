@@ -1,11 +1,11 @@
 // The apps that somebody has allowed to sign them in.
 
 import {call} from "/authsvc.js";
-import {confirmed} from "./dialogs.js";
-import {byId, make, makeButton, toast} from "./dom.js";
-import {onDay, timeAgo} from "./format.js";
-import {paged, row} from "./lists.js";
-import {SCOPES} from "./messages.js";
+import {confirmed} from "../ui/dialogs.js";
+import {byId, make, makeButton, toast} from "../ui/dom.js";
+import {onDay, timeAgo} from "../ui/format.js";
+import {paged, row} from "../ui/lists.js";
+import {SCOPES} from "../ui/messages.js";
 
 export const loadApps = paged("/auth/grants", {
   list: "apps-list", more: "apps-more", limit: 20, draw: drawGrant,

@@ -1,10 +1,10 @@
 // A copy of the account's data, and its deletion.
 
 import {call} from "/authsvc.js";
-import {confirmed, download} from "./dialogs.js";
-import {byId, onPress, toast} from "./dom.js";
-import {withRecentSignIn} from "./reauthenticate.js";
-import {goToSignIn} from "./redirect.js";
+import {confirmed, download} from "../ui/dialogs.js";
+import {byId, onPress, toast} from "../ui/dom.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
+import {goToSignIn} from "../ui/redirect.js";
 
 onPress(byId("export"), async () => {
   const data = await withRecentSignIn(() => call("GET", "/auth/me/export"));

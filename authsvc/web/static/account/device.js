@@ -2,12 +2,12 @@
 
 import {call, onChange, user} from "/authsvc.js";
 import {onDecision, warnOf} from "./decisions.js";
-import {byId, describeErrorsBy, fillIn, make, onPress, showStep} from "./dom.js";
-import {onSubmit, setAlert, showError} from "./forms.js";
-import {deviceName, timeAgo} from "./format.js";
-import {SCOPES, errorText} from "./messages.js";
-import {reauthenticate} from "./reauthenticate.js";
-import {goToSignIn} from "./redirect.js";
+import {byId, describeErrorsBy, fillIn, make, onPress, showStep} from "../ui/dom.js";
+import {onSubmit, setAlert, showError} from "../ui/forms.js";
+import {deviceName, timeAgo} from "../ui/format.js";
+import {SCOPES, errorText} from "../ui/messages.js";
+import {reauthenticate} from "../ui/reauthenticate.js";
+import {goToSignIn} from "../ui/redirect.js";
 
 const step = (name) => document.querySelector(`[data-step="${name}"]`);
 const form = byId("code-form"), field = form.elements.userCode;

@@ -2,11 +2,11 @@
 // names the account and asks first, since anyone can send their own link to somebody else.
 
 import {signIn, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
 import {askForFactor, onFactor} from "./factor.js";
-import {setAlert, showError} from "./forms.js";
-import {errorText} from "./messages.js";
-import {findInterrupted, goToSignIn} from "./redirect.js";
+import {setAlert, showError} from "../ui/forms.js";
+import {errorText} from "../ui/messages.js";
+import {findInterrupted, goToSignIn} from "../ui/redirect.js";
 
 const step = (name) => document.querySelector(`[data-step="${name}"]`);
 const token = new URLSearchParams(location.hash.slice(1)).get("token");

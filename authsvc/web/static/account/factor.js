@@ -1,8 +1,8 @@
 // The second factor, after whatever came first.
 
 import {completeMfa} from "/authsvc.js";
-import {byId, onPress, showStep} from "./dom.js";
-import {onSubmit, setAlert, showError} from "./forms.js";
+import {byId, onPress, showStep} from "../ui/dom.js";
+import {onSubmit, setAlert, showError} from "../ui/forms.js";
 
 const step = document.querySelector('[data-step="factor"]');
 const part = (method) => step.querySelector(`[data-factor="${method}"]`);
@@ -29,7 +29,9 @@ function offer(method) {
     step.querySelector(`[data-other="${name}"]`).hidden = name !== other || !methods.includes(name);
   }
   step.querySelector("[data-factor-or]").hidden = part("passkey").hidden || !method;
-  if (method) part(method).querySelector("input").focus();
+  if (!method) return;
+  part(method).querySelector("button.button").classList.toggle("primary", part("passkey").hidden); // one way stands out
+  part(method).querySelector("input").focus();
 }
 
 /** Go on by `done` once the factor is proved; `startAgain` if the sign-in took too long, or is another's. */

@@ -2,15 +2,15 @@
 // provider posted a form. It leaves the address bar at once, before anything else is done.
 
 import {call, loginWithPasskey, login, signIn} from "/authsvc.js";
-import {sayNext} from "./done.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
+import {sayNext} from "../ui/done.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
 import {askForFactor, onFactor} from "./factor.js";
-import {onSubmit, setAlert, showError} from "./forms.js";
-import {errorText} from "./messages.js";
-import {leaveFor, onProviders, providerOf, takeBegun} from "./providers.js";
-import {leaveTo, passOn} from "./redirect.js";
+import {onSubmit, setAlert, showError} from "../ui/forms.js";
+import {errorText} from "../ui/messages.js";
+import {leaveFor, onProviders, providerOf, takeBegun} from "../ui/providers.js";
+import {leaveTo, passOn} from "../ui/redirect.js";
 import {onSentCode} from "./sent-code.js";
-import {forget, recall, remember} from "./storage.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const brought = Object.fromEntries(new URLSearchParams(location.hash.slice(1) || location.search));
 history.replaceState(null, "", location.pathname);

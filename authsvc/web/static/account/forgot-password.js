@@ -1,13 +1,13 @@
 // A forgotten password: a letter is sent, and a code or a link in it sets a new one.
 
 import {call, onChange} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, showStep} from "./dom.js";
-import {onSubmit, resetForm} from "./forms.js";
+import {byId, describeErrorsBy, fillIn, showStep} from "../ui/dom.js";
+import {onSubmit, resetForm} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
-import {errorText} from "./messages.js";
-import {keepReturnAddress, leave, rememberReturnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
-import {forget, recall, remember} from "./storage.js";
+import {errorText} from "../ui/messages.js";
+import {keepReturnAddress, leave, rememberReturnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const WAITING = "authsvc reset"; // in the storage of this tab, which a phone may drop while somebody looks for the letter
 const form = byId("forgot-form"), resetting = byId("reset-form");

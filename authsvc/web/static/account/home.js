@@ -3,12 +3,13 @@
 import {onChange, user} from "/authsvc.js";
 import {loadActivity} from "./activity.js";
 import {loadApps} from "./apps.js";
+import {showWayToConsole} from "./console.js";
 import "./data.js";
-import {byId, describeErrorsBy, toastError} from "./dom.js";
-import {errorText} from "./messages.js";
-import {tellWhatWasDone} from "./done.js";
+import {byId, describeErrorsBy, toastError} from "../ui/dom.js";
+import {errorText} from "../ui/messages.js";
+import {tellWhatWasDone} from "../ui/done.js";
 import {loadProfile, showUser} from "./profile.js";
-import {goToSignIn} from "./redirect.js";
+import {goToSignIn} from "../ui/redirect.js";
 import {loadSecurity} from "./security.js";
 import {loadSessions} from "./sessions.js";
 import {loadTokens} from "./tokens.js";
@@ -35,6 +36,7 @@ describeErrorsBy((error) => {
 onChange((current) => {
   if (!current) return setTimeout(() => goToSignIn(endReason), section ? REASON_WAIT : 0);
   showUser(current);
+  showWayToConsole(current);
   if (!section) showAccount();
 });
 

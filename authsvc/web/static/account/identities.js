@@ -1,12 +1,12 @@
 // Connected accounts: those elsewhere that sign somebody in.
 
 import {identities, unlink} from "/authsvc.js";
-import {confirmed} from "./dialogs.js";
-import {byId, makeButton, onPress, toast} from "./dom.js";
-import {timeAgo} from "./format.js";
-import {row} from "./lists.js";
-import {leaveFor, makeMark, providerOf} from "./providers.js";
-import {withRecentSignIn} from "./reauthenticate.js";
+import {confirmed} from "../ui/dialogs.js";
+import {byId, makeButton, onPress, toast} from "../ui/dom.js";
+import {timeAgo} from "../ui/format.js";
+import {row} from "../ui/lists.js";
+import {leaveFor, makeMark, providerOf} from "../ui/providers.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
 
 const card = byId("connected");
 const buttons = [...card?.querySelectorAll("[data-provider]") ?? []];

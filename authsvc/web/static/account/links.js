@@ -2,10 +2,10 @@
 // Opening a link changes nothing, so mail scanners don't use it up; and the secret leaves the address bar at once.
 
 import {call, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, showStep} from "./dom.js";
-import {onSubmit} from "./forms.js";
-import {errorText} from "./messages.js";
-import {recallReturnAddress} from "./redirect.js";
+import {byId, describeErrorsBy, fillIn, showStep} from "../ui/dom.js";
+import {onSubmit} from "../ui/forms.js";
+import {errorText} from "../ui/messages.js";
+import {recallReturnAddress} from "../ui/redirect.js";
 
 const form = byId("letter-form");
 const passwordForm = byId("password-form");
@@ -15,6 +15,13 @@ function readToken() {
   token = new URLSearchParams(location.hash.slice(1)).get("token");
   history.replaceState(null, "", location.pathname);
   showStep(token ? "form" : "no-link", token ? form.querySelector("input") : undefined);
+  if (byId("elsewhere")) tellOfElsewhere();
+}
+
+// Whoever signed up is best off there, where they are signed in: here, nobody is.
+async function tellOfElsewhere() {
+  const current = await user().catch(() => undefined);
+  byId("elsewhere").hidden = current !== null;
 }
 
 describeErrorsBy(errorText);

@@ -2,10 +2,10 @@
 
 import {call, refresh} from "/authsvc.js";
 import {awaitCode, awaitedChallenge, forgetCode} from "./awaited-code.js";
-import {byId, toast} from "./dom.js";
-import {fieldError, onSubmit, resetForm} from "./forms.js";
-import {withRecentSignIn} from "./reauthenticate.js";
-import {onResend} from "./resend.js";
+import {byId, toast} from "../ui/dom.js";
+import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
+import {onResend} from "../ui/resend.js";
 
 const verifiesAddresses = document.body.dataset.verification !== "off";
 let user;
@@ -64,7 +64,10 @@ onResend(byId("resend"), async () => {
 
 if (verifying) {
   onSubmit(verifying, async ({code}, form) => {
-    await call("POST", "/auth/email/verify", {challengeId: awaitedChallenge() ?? "", code});
+    await call("POST", "/auth/email/verify", {challengeId: awaitedChallenge() ?? "", code}).catch(async (error) => {
+      if (error.code === "email_code_invalid") await loadProfile(); // it may be confirmed already, and this session over
+      throw error;
+    });
     forgetCode();
     resetForm(form);
     await refresh(); // which tells all tabs

@@ -1,23 +1,27 @@
 // Ways to sign in: password, passkeys, authenticator app, recovery codes.
 
 import {call, createPasskey} from "/authsvc.js";
-import {open} from "./dialog.js";
-import {confirmed, showCodes} from "./dialogs.js";
-import {byId, makeButton, onPress, toast} from "./dom.js";
-import {deviceName, onDay, timeAgo} from "./format.js";
-import {onSubmit, resetForm} from "./forms.js";
+import {open} from "../ui/dialog.js";
+import {confirmed} from "../ui/dialogs.js";
+import {byId, makeButton, onPress, toast} from "../ui/dom.js";
+import {deviceName, onDay, timeAgo} from "../ui/format.js";
+import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {loadIdentities} from "./identities.js";
-import {row} from "./lists.js";
-import {withRecentSignIn} from "./reauthenticate.js";
+import {showCodes} from "./recovery-codes.js";
+import {row} from "../ui/lists.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
 
 const supportsPasskeys = "PublicKeyCredential" in globalThis;
+let codesLeft = 0; // recovery codes that somebody has
 
 export async function loadSecurity() {
-  const {hasPassword, totp, recoveryCodes, passkeys} = await call("GET", "/auth/mfa");
+  const {hasPassword, required, totp, recoveryCodes, passkeys} = await call("GET", "/auth/mfa");
+  codesLeft = required ? recoveryCodes.remaining : 0; // others may have been shown, but nobody said that they are saved
   byId("password-form").hidden = !hasPassword;
   byId("no-password").hidden = hasPassword;
   showTotp(totp);
-  showRecoveryCodes(recoveryCodes.remaining, totp.enabled || passkeys.length > 0);
+  showRecoveryCodes(codesLeft, totp.enabled || passkeys.length > 0);
+  byId("require-row").hidden = required || !passkeys.length;
   byId("passkeys").replaceChildren(...passkeys.map(drawPasskey));
   byId("no-passkeys").hidden = passkeys.length > 0;
   byId("add-passkey").hidden = !supportsPasskeys;
@@ -63,6 +67,15 @@ function drawPasskey({id, name, createdAt, lastUsedAt, backedUp}) {
     makeButton("Remove", remove, {kind: "danger", label: `Remove the passkey ${name}`}));
 }
 
+/** Make recovery codes, and show them; once they are saved a second factor is asked for at every sign-in. */
+async function makeCodes() {
+  const {recoveryCodes} = await withRecentSignIn(() => call("POST", "/auth/mfa/recovery-codes"));
+  if (await showCodes(recoveryCodes, {canWait: !codesLeft})) await requireFactor();
+  await loadSecurity();
+}
+
+const requireFactor = () => withRecentSignIn(() => call("POST", "/auth/mfa/require"));
+
 let onName; // what to do with the name that the dialog asks for
 
 function askForName(title, name, work) {
@@ -75,7 +88,12 @@ function askForName(title, name, work) {
 }
 
 onSubmit(byId("passkey-form"), async ({name}) => {
-  await onName(name);
+  try {
+    await onName(name);
+  } catch (error) {
+    if (error.cause?.name !== "InvalidStateError") throw error; // WebAuthn section 5.1.3: one of `excludeCredentials`
+    throw fieldError("name", "This device already has a passkey for your account.");
+  }
   await loadSecurity();
   byId("passkey-dialog").close();
 }, {passkey_failed: "name"});
@@ -85,11 +103,30 @@ const rename = (id, oldName) => askForName("Rename the passkey", oldName, async 
   toast("Passkey renamed.");
 });
 
-onPress(byId("add-passkey"), () => askForName("Add a passkey", deviceName(navigator.userAgent), async (name) => {
-  const {challengeId, publicKey} = await withRecentSignIn(() => call("POST", "/auth/passkeys/options"));
-  const credential = await createPasskey(publicKey);
-  await call("POST", "/auth/passkeys", {challengeId, name, credential});
-  toast("Passkey added.");
+onPress(byId("add-passkey"), async () => {
+  let isAdded = false;
+  await askForName("Add a passkey", deviceName(navigator.userAgent), async (name) => {
+    const {challengeId, publicKey} = await withRecentSignIn(() => call("POST", "/auth/passkeys/options"));
+    const credential = await createPasskey(publicKey);
+    await call("POST", "/auth/passkeys", {challengeId, name, credential});
+    isAdded = true;
+    toast("Passkey added.");
+  });
+  if (!isAdded || codesLeft) return;
+  await makeCodes();
+  byId("add-passkey").focus();
+});
+
+onPress(byId("require-factor"), confirmed({
+  title: "Require it at sign-in?",
+  text: "Your password alone will no longer sign you in. If you lose your passkeys, only recovery codes let you in.",
+  yes: "Require it",
+  danger: false,
+}, async () => {
+  await requireFactor();
+  await loadSecurity();
+  byId("recovery-make").focus();
+  toast("Your passkey is now required beside your password.");
 }));
 
 onSubmit(byId("password-form"), async ({currentPassword, newPassword}, form) => {
@@ -124,10 +161,11 @@ onPress(byId("totp-add"), async () => {
 onSubmit(byId("totp-form"), async ({code}) => {
   const {recoveryCodes} = await call("POST", "/auth/mfa/totp/confirm", {code});
   byId("totp-dialog").close();
-  await showCodes(recoveryCodes);
+  const hasNewCodes = recoveryCodes.length > 0;
+  if (hasNewCodes) await showCodes(recoveryCodes);
   await loadSecurity();
   byId("totp-remove").focus(); // the button that opened the dialog is gone
-  toast("Authenticator app set up.");
+  toast(hasNewCodes ? "Authenticator app set up." : "Authenticator app set up. Your recovery codes stay the same.");
 }, {mfa_code_invalid: "code"});
 
 onPress(byId("totp-remove"), confirmed({
@@ -141,13 +179,11 @@ onPress(byId("totp-remove"), confirmed({
   toast("Authenticator app removed.");
 }));
 
-onPress(byId("recovery-make"), confirmed({
+const replaceCodes = confirmed({
   title: "Create new recovery codes?",
-  text: "Your current codes will stop working.",
+  text: "They replace the codes you have, which will stop working.",
   yes: "Create new codes",
   danger: false,
-}, async () => {
-  const {recoveryCodes} = await withRecentSignIn(() => call("POST", "/auth/mfa/recovery-codes"));
-  await showCodes(recoveryCodes);
-  await loadSecurity();
-}));
+}, makeCodes);
+
+onPress(byId("recovery-make"), () => codesLeft ? replaceCodes() : makeCodes());

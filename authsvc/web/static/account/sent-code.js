@@ -2,11 +2,11 @@
 // looks for the letter, so the tab remembers that it waits for one.
 
 import {loginWithCode, onChange, requestCode} from "/authsvc.js";
-import {byId, fillIn, showStep} from "./dom.js";
-import {onSubmit, resetForm} from "./forms.js";
-import {rememberReturnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
-import {forget, recall, remember} from "./storage.js";
+import {byId, fillIn, showStep} from "../ui/dom.js";
+import {onSubmit, resetForm} from "../ui/forms.js";
+import {rememberReturnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const WAITING = `authsvc code ${location.pathname}`; // in the storage of this tab
 const form = byId("emailed-code");

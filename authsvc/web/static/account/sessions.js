@@ -1,12 +1,12 @@
 // The devices that somebody is signed in on.
 
 import {call, logout} from "/authsvc.js";
-import {byId, makeButton, onPress, toast} from "./dom.js";
-import {confirmed} from "./dialogs.js";
-import {deviceIcon, deviceName, timeAgo} from "./format.js";
-import {paged, row} from "./lists.js";
-import {methodNames} from "./messages.js";
-import {goToSignIn} from "./redirect.js";
+import {byId, makeButton, onPress, toast} from "../ui/dom.js";
+import {confirmed} from "../ui/dialogs.js";
+import {deviceIcon, deviceName, timeAgo} from "../ui/format.js";
+import {paged, row} from "../ui/lists.js";
+import {methodNames} from "../ui/messages.js";
+import {goToSignIn} from "../ui/redirect.js";
 
 export const loadSessions = paged("/auth/sessions", {
   list: "sessions-list", more: "sessions-more", limit: 20, draw: drawSession,

@@ -1,14 +1,14 @@
 // Signing in: by password, passkey, a code sent by mail or a provider, and then by a second factor if the account has one.
 
 import {call, login, loginWithPasskey, onChange} from "/authsvc.js";
-import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "./dom.js";
+import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "../ui/dom.js";
 import {askForFactor, onFactor} from "./factor.js";
-import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "./forms.js";
+import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
-import {END_REASONS, errorText} from "./messages.js";
-import {onProviders} from "./providers.js";
-import {keepReturnAddress, leave, leaveOrStay, rememberReturnAddress, returnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
+import {END_REASONS, errorText} from "../ui/messages.js";
+import {onProviders} from "../ui/providers.js";
+import {keepReturnAddress, leave, leaveOrStay, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
 import {onSentCode} from "./sent-code.js";
 
 const RENEWAL = 240e3; // milliseconds; a challenge is valid for five minutes

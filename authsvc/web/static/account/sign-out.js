@@ -2,9 +2,9 @@
 // asks, ends anything.
 
 import {call, logout, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
-import {setAlert, showError} from "./forms.js";
-import {errorText} from "./messages.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
+import {setAlert, showError} from "../ui/forms.js";
+import {errorText} from "../ui/messages.js";
 
 const request = new URLSearchParams(location.search).get("request");
 const step = (name) => document.querySelector(`[data-step="${name}"]`);

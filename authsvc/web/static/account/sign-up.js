@@ -2,14 +2,14 @@
 
 import {call, login, onChange, register} from "/authsvc.js";
 import {awaitCode} from "./awaited-code.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
 import {askForFactor, onFactor} from "./factor.js";
-import {clearErrors, isFilledIn, onSubmit, showError} from "./forms.js";
+import {clearErrors, isFilledIn, onSubmit, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
-import {errorText} from "./messages.js";
-import {onProviders} from "./providers.js";
-import {keepReturnAddress, leave, rememberReturnAddress, returnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
+import {errorText} from "../ui/messages.js";
+import {onProviders} from "../ui/providers.js";
+import {keepReturnAddress, leave, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
 import {onSentCode} from "./sent-code.js";
 
 describeErrorsBy(errorText);

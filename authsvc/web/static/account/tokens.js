@@ -1,12 +1,12 @@
 // Access tokens for scripts.
 
 import {call} from "/authsvc.js";
-import {confirmed, showToken} from "./dialogs.js";
-import {byId, make, makeButton, toast} from "./dom.js";
-import {onDay, timeAgo} from "./format.js";
-import {fieldError, onSubmit, resetForm} from "./forms.js";
-import {paged, tableRow} from "./lists.js";
-import {withRecentSignIn} from "./reauthenticate.js";
+import {confirmed, showToken} from "../ui/dialogs.js";
+import {byId, make, makeButton, toast} from "../ui/dom.js";
+import {onDay, timeAgo} from "../ui/format.js";
+import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
+import {paged, tableRow} from "../ui/lists.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
 
 export const loadTokens = paged("/auth/access-tokens", {
   list: "tokens-list", more: "tokens-more", limit: 50, draw: drawToken,

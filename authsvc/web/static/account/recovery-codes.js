@@ -1,0 +1,32 @@
+// Recovery codes, which are shown once.
+
+import {open} from "../ui/dialog.js";
+import {download, keepOpen, linesOf} from "../ui/dialogs.js";
+import {byId, make} from "../ui/dom.js";
+
+const dialog = byId("codes-dialog");
+const warn = (event) => event.preventDefault(); // they are on no other page
+
+/**
+ * Show recovery codes, which are never shown again; resolve once the dialog is closed to whether they are saved. That
+ * can wait if nothing depends on them yet.
+ */
+export async function showCodes(codes, {canWait = false} = {}) {
+  byId("codes").replaceChildren(...codes.map((code) => make("li", {}, code)));
+  byId("codes-later").hidden = !canWait;
+  addEventListener("beforeunload", warn);
+  const closed = open(dialog);
+  byId("codes-title").focus();
+  const answer = await closed;
+  removeEventListener("beforeunload", warn);
+  byId("codes").replaceChildren();
+  return answer === "saved";
+}
+
+keepOpen(dialog);
+byId("codes-saved").addEventListener("click", () => dialog.close("saved"));
+byId("codes-print").addEventListener("click", () => print());
+byId("codes-download").addEventListener("click", () => {
+  download("recovery-codes.txt", `Recovery codes for ${location.host}\n\n${linesOf(byId("codes"))}\n`, "text/plain");
+  dialog.querySelector(".message").textContent = "Saved to your downloads."; // a toast would be hidden
+});
