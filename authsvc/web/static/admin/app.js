@@ -8,7 +8,7 @@ import {t} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {act, makeField, makeTick} from "./acts.js";
 import {KINDS, linesOf} from "./app-words.js";
-import {fillPlace, makePlace} from "./place.js";
+import {fillPlace, makePlace} from "../ui/place.js";
 
 const panel = byId("app");
 const place = make("div", {class: "place"}), placed = makePlace(place);

@@ -8,7 +8,7 @@ import {EVENTS, detailText, eventText} from "./event-words.js";
 import {makeListing, onFilter, showFilters} from "./listing.js";
 import {exportEvents, fetchEvents, groupEvents} from "./event-reports.js";
 import {drawSaved} from "./event-filters.js";
-import {makePlace} from "./place.js";
+import {makePlace} from "../ui/place.js";
 import {nameOf, resolvePerson} from "./names.js";
 import {addressOf, goTo} from "./routes.js";
 

@@ -3,7 +3,7 @@
 import {call} from "/authsvc.js";
 import {byId, make, onPress} from "../ui/dom.js";
 import {t} from "../ui/language.js";
-import {makePlace} from "./place.js";
+import {makePlace} from "../ui/place.js";
 
 /** Return a query string with what is not empty. */
 export function queryOf(parameters) {

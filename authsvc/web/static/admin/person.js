@@ -7,7 +7,7 @@ import {t} from "../ui/language.js";
 import {badgesOf} from "./badges.js";
 import {belongings} from "./belongings.js";
 import {actsOn} from "./person-acts.js";
-import {fillPlace, makePlace} from "./place.js";
+import {fillPlace, makePlace} from "../ui/place.js";
 
 const panel = byId("person");
 const place = make("div", {class: "place"}), placed = makePlace(place);

@@ -1,8 +1,7 @@
 // What stands in the place of something that is being loaded, can't be loaded, or is empty.
 
-import {make, makeButton, makeIcon} from "../ui/dom.js";
-import {t} from "../ui/language.js";
-import {errorText} from "../ui/messages.js";
+import {describeError, make, makeButton, makeIcon} from "./dom.js";
+import {t} from "./language.js";
 
 /** Return what fills a place: `wait`, `say` (with an icon), `fail` (with *Try again*) and `clear`. */
 export function makePlace(element) {
@@ -15,7 +14,7 @@ export function makePlace(element) {
     const hadFocus = element.contains(document.activeElement);
     const work = again;
     await work?.();
-    if (hadFocus && !element.querySelector("button")) element.closest(".screen, .side")?.querySelector("h1, h2")?.focus();
+    if (hadFocus && !element.querySelector("button")) element.closest(".screen, .side, .panel")?.querySelector("h1, h2")?.focus();
   };
   addEventListener("online", () => retry().catch(() => {})); // what fails again says so in its place
   return {
@@ -24,7 +23,7 @@ export function makePlace(element) {
       make("div", {class: "skeleton", "aria-hidden": "true"}, ...Array.from({length: lines}, () => make("span")))),
     say: (text, icon = "box", ...more) => show(make("div", {class: "empty"}, makeIcon(icon), make("p", {}, text), ...more)),
     fail(error, work) {
-      const text = errorText(error);
+      const text = describeError(error);
       if (!text) return show();
       show(make("div", {class: "alert", role: "alert"}, make("p", {}, text), makeButton(t("Try again"), retry)));
       again = work;
