@@ -107,7 +107,9 @@ class TestOverview:
 class TestLetters:
     def test_they_are_listed_by_state(self, alice: Person, boss: Person, mongo: Database):
         waiting = shown(boss, "/admin/letters")["items"]
-        assert [one["to"] for one in waiting][-1] == alice.email
+        assert {one["to"] for one in waiting} == {alice.email, boss.email}
+        times = [one["createdAt"] for one in waiting]
+        assert times == sorted(times, reverse=True)
         assert shown(boss, "/admin/letters?state=dead")["items"] == []
         mongo.letters.update_many(
             {}, {"$set": {"failedAt": clock.now(), "error": "550 no such user"}, "$unset": {"dueAt": 1}}

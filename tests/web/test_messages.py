@@ -78,6 +78,7 @@ class TestTexts:
         assert len(scripts) > 9
         modules = {f"{name}.js" for script in scripts for name in (script, *pages.Page(script).modules)}
         html = "".join(path.read_text() for path in (package / "templates").rglob("*.html"))
+        plain = set(re.findall(r'<script src="{{ assets }}/([a-z/-]+\.js)"', html))
         styles = set(re.findall(r"{{ assets }}/([a-z/-]+\.css)", html))
         pictures = {
             f"{path.parent.name}/{name}"
@@ -87,4 +88,4 @@ class TestTexts:
         marks = {f"ui/mark-{name}.svg" for name in identity_providers.PRESETS if name != "oidc"}
         folders = ("ui", "account", "admin")
         there = {f"{folder}/{path.name}" for folder in folders for path in (STATIC / folder).iterdir()}
-        assert there == {*modules, *styles, *pictures, *marks, "ui/logo.svg"}
+        assert there == {*modules, *plain, *styles, *pictures, *marks, "ui/logo.svg"}
