@@ -12,6 +12,7 @@ from authsvc.events import catalogue
 from authsvc.schemas.audit import ActivitySchema
 from authsvc.schemas.base import Schema, Text, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
+from authsvc.schemas.return_targets import LetterTarget
 from authsvc.schemas.users import EmailAddress, Name, UserSchema
 
 _ID = re.compile(r"[0-9a-fA-F]{24}", re.ASCII)
@@ -101,11 +102,12 @@ class DirectoryQuerySchema(PagingSchema):
 
 
 class InvitationSchema(Schema):
-    """A user to invite."""
+    """A user to invite. `returnTo` is where the sign-in that follows leads on to."""
 
     name = Name(required=True)
     email = EmailAddress(required=True)
     role = Role(required=True)
+    return_to = LetterTarget(load_default=None)
 
 
 class AccountChangeSchema(Schema):

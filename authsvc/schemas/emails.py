@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from authsvc.schemas.base import REQUIRED, Schema, Text, Truth
 from authsvc.schemas.codes import Code
+from authsvc.schemas.return_targets import LetterTarget
 from authsvc.schemas.users import EmailAddress, KnownAddress
 
 
@@ -29,9 +30,13 @@ class LinkSchema(Schema):
 
 
 class LetterRequestSchema(KnownAddressSchema):
-    """Whose letter to send. With `challenge`, the letter has a six-digit code beside the link."""
+    """Whose letter to send. With `challenge`, the letter has a six-digit code beside the link.
+
+    `returnTo` is where the page that the link opens leads on to.
+    """
 
     challenge = Truth(load_default=False)
+    return_to = LetterTarget(load_default=None)
 
 
 class ShownSchema(Schema):
