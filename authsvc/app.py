@@ -17,7 +17,7 @@ from authsvc.api import openapi
 from authsvc.errors import Problem
 from authsvc.errors.oauth_refusal import OAuthRefusal
 from authsvc.extensions import cors, jwt
-from authsvc.http import forwarding, hooks, pages, problems, targets
+from authsvc.http import forwarding, hooks, language, pages, problems, targets
 from authsvc.http.ids import AppIdConverter, IdConverter
 from authsvc.lifecycle import Lifecycle, run_in_background
 from authsvc.models import connection
@@ -155,9 +155,7 @@ def _configure_http(app: Flask) -> None:
             max_age=600,
         )
     pages.init_app(app)
-    # Texts of pages can be marked, `_("Sign in")`, before there are translations of them.
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    language.init_app(app)
     of_pages = (*web.ACCOUNT_PAGES, *api.FOR_ACCOUNT_PAGES) if app.config["ACCOUNT_PAGES"] else ()
     if app.config["ACCOUNT_PAGES"] and app.config["ADMIN_PAGES"]:
         of_pages = (*of_pages, *web.ADMIN_PAGES)

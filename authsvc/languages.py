@@ -14,6 +14,16 @@ SOURCE = "en"
 FOLDER = Path(__file__).parent / "locale"
 """Where the catalogues are: `<language>/LC_MESSAGES/messages.mo`."""
 
+NAMES = {
+    "en": "English",
+    "de": "Deutsch",
+    "fr": "Français",
+    "es": "Español",
+    "ja": "日本語",
+    "ar": "العربية",
+}
+"""What languages call themselves, in the order in which a menu has them."""
+
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII
@@ -53,6 +63,11 @@ def preferred(header: str) -> str | None:
 def direction(language: str) -> str:
     """Return in which direction a language is written: `ltr` or `rtl`."""
     return "rtl" if language.partition("-")[0] in _RIGHT_TO_LEFT else "ltr"
+
+
+def translatable(text: str) -> str:
+    """Return a text as it is: it is translated where it is shown, and `make messages` finds it here."""
+    return text
 
 
 def translations(language: str) -> NullTranslations:

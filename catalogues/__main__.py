@@ -13,7 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from authsvc.languages import FOLDER
-from catalogues import faults, texts
+from catalogues import bundles, faults, texts
 
 
 def main(arguments: list[str]) -> int:
@@ -22,11 +22,12 @@ def main(arguments: list[str]) -> int:
     for path in sorted(FOLDER.glob("*/LC_MESSAGES/messages.po")):
         catalogue = updated(path, extracted)
         complaints += list(faults.find(catalogue))
-        for file, content in ((path, as_po(catalogue)), (path.with_suffix(".mo"), as_mo(catalogue))):
+        for file, content in built_from(catalogue, path).items():
             if "--check" not in arguments:
+                file.parent.mkdir(exist_ok=True)
                 file.write_bytes(content)
             elif not file.exists() or file.read_bytes() != content:
-                complaints.append(f"{file.relative_to(FOLDER)} is not up to date: run `make messages`")
+                complaints.append(f"{file.relative_to(texts.PACKAGE)} is not up to date: run `make messages`")
     sys.stdout.write("\n".join(complaints or [f"{len(extracted)} texts, every catalogue is complete."]) + "\n")
     return bool(complaints)
 
@@ -40,6 +41,17 @@ def updated(path: Path, extracted: Catalog) -> Catalog:
     # Else every run would write another time into it.
     catalogue.creation_date = catalogue.revision_date = datetime(1970, 1, 1, tzinfo=UTC)
     return catalogue
+
+
+def built_from(catalogue: Catalog, path: Path) -> dict[Path, bytes]:
+    """Return what is to be in each file of a language: the catalogue for people, for programs, and for scripts."""
+    language = path.parts[-3]
+    scripts = {texts.SCRIPTS / "texts" / f"{language}-{one}.js": one for one in texts.BUNDLES}
+    return {
+        path: as_po(catalogue),
+        path.with_suffix(".mo"): as_mo(catalogue),
+        **{file: bundles.as_module(catalogue, bundle) for file, bundle in scripts.items()},
+    }
 
 
 def as_po(catalogue: Catalog) -> bytes:

@@ -19,7 +19,7 @@ def find(catalogue: Catalog) -> Iterator[str]:
 
 
 def _faults(message: Message, forms: int) -> Iterator[str]:
-    texts = [message.string] if isinstance(message.string, str) else list(message.string)
+    texts = [message.string] if isinstance(message.string, str) else list(message.string or ())
     plural = not isinstance(message.id, str)
     if message.fuzzy:
         yield "the translation is only a guess"

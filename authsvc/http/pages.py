@@ -34,6 +34,20 @@ def with_code(text: str) -> Markup:
     return Markup(re.sub(r"\*([^*<>]+)\*", r"<em>\1</em>", code))  # noqa: S704 - escaped first
 
 
+def linked(text: str, address: str, *, new: bool = False) -> Markup:
+    """Return a text in which what stands in brackets leads to an address; in a tab of its own if that is `new`."""
+    more = Markup(' target="_blank" rel="noopener"') if new else ""
+    before, _, rest = str(escape(text)).partition("[")
+    words, _, after = rest.partition("]")
+    return Markup('{}<a href="{}"{}>{}</a>{}').format(Markup(before), address, more, Markup(words), Markup(after))  # noqa: S704
+
+
+def slot(name: str, tag: str = "strong") -> Markup:
+    """Return a place in a sentence that a script fills in: `<strong data-email>`."""
+    # Its own direction: a name in another script must not change the order of the words around it.
+    return Markup('<{0} data-{1} dir="auto"></{0}>').format(tag, name)
+
+
 def breakable(path: str) -> Markup:
     """Return a path that a browser breaks before a slash, if it must."""
     return Markup("<wbr>/").join(path.split("/"))
@@ -61,6 +75,8 @@ def init_app(app: Flask) -> None:
     """Let templates use the style sheet, the brand of the operator, and the filters."""
     app.jinja_env.globals["style"] = STYLE
     app.jinja_env.globals["brand"] = _brand(app.config)
+    app.jinja_env.globals["slot"] = slot
+    app.jinja_env.filters["linked"] = linked
     app.jinja_env.filters["with_code"] = with_code
     app.jinja_env.filters["breakable"] = breakable
 

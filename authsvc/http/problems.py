@@ -25,7 +25,7 @@ from authsvc.errors import (
     UnsupportedMediaType,
     all_problems,
 )
-from authsvc.http import pages
+from authsvc.http import language, pages
 from authsvc.models.driver_errors import DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
@@ -120,16 +120,17 @@ def _nothing_here(problem: Problem) -> Response:
 def _as_json(problem: Problem) -> Response:
     document: dict[str, Any] = {
         "type": f"/problems/{problem.code}",
-        "title": problem.title,
+        "title": language.translated(problem.title),
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
         "requestId": origin.current().request_id,
         **problem.extra,
     }
-    return Response(
-        json.dumps(document, separators=(",", ":")) + "\n", problem.status, problem.headers, content_type=MEDIA_TYPE
-    )
+    text = json.dumps(document, separators=(",", ":")) + "\n"
+    response = Response(text, problem.status, problem.headers, content_type=MEDIA_TYPE)
+    response.vary.add("Accept-Language")
+    return response
 
 
 def init_app(app: Flask, dialects: dict[str, Dialect]) -> None:

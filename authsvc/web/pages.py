@@ -11,7 +11,9 @@ from typing import Any
 
 from flask import Response, current_app, render_template
 
+from authsvc import languages
 from authsvc.errors import NotFound
+from authsvc.http import language
 from authsvc.settings.brand import support_link, support_name
 from authsvc.web import files
 
@@ -68,12 +70,20 @@ class Page:
         """Return the modules that its script loads."""
         return _modules_of(self.script)
 
+    def texts(self, spoken: str) -> str:
+        """Return the module with the texts of its scripts in a language, "" if they are in it as they stand."""
+        name = f"{spoken}-{PurePosixPath(self.script).parent}"
+        return f"texts/{name}" if f"texts/{name}.js" in _ASSETS else ""
+
 
 def render(page: Page, template: str, /, **context: Any) -> Response:
     """Return a page, with the brand of the operator."""
-    config = current_app.config
+    config, spoken = current_app.config, language.current()
     html = render_template(
         template,
+        language=spoken,
+        direction=languages.direction(spoken),
+        texts=page.texts(spoken),
         script=page.script,
         modules=page.modules,
         assets=_ADDRESS,
@@ -94,7 +104,7 @@ def render(page: Page, template: str, /, **context: Any) -> Response:
         ],
         **context,
     )
-    return Response(html, headers=dict(page.headers), mimetype="text/html")
+    return language.keep(Response(html, headers=dict(page.headers), mimetype="text/html"))
 
 
 def _brand(config: Mapping[str, Any]) -> dict[str, Any]:

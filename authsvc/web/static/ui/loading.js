@@ -25,12 +25,16 @@
     return target && target.tagName === "SCRIPT" && target.type === "module";
   }
 
+  function isPage(target) {
+    return isModule(target) && !target.hasAttribute("data-texts");
+  }
+
   // Neither event of an element bubbles: they are caught on the way down. What a module throws comes to the window itself.
   window.addEventListener("error", function (event) {
     if (event.target === window || isModule(event.target)) tellOnceThere();
   }, true);
   document.addEventListener("load", function (event) {
-    if (isModule(event.target) && document.getElementById("not-loaded").hidden) isStarted = true;
+    if (isPage(event.target) && document.getElementById("not-loaded").hidden) isStarted = true;
   }, true);
   if (!("noModule" in document.createElement("script"))) tellOnceThere();
 })();

@@ -1,0 +1,78 @@
+"""The language of an answer: what somebody chose here, else what an app asks for, else what their browser prefers."""
+
+from flask import Flask, Response, current_app, request
+
+from authsvc import languages
+
+CHOSEN = "authsvc_language"
+"""The cookie that holds what somebody chose. Scripts write it, and it says nothing else of them."""
+ASKED = "authsvc_ui_locales"
+"""The cookie that holds what an app asked for (OpenID Connect, `ui_locales`), until the browser is closed."""
+
+_MOST_TAGS = 20
+_LONGEST = 1_024
+"""Characters of `Accept-Language` that are read."""
+
+
+def current() -> str:
+    """Return the language to answer the request in: one that is known."""
+    return (
+        languages.match(request.cookies.get(CHOSEN, ""))
+        or asked_for()
+        or languages.match(request.cookies.get(ASKED, ""))
+        or preferred()
+        or languages.SOURCE
+    )
+
+
+def preferred() -> str | None:
+    """Return the language that the program at the other end likes best of those that are known, None if none is."""
+    return languages.preferred(request.headers.get("Accept-Language", "")[:_LONGEST])
+
+
+def asked_for() -> str | None:
+    """Return the first language of `ui_locales` that is known, None if none is."""
+    tags = request.args.get("ui_locales", "").split(" ")[:_MOST_TAGS]
+    return next((language for tag in tags if (language := languages.match(tag))), None)
+
+
+def keep(response: Response) -> Response:
+    """Let an answer say in which language it is, and remember what an app asked for."""
+    response.headers["Content-Language"] = current()
+    response.vary.update(("Accept-Language", "Cookie"))
+    asked = asked_for()
+    if asked is not None:
+        response.set_cookie(
+            ASKED,
+            asked,
+            secure=current_app.config["PUBLIC_URL"].startswith("https:"),
+            httponly=True,
+            samesite="Lax",
+            path="/",
+        )
+    return response
+
+
+def translated(text: str) -> str:
+    """Return a text in the language that a program asks for: no cookie says anything of it."""
+    return languages.translations(preferred() or languages.SOURCE).gettext(text)
+
+
+def _gettext(text: str) -> str:
+    # A catalogue has its own description under "".
+    return text and _escaped(languages.translations(current()).gettext(text))
+
+
+def _ngettext(one: str, other: str, count: int) -> str:
+    return _escaped(languages.translations(current()).ngettext(one, other, count))
+
+
+def _escaped(text: str) -> str:
+    """Return a text as HTML: Jinja takes it for that, and a translation is no place for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&#34;")
+
+
+def init_app(app: Flask) -> None:
+    """Let templates mark their texts: `_("Sign in")`. A text that is marked only where it is shown is `_(variable)`."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]

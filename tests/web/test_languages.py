@@ -1,0 +1,103 @@
+"""The languages of pages: which one somebody gets, and that a page is in it, with its scripts."""
+
+import re
+
+import pytest
+from flask import Flask, render_template_string
+from flask.testing import FlaskClient
+
+from authsvc import languages
+from tests.web.scripts import STATIC, evaluate
+
+PAGE = "/account/sign-in"
+GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"}
+
+
+def language_of(client: FlaskClient, address: str = PAGE, headers: dict[str, str] | None = None) -> str:
+    """Return the language that a page says it is in."""
+    answer = client.get(address, headers=headers)
+    (language, direction) = re.findall(r'<html lang="([^"]*)" dir="([^"]*)">', answer.text)[0]
+    assert answer.headers["Content-Language"] == language
+    assert direction == languages.direction(language)
+    return str(language)
+
+
+class TestWhichLanguage:
+    def test_a_browser_gets_what_it_prefers(self, client: FlaskClient):
+        assert language_of(client) == "en"
+        assert language_of(client, headers=GERMAN) == "de"
+        assert {"Accept-Language", "Cookie"} <= set(client.get(PAGE, headers=GERMAN).vary)
+
+    def test_what_somebody_chose_counts_more(self, client: FlaskClient):
+        client.set_cookie("authsvc_language", "en")
+        assert language_of(client, headers=GERMAN) == "en"
+        assert language_of(client, f"{PAGE}?ui_locales=de") == "en"
+
+    def test_what_an_app_asks_for_stays_until_the_browser_is_closed(self, client: FlaskClient):
+        assert language_of(client, f"{PAGE}?ui_locales=tlh%20de-CH") == "de"
+        (cookie,) = client.get(f"{PAGE}?ui_locales=de").headers.getlist("Set-Cookie")
+        assert "Max-Age" not in cookie
+        assert "HttpOnly" in cookie
+        assert language_of(client) == "de"
+
+    @pytest.mark.parametrize("name", ["../../de", "de\0", "xx", "d" * 9_000, "", "<b>"])
+    def test_an_unknown_one_is_none(self, client: FlaskClient, name: str):
+        client.set_cookie("authsvc_language", name)
+        assert language_of(client, headers={"Accept-Language": name.replace("\0", "")}) == "en"
+
+
+class TestPages:
+    def test_english_ones_load_no_texts_and_others_load_theirs(self, client: FlaskClient):
+        assert "data-texts" not in client.get(PAGE).text
+        (address,) = re.findall(r'src="([^"]*)" data-texts', client.get(PAGE, headers=GERMAN).text)
+        assert address.endswith("/texts/de-account.js")
+        assert client.get(address).data == (STATIC / "texts/de-account.js").read_bytes()
+
+    def test_what_is_put_into_a_text_stays_text(self, app: Flask):
+        with app.test_request_context():
+            page = render_template_string("{{ _('Signed in as %(name)s', name=name) }}", name="<b>")
+        assert page == "Signed in as &lt;b&gt;"
+
+    def test_a_translation_stays_text_too(self, app: Flask, monkeypatch: pytest.MonkeyPatch):
+        class Hostile:
+            def gettext(self, text: str) -> str:
+                return f'<b title="x">{text}'
+
+        monkeypatch.setattr(languages, "translations", lambda _: Hostile())
+        with app.test_request_context():
+            assert render_template_string("{{ _('Help') }}") == "&lt;b title=&#34;x&#34;&gt;Help"
+
+    def test_a_part_of_a_sentence_can_be_emphasised_or_lead_somewhere(self, app: Flask):
+        with app.test_request_context():
+            page = render_template_string("{{ _('Only *now*, at [your <account>].')|with_code|linked('/a?b&c') }}")
+        assert page == 'Only <em>now</em>, at <a href="/a?b&amp;c">your &lt;account&gt;</a>.'
+
+    def test_a_script_can_fill_in_a_part_of_a_sentence(self, app: Flask):
+        with app.test_request_context():
+            page = render_template_string("{{ _('Signed in as %(email)s', email=slot('email')) }}")
+        assert page == 'Signed in as <strong data-email dir="auto"></strong>'
+
+
+@pytest.mark.external
+class TestScripts:
+    def test_without_a_translation_they_speak_english(self):
+        texts = "[module.t('Hello {name}, {other}', {name: 'Ada'}), ...[0, 1, 2].map((n) => module.tn('{count} code', '{count} codes', n))]"
+        assert evaluate("ui/language.js", texts) == ["Hello Ada, {other}", "0 codes", "1 code", "2 codes"]
+
+    def test_they_use_the_translations_that_a_page_adds(self):
+        texts = (
+            "(module.add({'Hello {name}': 'Hallo {name}', '{count} code': {one: 'ein Code', other: '{count} Codes'}}),"
+            " [module.t('Hello {name}', {name: 'Ada'}), module.tn('{count} code', '', 1), module.tn('{count} code', '', 1234)])"
+        )
+        assert evaluate("ui/language.js", texts) == ["Hallo Ada", "ein Code", "1,234 Codes"]
+
+
+class TestProblems:
+    def test_their_titles_are_in_the_language_that_a_program_asks_for(self, client: FlaskClient):
+        english = client.get("/auth/me")
+        german = client.get("/auth/me", headers=GERMAN)
+        assert german.json is not None
+        assert english.json is not None
+        assert german.json["title"] != english.json["title"]
+        assert german.json["code"] == english.json["code"] == "token_missing"
+        assert "Accept-Language" in german.vary
