@@ -230,7 +230,7 @@ class TestSettings:
             assert "<span>Contoso" not in html
             assert '<link rel="icon" href="/account/icon">' in html
             assert html.index("ui/base.css") < html.index('href="/account/brand.css"')
-            foot = re.findall(r'<a href="((?:https|mailto):[^"]*)">([^<]*)</a>', html)
+            foot = re.findall(r'<a href="((?:https|mailto):[^"]*)">([^<]*)</a>', html.partition("<footer")[2])
             assert foot == [
                 *((LINKS["terms"], "Terms of service"), (LINKS["privacy"], "Privacy"), (LINKS["imprint"], "Imprint")),
                 (f"mailto:{HELP}", "Help"),
