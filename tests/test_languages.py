@@ -106,7 +106,7 @@ class TestLetters:
     def test_an_operators_language_is_that_of_all(self, in_app: None, app: Flask, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setitem(app.config, "MAIL_LANGUAGE", "de")
         letter = letter_previews.preview("new_sign_in")
-        assert letter.subject.startswith("Neue Anmeldung in deinem Konto · ")
+        assert letter.subject.startswith("Neue Anmeldung in Ihrem Konto · ")
         assert "Hallo Ada Lovelace," in letter.text
         assert "Gerät: Firefox unter Windows" in letter.text
 

@@ -1,0 +1,5 @@
+import {add} from "../ui/language.js";
+
+add({
+"When": "الوقت"
+});

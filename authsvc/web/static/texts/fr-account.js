@@ -1,0 +1,3 @@
+import {add} from "../ui/language.js";
+
+add({});
