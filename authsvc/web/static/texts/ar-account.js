@@ -1,3 +1,6 @@
 import {add} from "../ui/language.js";
 
-add({});
+add({
+"Loading …": "جارٍ التحميل…",
+"Try again": "إعادة المحاولة"
+});

@@ -1,3 +1,6 @@
 import {add} from "../ui/language.js";
 
-add({});
+add({
+"Loading …": "Wird geladen …",
+"Try again": "Erneut versuchen"
+});

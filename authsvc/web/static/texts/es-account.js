@@ -1,3 +1,6 @@
 import {add} from "../ui/language.js";
 
-add({});
+add({
+"Loading …": "Cargando…",
+"Try again": "Reintentar"
+});

@@ -1,3 +1,6 @@
 import {add} from "../ui/language.js";
 
-add({});
+add({
+"Loading …": "読み込んでいます…",
+"Try again": "もう一度試す"
+});
