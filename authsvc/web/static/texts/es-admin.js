@@ -202,6 +202,11 @@ add({
 "Show everybody": "Mostrar a todos",
 "There are no accounts yet.": "Todavía no hay cuentas.",
 "The first {count} accounts are shown.": "Se muestran las primeras {count} cuentas.",
+"{count} account": {
+"one": "{count} cuenta",
+"many": "{count} cuentas",
+"other": "{count} cuentas"
+},
 "Role": "Rol",
 "Last seen": "Visto por última vez",
 "not lately": "no recientemente",

@@ -202,6 +202,11 @@ add({
 "Show everybody": "Afficher tout le monde",
 "There are no accounts yet.": "Il n’y a pas encore de comptes.",
 "The first {count} accounts are shown.": "Les {count} premiers comptes sont affichés.",
+"{count} account": {
+"one": "{count} compte",
+"many": "{count} comptes",
+"other": "{count} comptes"
+},
 "Role": "Rôle",
 "Last seen": "Vu pour la dernière fois",
 "not lately": "pas récemment",
