@@ -16,10 +16,11 @@ from authsvc.schemas.console import (
     LetterKindsSchema,
     LetterQuerySchema,
     OutgoingLetterPageSchema,
-    OverviewSchema,
+    ResetLinkSchema,
     RingSchema,
     SettingsSchema,
     SigningKeysSchema,
+    StatsSchema,
     WordingSchema,
 )
 from authsvc.schemas.emails import AcceptedSchema
@@ -40,12 +41,12 @@ def about() -> dict[str, Any]:
     return console.about()
 
 
-@blp.get("/admin/overview")
+@blp.get("/admin/stats")
 @for_console()
-@blp.response(200, OverviewSchema)
-def overview() -> dict[str, Any]:
-    """Show how many accounts and letters there are, and what happened on each of the last 14 days."""
-    return console.overview()
+@blp.response(200, StatsSchema)
+def stats() -> dict[str, Any]:
+    """Show how many accounts and letters there are, what happened on each of the last 14 days, and the first steps."""
+    return console.stats()
 
 
 @blp.get("/admin/doctor")
@@ -53,7 +54,7 @@ def overview() -> dict[str, Any]:
 @blp.response(200, FindingsSchema)
 def examine() -> dict[str, Any]:
     """Examine the deployment as `flask doctor` does. It may take some seconds."""
-    return {"items": doctor.examine()}
+    return doctor.report()
 
 
 @blp.get("/admin/letters")
@@ -88,8 +89,8 @@ def drop_letter(letter_id: str) -> None:
 @for_console()
 @blp.response(200, LetterKindsSchema)
 def list_letter_kinds() -> dict[str, Any]:
-    """List the kinds of letter."""
-    return {"items": letter_previews.kinds()}
+    """List the kinds of letter, and the languages in which they are written."""
+    return letter_previews.index()
 
 
 @blp.get("/admin/letter-kinds/<kind>")
@@ -113,13 +114,25 @@ def send_sample(body: dict[str, str], kind: str) -> dict[str, Any]:
     return {}
 
 
-@blp.post("/admin/users/<id:user_id>/email-verification")
+@blp.post("/admin/users/<id:user_id>/verify-email")
 @for_console(fresh=True)
 @blp.response(200, AdminUserSchema)
 @blp.problems(NotFound, AccountDisabled)
 def verify_email(user_id: str) -> UserRow:
     """Vouch for the address of an account, whose owner is known by other means. Nothing else about it changes."""
     return listing.row_of(administer_account.verify_email(current_user, user_id))
+
+
+@blp.post("/admin/users/<id:user_id>/reset-link")
+@for_console(fresh=True)
+@blp.response(200, ResetLinkSchema)
+@blp.problems(NotFound, AccountDisabled)
+def make_reset_link(user_id: str) -> dict[str, str]:
+    """Make a link that sets a password, for a user who gets no letters.
+
+    It works once, for an hour, for anyone who has it.
+    """
+    return {"link": administer_account.reset_link(current_user, user_id)}
 
 
 @blp.get("/admin/settings")

@@ -62,12 +62,12 @@ def send_reset_link(by: Caller | None, user_id: str) -> None:
     mail.post(LetterKind.RESET, user.id, to=user.email, link=_make_reset_link(by, user))
 
 
-def reset_link(user_id: str) -> str:
+def reset_link(by: Caller | None, user_id: str) -> str:
     """Return a link that sets the password of an account, for a user who can't get it by mail.
 
     Raises NotFound, AccountDisabled.
     """
-    return _make_reset_link(None, profile.find(user_id))
+    return _make_reset_link(by, profile.find(user_id))
 
 
 def reset_second_factors(by: Caller | None, user_id: str) -> None:

@@ -36,12 +36,20 @@ class LetterCountsSchema(Schema):
     dead = fields.Integer(required=True)
 
 
-class OverviewSchema(Schema):
-    """About how many accounts there are, the last 14 days, the last of which is today, and the letters."""
+class FirstStepSchema(Schema):
+    """Something to do before a deployment is used, and whether it is done."""
+
+    name = fields.String(required=True)
+    is_done = fields.Boolean(required=True)
+
+
+class StatsSchema(Schema):
+    """About how many accounts there are, the last 14 days, the last of which is today, the letters, the first steps."""
 
     accounts = fields.Integer(required=True)
     days = fields.List(fields.Nested(DaySchema), required=True)
     letters = fields.Nested(LetterCountsSchema, required=True)
+    first_steps = fields.List(fields.Nested(FirstStepSchema), required=True)
 
 
 class FindingSchema(Schema):
@@ -53,9 +61,10 @@ class FindingSchema(Schema):
 
 
 class FindingsSchema(Schema):
-    """Everything that is wrong. An empty list: all is well."""
+    """Everything that is wrong. An empty list: all is well. `sound` names what was examined, and is as it should be."""
 
     items = fields.List(fields.Nested(FindingSchema), required=True)
+    sound = fields.List(fields.String(), required=True)
 
 
 class LetterQuerySchema(PagingSchema):
@@ -85,9 +94,10 @@ class OutgoingLetterPageSchema(PageSchema):
 
 
 class LetterKindsSchema(Schema):
-    """All kinds of letter."""
+    """All kinds of letter, and the languages in which there are letters."""
 
     items = fields.List(fields.String(), required=True)
+    languages = fields.List(fields.String(), required=True)
 
 
 class LanguageSchema(Schema):
@@ -101,6 +111,12 @@ class WordingSchema(Schema):
 
     subject = fields.String(required=True)
     text = fields.String(required=True)
+
+
+class ResetLinkSchema(Schema):
+    """A link to set a password, to be handed to the user."""
+
+    link = fields.String(required=True)
 
 
 class SettingSchema(Schema):

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 
 from authsvc import __version__
-from authsvc.models.letters import Letter
+from authsvc.models.letters import Letter, LetterState
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import User
 from authsvc.services import daily_counts, signing_keys
@@ -46,14 +46,25 @@ def about() -> dict[str, Any]:
     }
 
 
-def overview() -> dict[str, Any]:
-    """Return how many accounts there are, what happened on each of the last days, and how the letters are doing."""
+def stats() -> dict[str, Any]:
+    """Return how many accounts there are, what happened on each of the last days, the letters, and the first steps."""
     waiting, dead = Letter.counts()
     return {
         "accounts": User.estimated_count(),
         "days": daily_counts.latest(),
         "letters": {"waiting": waiting, "dead": dead},
+        "first_steps": [{"name": name, "is_done": is_done} for name, is_done in _first_steps()],
     }
+
+
+def _first_steps() -> Iterator[tuple[str, bool]]:
+    config, administrators = current_app.config, User.other_admins(None)
+    is_mailed = config["MAIL_URL"].startswith(("smtp:", "smtps:"))
+    yield "factors", all(one.has_factor for one in administrators)
+    yield "deputy", len(administrators) > 1
+    yield "tls", config["PUBLIC_URL"].startswith("https://")
+    yield "mail", is_mailed and bool(Letter.in_state(LetterState.DELIVERED, 1))
+    yield "support", bool(config["ACCOUNT_SUPPORT"])
 
 
 def settings() -> list[dict[str, Any]]:

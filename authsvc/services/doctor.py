@@ -37,13 +37,37 @@ Config = Mapping[str, Any]
 
 def examine() -> list[Finding]:
     """Return everything that is wrong with the deployment; an empty list if all is well."""
+    return [finding for _, findings in _examined() for finding in findings]
+
+
+def report() -> dict[str, Any]:
+    """Return everything that is wrong with the deployment, and the names of what was examined and is sound."""
+    areas = list(_examined())
+    return {
+        "items": [finding for _, findings in areas for finding in findings],
+        "sound": [name for name, findings in areas if not findings],
+    }
+
+
+def areas() -> list[str]:
+    """Return the names of everything that is examined."""
+    return [_name_of(check) for check in (*_OF_SETTINGS, *_OF_THE_DATABASE)]
+
+
+def _examined() -> Iterator[tuple[str, list[Finding]]]:
     config = current_app.config
-    findings = [finding for check in _OF_SETTINGS for finding in check(config)]
+    for check in _OF_SETTINGS:
+        yield _name_of(check), list(check(config))
     try:
-        return findings + [finding for check in _OF_THE_DATABASE for finding in check(config)]
+        for check in _OF_THE_DATABASE:
+            yield _name_of(check), list(check(config))
     except DATABASE_ERRORS as error:
-        kind = type(error).__name__
-        return [*findings, Finding("MONGODB_URI", f"{in_short(error)} ({kind})", "check what it says, and the network")]
+        what = f"{in_short(error)} ({type(error).__name__})"
+        yield "database", [Finding("MONGODB_URI", what, "check what it says, and the network")]
+
+
+def _name_of(check: Callable[[Config], Iterator[Finding]]) -> str:
+    return check.__name__.removeprefix("_")
 
 
 def _environment(config: Config) -> Iterator[Finding]:

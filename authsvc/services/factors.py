@@ -29,7 +29,11 @@ def owner(who: Caller) -> User:
 
 def status(who: Caller) -> dict[str, Any]:
     """Return which factors the caller has. Raises SessionEnded."""
-    user = owner(who)
+    return status_of(owner(who))
+
+
+def status_of(user: User) -> dict[str, Any]:
+    """Return which factors an account has."""
     return {
         "has_password": user.password is not None,
         "required": user.mfa_enabled,

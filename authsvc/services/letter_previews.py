@@ -4,7 +4,7 @@ from typing import Literal
 
 from flask import current_app
 
-from authsvc import clock
+from authsvc import clock, languages
 from authsvc.errors import NotFound
 from authsvc.models.letters import LetterKind
 from authsvc.models.users import User
@@ -35,9 +35,9 @@ _WITHOUT_ACT = ("factors_reset", "email_taken_back")
 """What an administrator does, or a link of ours: nobody's device is named."""
 
 
-def kinds() -> list[str]:
-    """Return all kinds of letter."""
-    return letters.kinds()
+def index() -> dict[str, list[str]]:
+    """Return all kinds of letter, and the languages in which there are letters."""
+    return {"items": letters.kinds(), "languages": list(languages.known())}
 
 
 def preview(kind: str, *, language: str = "", scheme: Scheme = "") -> Wording:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from flask import Flask
+from pymongo.errors import ServerSelectionTimeoutError
 
-from authsvc import clock
+from authsvc import clock, languages
+from authsvc.models import readiness
 from authsvc.models.ids import new_id
-from authsvc.services import letters
+from authsvc.services import doctor, letters
 from tests.conftest import Person, problem
 from tests.support.accounts import Database, import_account, login
 from tests.support.console_routes import CONSOLE_ROUTES, ID, by_two_factors
@@ -76,32 +78,66 @@ class TestWhoMay:
 class TestOverview:
     def test_it_counts_by_day(self, alice: Person, boss: Person, mongo: Database):
         mongo.daily_counts.delete_many({})
-        shown(boss, "/admin/overview")  # what was counted before is added by now
-        before = shown(boss, "/admin/overview")["days"][-1]
+        shown(boss, "/admin/stats")  # what was counted before is added by now
+        before = shown(boss, "/admin/stats")["days"][-1]
         login(alice.client)
         login(alice.client, password="not this one")
         person = Person(alice.client, "new@example.com", alice.password, "New")
         person.register()
-        overview = shown(boss, "/admin/overview")
-        today = overview["days"][-1]
+        stats = shown(boss, "/admin/stats")
+        today = stats["days"][-1]
         assert today["day"] == f"{clock.now():%Y-%m-%d}"
         grown = {name: today[name] - before[name] for name in before if name != "day"}
         assert grown == {"registered": 1, "signIns": 2, "failedSignIns": 1, "throttled": 0}
-        assert len(overview["days"]) == 14
-        assert [one["day"] for one in overview["days"]] == sorted(one["day"] for one in overview["days"])
-        assert overview["accounts"] == 3
-        assert set(overview["letters"]) == {"waiting", "dead"}
+        assert len(stats["days"]) == 14
+        assert [one["day"] for one in stats["days"]] == sorted(one["day"] for one in stats["days"])
+        assert stats["accounts"] == 3
+        assert set(stats["letters"]) == {"waiting", "dead"}
 
     def test_of_many_at_once_none_is_lost(self, boss: Person, app: Flask, mongo: Database):
-        from_there = shown(boss, "/admin/overview")["days"][-1]["failedSignIns"]
+        from_there = shown(boss, "/admin/stats")["days"][-1]["failedSignIns"]
         race(*[lambda: login(app.test_client(), email="nobody@example.com")] * 8)
-        race(*[lambda: shown(Person(app.test_client(), boss.email, "", "", boss.tokens), "/admin/overview")] * 4)
-        assert shown(boss, "/admin/overview")["days"][-1]["failedSignIns"] == from_there + 8
+        race(*[lambda: shown(Person(app.test_client(), boss.email, "", "", boss.tokens), "/admin/stats")] * 4)
+        assert shown(boss, "/admin/stats")["days"][-1]["failedSignIns"] == from_there + 8
 
     def test_the_doctor_says_what_the_command_does(self, boss: Person):
         items = shown(boss, "/admin/doctor")["items"]
         assert "APP_ENV" in [one["subject"] for one in items]
         assert all(set(one) == {"subject", "problem", "remedy"} for one in items)
+
+    def test_the_doctor_names_what_is_sound(self, boss: Person, monkeypatch: pytest.MonkeyPatch):
+        sound = shown(boss, "/admin/doctor")["sound"]
+        assert "accounts" in sound
+        assert "environment" not in sound  # it runs as a test
+        assert set(sound) < set(doctor.areas())
+
+        def fail() -> Any:
+            raise ServerSelectionTimeoutError("nobody there")
+
+        monkeypatch.setattr(readiness, "missing_indexes", fail)
+        report = shown(boss, "/admin/doctor")
+        assert "MONGODB_URI" in [one["subject"] for one in report["items"]]
+        assert "accounts" not in report["sound"]  # it was not examined
+
+    def test_first_steps(self, boss: Person, alice: Person, mongo: Database, app: Flask):
+        steps = {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
+        assert steps == {"factors": False, "deputy": False, "tls": False, "mail": False, "support": False}
+        mongo.users.update_many({}, {"$set": {"role": "admin"}})
+        with_totp(boss, mongo)
+        with_totp(alice, mongo)
+        mongo.letters.update_many({}, {"$set": {"deliveredAt": clock.now()}, "$unset": {"dueAt": 1}})
+        own = {
+            "MAIL_URL": "smtp://mail.example.com",
+            "ACCOUNT_SUPPORT": "help@example.com",
+            "PUBLIC_URL": "https://a.example",
+        }
+        before = {name: app.config[name] for name in own}
+        app.config.update(own)
+        try:
+            steps = {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
+        finally:
+            app.config.update(before)
+        assert set(steps.values()) == {True}
 
 
 class TestLetters:
@@ -131,7 +167,9 @@ class TestLetters:
         problem(ask(boss, "POST", f"/admin/letters/{ID}/retry"), 404, "not_found")
 
     def test_each_kind_can_be_looked_at(self, boss: Person):
-        for kind in shown(boss, "/admin/letter-kinds")["items"]:
+        index = shown(boss, "/admin/letter-kinds")
+        assert index["languages"] == list(languages.known())
+        for kind in index["items"]:
             written = shown(boss, f"/admin/letter-kinds/{kind}")
             assert written["subject"]
             assert written["text"]
@@ -168,7 +206,7 @@ class TestConfirmByHand:
         link = sent(app, "verify", alice.email)[0]["text"]
         token = re.search(r"#token=(asl_[0-9A-Za-z]+)", link)[1]
         for _ in range(2):
-            answer = ask(boss, "POST", f"/admin/users/{alice.id}/email-verification")
+            answer = ask(boss, "POST", f"/admin/users/{alice.id}/verify-email")
             assert answer.status_code == 200, answer.text
             assert answer.get_json()["emailVerified"] is True
         assert alice.home().status_code == 200
@@ -179,10 +217,32 @@ class TestConfirmByHand:
 
     def test_a_disabled_account_is_enabled_first(self, alice: Person, boss: Person):
         ask(boss, "PATCH", f"/admin/users/{alice.id}", disabled=True)
-        problem(ask(boss, "POST", f"/admin/users/{alice.id}/email-verification"), 403, "account_disabled")
+        problem(ask(boss, "POST", f"/admin/users/{alice.id}/verify-email"), 403, "account_disabled")
 
     def test_nobody(self, boss: Person):
-        problem(ask(boss, "POST", f"/admin/users/{ID}/email-verification"), 404, "not_found")
+        problem(ask(boss, "POST", f"/admin/users/{ID}/verify-email"), 404, "not_found")
+
+
+class TestResetLink:
+    """R126: for a user who gets no letters."""
+
+    def test_it_works_once_and_is_on_record(self, alice: Person, boss: Person, mongo: Database):
+        letters_before = mongo.letters.count_documents({"to": alice.email})
+        answer = ask(boss, "POST", f"/admin/users/{alice.id}/reset-link")
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+        token = re.search(r"/account/reset-password#token=(asl_[0-9A-Za-z]+)$", answer.get_json()["link"])[1]
+        assert mongo.letters.count_documents({"to": alice.email}) == letters_before
+        body = {"token": token, "newPassword": "another horse battery"}
+        assert alice.client.post("/auth/password/reset", json=body).status_code < 300
+        problem(alice.client.post("/auth/password/reset", json=body), 400, "link_invalid")
+        (event,) = mongo.audit.find({"action": "password.reset_requested"})
+        assert (str(event["actor"]), str(event["target"])) == (boss.id, alice.id)
+
+    def test_not_for_a_disabled_account_or_nobody(self, alice: Person, boss: Person):
+        ask(boss, "PATCH", f"/admin/users/{alice.id}", disabled=True)
+        problem(ask(boss, "POST", f"/admin/users/{alice.id}/reset-link"), 403, "account_disabled")
+        problem(ask(boss, "POST", f"/admin/users/{ID}/reset-link"), 404, "not_found")
 
 
 class TestSettings:

@@ -138,7 +138,7 @@ def ask_for_proof(state: Open) -> str:
 def vouch(state: Open) -> Any:
     state.mongo.users.update_one({"_id": ObjectId(state.own.id)}, {"$unset": {"emailVerifiedAt": True}})
     by_two_factors(state.admin, state.mongo)
-    return by_admin(state, "POST", "/email-verification")
+    return by_admin(state, "POST", "/verify-email")
 
 
 def prove_by_a_provider(state: Open) -> Any:

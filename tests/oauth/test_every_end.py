@@ -231,7 +231,7 @@ def with_an_unproved_address(world: World) -> str:
 def vouch(world: World) -> Any:
     with_an_unproved_address(world)
     by_two_factors(world.admin, world.mongo)
-    return by_admin(world, "POST", f"/admin/users/{world.own.id}/email-verification")
+    return by_admin(world, "POST", f"/admin/users/{world.own.id}/verify-email")
 
 
 def prove_by_a_provider(world: World) -> Any:

@@ -8,7 +8,7 @@ from tests.support.accounts import Database
 ID = "a" * 24
 CONSOLE_ROUTES = [
     ("GET", "/admin/console", False),
-    ("GET", "/admin/overview", False),
+    ("GET", "/admin/stats", False),
     ("GET", "/admin/doctor", False),
     ("GET", "/admin/letters", False),
     ("POST", "/admin/letters/{id}/retry", False),
@@ -16,7 +16,8 @@ CONSOLE_ROUTES = [
     ("GET", "/admin/letter-kinds", False),
     ("GET", "/admin/letter-kinds/{id}", False),
     ("POST", "/admin/letter-kinds/{id}/sample", False),
-    ("POST", "/admin/users/{id}/email-verification", True),
+    ("POST", "/admin/users/{id}/verify-email", True),
+    ("POST", "/admin/users/{id}/reset-link", True),
     ("GET", "/admin/settings", False),
     ("GET", "/admin/signing-keys", False),
     ("POST", "/admin/signing-keys/rotation", True),
