@@ -14,7 +14,7 @@ let confirm = false;
 let leaveInterrupted;
 
 describeErrorsBy(errorText);
-history.replaceState(null, "", location.pathname); // the secret leaves the address bar at once
+history.replaceState(null, "", location.pathname + location.search); // the secret leaves the address bar at once
 
 async function follow() {
   const answer = await signIn("/auth/login/email/link", {token, ...(confirm && {confirm})});

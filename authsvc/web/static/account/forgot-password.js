@@ -5,7 +5,7 @@ import {byId, describeErrorsBy, fillIn, showStep} from "../ui/dom.js";
 import {onSubmit, resetForm} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
 import {errorText} from "../ui/messages.js";
-import {keepReturnAddress, leave, rememberReturnAddress} from "../ui/redirect.js";
+import {keepReturnAddress, leave, letterTarget, rememberReturnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
 import {forget, recall, remember} from "../ui/storage.js";
 
@@ -19,7 +19,8 @@ fillInHint(form);
 
 async function send() {
   const {email} = waiting;
-  const answer = await call("POST", "/auth/password/forgot", resetting ? {email, challenge: true} : {email});
+  const answer = await call("POST", "/auth/password/forgot",
+    {email, returnTo: letterTarget(), ...(resetting && {challenge: true})});
   waiting = {email, challengeId: answer.challengeId, until: Date.now() + 1000 * answer.expiresIn};
   if (resetting) remember(WAITING, waiting);
   waitForSignIn();

@@ -13,7 +13,7 @@ let token;
 
 function readToken() {
   token = new URLSearchParams(location.hash.slice(1)).get("token");
-  history.replaceState(null, "", location.pathname);
+  history.replaceState(null, "", location.pathname + location.search);
   showStep(token ? "form" : "no-link", token ? form.querySelector("input") : undefined);
   if (byId("elsewhere")) tellOfElsewhere();
 }

@@ -4,7 +4,7 @@
 import {loginWithCode, onChange, requestCode} from "/authsvc.js";
 import {byId, fillIn, showStep} from "../ui/dom.js";
 import {onSubmit, resetForm} from "../ui/forms.js";
-import {rememberReturnAddress} from "../ui/redirect.js";
+import {letterTarget, rememberReturnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
 import {forget, recall, remember} from "../ui/storage.js";
 
@@ -19,7 +19,7 @@ export function onSentCode(proceed, back) {
   let waiting = {};
 
   async function send() {
-    const {challengeId, expiresIn} = await requestCode(waiting.fields);
+    const {challengeId, expiresIn} = await requestCode({...waiting.fields, returnTo: letterTarget()});
     waiting = {...waiting, challengeId, until: Date.now() + expiresIn * 1000};
     remember(WAITING, waiting);
     rememberReturnAddress();

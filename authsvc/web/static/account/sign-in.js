@@ -7,14 +7,14 @@ import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from 
 import {fillInHint} from "./hint.js";
 import {END_REASONS, errorText} from "../ui/messages.js";
 import {onProviders} from "../ui/providers.js";
-import {keepReturnAddress, leave, leaveOrStay, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
+import {keepReturnAddress, leave, leaveOrStay, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
 import {onSentCode} from "./sent-code.js";
 
 const RENEWAL = 240e3; // milliseconds; a challenge is valid for five minutes
 // Nobody has asked for the offer, so nobody is told why it failed.
 const QUIET = ["aborted", "passkey_unsupported", "passkey_cancelled", "passkey_failed", "offline", "too_many_attempts"];
-const byPassword = byId("by-password");
+const byPassword = byId("by-password"), {email} = byPassword.elements;
 
 describeErrorsBy(errorText);
 keepReturnAddress();
@@ -42,11 +42,9 @@ onSubmit(byPassword, async (values) => {
 }, {invalid_credentials: "password"});
 
 onResend(byId("resend"), async () => {
-  await call("POST", "/auth/email/resend", {email: byPassword.elements.email.value.trim()});
+  await call("POST", "/auth/email/resend", {email: email.value.trim(), returnTo: letterTarget()});
   rememberReturnAddress();
 }, "If this email address still has to be confirmed, an email is on its way.");
-
-const email = byPassword.elements.email;
 
 if (byId("by-email")) {
   const sendCode = onSentCode(proceed, () => showStep("password", email));

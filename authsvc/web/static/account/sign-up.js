@@ -8,7 +8,7 @@ import {clearErrors, isFilledIn, onSubmit, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
 import {errorText} from "../ui/messages.js";
 import {onProviders} from "../ui/providers.js";
-import {keepReturnAddress, leave, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
+import {keepReturnAddress, leave, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
 import {onSentCode} from "./sent-code.js";
 
@@ -38,10 +38,11 @@ onProviders(document, () => ({intent: "sign_in", returnTo: returnAddress()}), (e
 // The letter that confirms the address: whoever has the code here is who signed up here, and keeps the password.
 
 const verifying = byId("verify-form");
+const letterWish = () => ({returnTo: letterTarget(), ...(verifying && {challenge: true})});
 let registered = {}; // who signed up, and the challenge of the code
 
 onSubmit(form, async (values) => {
-  const answer = await register(verifying ? {...values, challenge: true} : values);
+  const answer = await register({...values, ...letterWish()});
   if (!answer.verificationRequired) {
     awaitCode(answer.emailChallenge);
     return untilUnload();
@@ -55,7 +56,7 @@ onSubmit(form, async (values) => {
 
 const countDown = onResend(byId("resend"), async () => {
   const {email} = registered;
-  const answer = await call("POST", "/auth/email/resend", verifying ? {email, challenge: true} : {email});
+  const answer = await call("POST", "/auth/email/resend", {email, ...letterWish()});
   registered = {...registered, challengeId: answer.challengeId};
 }, verifying ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
 

@@ -2,6 +2,8 @@
 
 const HOME = "/account/";
 const INTERRUPTED = "authsvc return"; // in the storage
+const REQUESTS = ["/account/authorize", "/account/device"]; // each is about what its query says
+const LONGEST = 2000, LONGEST_ENCODED = 5900; // characters; the service refuses more
 const READING = 3600e3; // milliseconds; an app's request waits no longer
 
 /**
@@ -36,7 +38,7 @@ function storage() {
 
 let isWaiting = false; // for what somebody does in the tab that a letter opens
 
-const waitingFor = (text) => `authsvc return ${text}`; // a lock
+const waitingFor = (text) => `authsvc return ${allowedHere(text)}`; // a lock
 
 /** Tell whether another tab waits to go on to the same address. */
 async function isAwaitedElsewhere(text = returnText()) {
@@ -49,6 +51,17 @@ async function isAwaitedElsewhere(text = returnText()) {
 export function returnAddress() {
   const text = returnText(), address = allowedHere(text);
   return !address ? HOME : text[0] === "/" ? text : address;
+}
+
+/**
+ * Return where the link of a letter is to lead on to, as the service takes it; undefined for the account, and for what an
+ * app or a device has asked for: only the browser that it asked in can answer that.
+ */
+export function letterTarget() {
+  const target = returnAddress();
+  const isRequest = REQUESTS.some((path) => new URL(target, location.origin).pathname === path);
+  const fits = target.length <= LONGEST && `${new URLSearchParams({target})}`.length <= LONGEST_ENCODED;
+  return target === HOME || isRequest || !fits ? undefined : target;
 }
 
 /** Leave for an address if it is allowed, or else for the account. */
@@ -93,21 +106,32 @@ function interruptedText() {
   return until > Date.now() ? text : undefined;
 }
 
-/** Let the links on a page that a letter leads to return where the sign-in was to return that it interrupted. */
-export const recallReturnAddress = () => passOn("a[data-recall]", interruptedText());
+/** Return where a page leads on to that a letter opened: where its link says, or else where this browser remembers. */
+const textBehindLetter = () => returnText() ?? interruptedText();
+
+/** Let the links on a page that a letter leads to go on there: those to the sign-in afterwards, others at once. */
+export function recallReturnAddress() {
+  const text = textBehindLetter(), address = allowedHere(text);
+  passOn("a[data-recall]", text);
+  if (!address) return;
+  for (const link of document.querySelectorAll("a[data-way-on]")) {
+    link.href = address;
+    link.textContent = link.dataset.wayOn;
+  }
+}
 
 /**
  * Return what leaves a page that a letter leads to likewise. If another tab waits now to go on there, that one will, as
  * soon as somebody is signed in; this one can `stay`.
  */
 export async function findInterrupted() {
-  const text = interruptedText(), isAwaited = await isAwaitedElsewhere(text);
+  const text = textBehindLetter(), isAwaited = await isAwaitedElsewhere(text);
   return (stay) => stay && isAwaited ? stay() : leaveTo(text);
 }
 
 /** Return the address of this page as a path: with the query if that says what the page is about, or else the fragment. */
 export function hereAsPath() {
-  const isAboutRequest = ["/account/authorize", "/account/device"].includes(location.pathname);
+  const isAboutRequest = REQUESTS.includes(location.pathname);
   return location.pathname.replace(/^\/account$/, HOME) + (isAboutRequest ? location.search : location.hash);
 }
 
