@@ -5,11 +5,11 @@ import globals from "globals";
 export default [
   {ignores: ["**/*.min.js"]}, // built from sdk/js/src, which is linted
   {
-    files: ["authsvc/web/static/**/*.js", "sdk/js/src/*.js", "examples/spa/*.js", "examples/passkeys/*.js"],
+    files: ["authsvc/web/static/**/*.js", "sdk/js/src/**/*.js", "examples/spa/*.js", "examples/passkeys/*.js"],
     ...js.configs.recommended,
   },
   {
-    files: ["authsvc/web/static/**/*.js", "sdk/js/src/*.js", "examples/spa/*.js", "examples/passkeys/*.js"],
+    files: ["authsvc/web/static/**/*.js", "sdk/js/src/**/*.js", "examples/spa/*.js", "examples/passkeys/*.js"],
     languageOptions: {ecmaVersion: "latest", sourceType: "module", globals: globals.browser},
     linterOptions: {reportUnusedDisableDirectives: "error"},
     rules: {

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.programs import require
+from tests.support.service import ROOT
 
 
 def installed(source: Path, folder: Path, *, ring: str = "external") -> Path:
@@ -12,5 +13,23 @@ def installed(source: Path, folder: Path, *, ring: str = "external") -> Path:
     require("node", "npm", ring=ring)
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules"))
     command = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(command, cwd=folder, check=True, timeout=150)
+    return folder
+
+
+def packed(folder: Path) -> Path:
+    """Return what `npm pack` makes of `sdk/js`, in a folder."""
+    require("node", "npm")
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["npm", "pack", "--silent", "--pack-destination", str(folder)]
+    done = subprocess.run(command, cwd=ROOT / "sdk/js", check=True, capture_output=True, text=True, timeout=60)
+    return folder / done.stdout.strip()
+
+
+def with_package(folder: Path, *packages: str) -> Path:
+    """Install the package in a folder, from what `npm pack` makes of it, and others of npm beside it."""
+    tarball = packed(folder)
+    (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *packages, str(tarball)]
     subprocess.run(command, cwd=folder, check=True, timeout=150)
     return folder

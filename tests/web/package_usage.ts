@@ -1,6 +1,7 @@
 // How apps use the package: the compiler reads it, nobody runs it.
 import { createClient, isAuthError, type Change, type User } from "authsvc";
 import { AuthProvider, useAuth, useUser } from "authsvc/react";
+import { createAppSession, createVerifier } from "authsvc/server";
 
 const auth = createClient({ url: "http://localhost:8000", storage: localStorage });
 
@@ -33,3 +34,11 @@ export const Page = () => {
   const { isLoading, client } = useAuth();
   return AuthProvider({ client, initialUser: isLoading ? null : useUser() });
 };
+
+export async function serve(request: Request): Promise<Response> {
+  const session = createAppSession({ url: "http://localhost:8000", origin: "http://localhost:3000", secret: ["new", "old"] });
+  const { accessToken, setCookie, cookie } = await session.getSession(request);
+  const { sid, role } = await createVerifier({ url: "http://localhost:8000" })(accessToken);
+  const user: User | null = await session.getUser({ headers: new Headers({ cookie }) });
+  return user?.name === sid ? session.handle(request) : new Response(role, { headers: { "Set-Cookie": setCookie ?? "" } });
+}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from authsvc import __version__
-from tests.support.programs import require
+from tests.support.npm import with_package
 from tests.support.service import ROOT
 
 SDK = ROOT / "sdk/js"
@@ -19,6 +19,7 @@ QUIET = """
 const before = Object.getOwnPropertyNames(globalThis).join();
 const {createClient} = await import("authsvc");
 await import("authsvc/react");
+await import("authsvc/server");
 const client = createClient({url: "http://localhost:1"});
 const seen = [client.current, before === Object.getOwnPropertyNames(globalThis).join()];
 const kept = process.getActiveResourcesInfo().filter((one) => /Timeout|Immediate|TCP|MessagePort/.test(one));
@@ -68,19 +69,7 @@ console.log(JSON.stringify({token, sent, held, kept: [...kept], events, offline,
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the package is installed."""
-    require("node", "npm")
-    made = tmp_path_factory.mktemp("package")
-    packed = subprocess.run(
-        ["npm", "pack", "--silent", "--pack-destination", str(made)],
-        cwd=SDK,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    (made / "package.json").write_text('{"private": true, "type": "module"}')
-    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *NEEDED]
-    subprocess.run([*install, str(made / packed.stdout.strip())], cwd=made, check=True, timeout=150)
-    return made
+    return with_package(tmp_path_factory.mktemp("package"), *NEEDED)
 
 
 def run(folder: Path, script: str) -> object:
