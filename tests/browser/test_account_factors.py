@@ -5,10 +5,12 @@ from typing import Any
 
 import pyotp
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_in, sign_in_here, turn_to
 from tests.support.accounts import Database
+from tests.support.letters import newest_code
 
 pytestmark = pytest.mark.browser
 
@@ -113,11 +115,21 @@ class TestAuthenticatorApp:
         expect(dialog.get_by_role("listitem")).to_have_count(10)
         assert not set(dialog.get_by_role("listitem").all_inner_texts()) & set(codes)
 
-    def test_it_takes_a_confirmed_address(self, desk: Page, account: dict[str, str]) -> None:
+    def test_p12_what_takes_a_confirmed_address_says_so_before(
+        self, app: Flask, desk: Page, account: dict[str, str]
+    ) -> None:
         sign_in(desk, account, at=SECURITY[0])
         at_home(desk, SECURITY[1])
-        desk.get_by_role("button", name="Set up").click()
-        says(desk, "Your email address isn't confirmed yet")
+        for name in ("Set up", "Add a passkey"):
+            button = desk.get_by_role("button", name=name)
+            expect(button).to_be_disabled()
+            expect(button).to_have_accessible_description("Confirm your email address first.")
+        desk.get_by_role("button", name="Send the email again").first.click()
+        says(desk, "Another email is on its way.")
+        desk.get_by_label("Six-digit code").filter(visible=True).fill(newest_code(app, "verify", account["email"]))
+        expect(desk.get_by_role("button", name="Set up")).to_be_enabled()
+        expect(desk.get_by_role("button", name="Add a passkey")).to_be_enabled()
+        expect(desk.get_by_text("Confirm your email address first.").filter(visible=True)).to_have_count(0)
 
 
 class TestPasskeys:

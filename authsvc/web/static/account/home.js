@@ -5,17 +5,18 @@ import {loadActivity} from "./activity.js";
 import {loadApps} from "./apps.js";
 import {showWayToConsole} from "./console.js";
 import "./data.js";
-import {byId, describeErrorsBy, toastError} from "../ui/dom.js";
+import {byId, clearNotes, describeErrorsBy} from "../ui/dom.js";
 import {errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {loadProfile, showUser} from "./profile.js";
+import {region} from "../ui/region.js";
 import {goToSignIn} from "../ui/redirect.js";
 import {loadSecurity} from "./security.js";
 import {loadSessions} from "./sessions.js";
 import {loadTokens} from "./tokens.js";
 
 const SECTIONS = {
-  profile: loadProfile,
+  profile: region(byId("profile"), loadProfile, {isKnown: true}),
   security: loadSecurity,
   sessions: loadSessions,
   apps: loadApps,
@@ -65,7 +66,8 @@ function showSection() {
   }
   document.title = `${byId(`${name}-title`).textContent} · ${serviceName}`;
   scrollTo(0, 0);
-  SECTIONS[name]().catch(toastError);
+  clearNotes();
+  SECTIONS[name]();
   return true;
 }
 

@@ -23,7 +23,10 @@ export function showUser(account) {
   byId("who").textContent = user.name;
   byId("who").title = user.email;
   if (document.activeElement !== byId("profile-name")) byId("profile-name").value = user.name;
-  byId("unverified").hidden = user.emailVerified || !verifiesAddresses;
+  const needsProof = verifiesAddresses && !user.emailVerified;
+  byId("unverified").hidden = !needsProof;
+  for (const note of document.querySelectorAll("[data-needs-proof]")) note.hidden = !needsProof;
+  for (const id of ["add-passkey", "totp-add"]) byId(id).disabled = needsProof; // the service would refuse them
   const badge = byId("email-badge");
   badge.hidden = !verifiesAddresses;
   badge.textContent = user.emailVerified ? "Confirmed" : "Not confirmed";
@@ -56,11 +59,15 @@ function showCodeField() {
   if (verifying) verifying.hidden = !awaitedChallenge();
 }
 
-onResend(byId("resend"), async () => {
+async function sendProof() {
   const {email} = user;
   awaitCode(await call("POST", "/auth/email/resend", verifying ? {email, challenge: true} : {email}));
   showCodeField();
-}, verifying ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
+}
+
+for (const button of [byId("resend"), ...document.querySelectorAll("[data-needs-proof] button")]) {
+  onResend(button, sendProof, verifying ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
+}
 
 if (verifying) {
   onSubmit(verifying, async ({code}, form) => {

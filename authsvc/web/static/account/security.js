@@ -10,11 +10,12 @@ import {loadIdentities} from "./identities.js";
 import {showCodes} from "./recovery-codes.js";
 import {row} from "../ui/lists.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
+import {region} from "../ui/region.js";
 
 const supportsPasskeys = "PublicKeyCredential" in globalThis;
 let codesLeft = 0; // recovery codes that somebody has
 
-export async function loadSecurity() {
+export const loadSecurity = region(byId("security"), async () => {
   const {hasPassword, required, totp, recoveryCodes, passkeys} = await call("GET", "/auth/mfa");
   codesLeft = required ? recoveryCodes.remaining : 0; // others may have been shown, but nobody said that they are saved
   byId("password-form").hidden = !hasPassword;
@@ -27,7 +28,7 @@ export async function loadSecurity() {
   byId("add-passkey").hidden = !supportsPasskeys;
   byId("passkeys-unsupported").hidden = supportsPasskeys;
   await loadIdentities();
-}
+});
 
 function showTotp({enabled, confirmedAt}) {
   const state = enabled ? ["Set up on ", onDay(confirmedAt)] : ["Six-digit codes from your phone"];

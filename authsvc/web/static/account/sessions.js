@@ -7,15 +7,16 @@ import {deviceIcon, deviceName, timeAgo} from "../ui/format.js";
 import {paged, row} from "../ui/lists.js";
 import {methodNames} from "../ui/messages.js";
 import {goToSignIn} from "../ui/redirect.js";
+import {region} from "../ui/region.js";
 
-export const loadSessions = paged("/auth/sessions", {
+export const loadSessions = region(byId("sessions"), paged("/auth/sessions", {
   list: "sessions-list", more: "sessions-more", limit: 20, draw: drawSession,
   onLoad: (count, next) => {
     const isOnly = count === 1 && !next;
     byId("end-others").hidden = isOnly;
     byId("only-session").hidden = !isOnly;
   },
-});
+}));
 
 function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
   const name = app?.name ?? deviceName(userAgent), lastUsed = document.createElement("span");

@@ -7,14 +7,15 @@ import {onDay, timeAgo} from "../ui/format.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {paged, tableRow} from "../ui/lists.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
+import {region} from "../ui/region.js";
 
-export const loadTokens = paged("/auth/access-tokens", {
+export const loadTokens = region(byId("tokens"), paged("/auth/access-tokens", {
   list: "tokens-list", more: "tokens-more", limit: 50, draw: drawToken,
   onLoad: (count) => {
     byId("tokens-table").hidden = !count;
     byId("no-tokens").hidden = count > 0;
   },
-});
+}));
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({

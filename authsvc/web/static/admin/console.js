@@ -1,7 +1,7 @@
 // The console: one screen at a time, named by what stands behind `#`. It asks the API, and shows only what that gives.
 
 import {logout, onChange, refresh, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, onPress, toastError} from "../ui/dom.js";
+import {byId, describeErrorsBy, fillIn, onPress, showErrorAt} from "../ui/dom.js";
 import {forget, remember} from "../ui/storage.js";
 import {errorText} from "../ui/messages.js";
 import {goToSignIn} from "../ui/redirect.js";
@@ -64,7 +64,8 @@ function showScreen() {
   }
   document.title = `${byId(`${name}-title`).textContent} · ${serviceName}`;
   if (isNew) scrollTo(0, 0);
-  SCREENS[name](name === route.screen ? route : {screen: name, id: "", query: {}}).catch(toastError);
+  SCREENS[name](name === route.screen ? route : {screen: name, id: "", query: {}})
+    .catch((error) => showErrorAt(byId(`${name}-title`), error));
   return isNew;
 }
 

@@ -21,8 +21,8 @@ export function makeButton(text, work, {kind = "", label = null} = {}) {
   return button;
 }
 
-/** Do `work` whenever the button is pressed, one press at a time; an error goes to `onError`. */
-export function onPress(button, work, onError = toastError) {
+/** Do `work` whenever the button is pressed, one press at a time; an error goes to `onError`, or is shown beside it. */
+export function onPress(button, work, onError = (error) => showErrorAt(button, error)) {
   button.addEventListener("click", () => whileBusy(button, work).catch(onError));
   button.disabled = false; // which one that is shown at once is until somebody listens
 }
@@ -31,6 +31,7 @@ export function onPress(button, work, onError = toastError) {
 export async function whileBusy(button, work) {
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
+  clearNotes();
   try {
     await work();
   } finally {
@@ -68,10 +69,25 @@ export function describeErrorsBy(errorText) {
 /** Return the text for an error, or null if there is nothing to say about it. */
 export const describeError = (error) => describe(error);
 
-/** Show an error as a toast, unless there is nothing to say about it. */
-export function toastError(error) {
+/** Take away what was said beside buttons. */
+export function clearNotes() {
+  for (const note of document.querySelectorAll("[data-note]")) note.remove();
+}
+
+/**
+ * Show an error beside the button whose work it ended, unless there is nothing to say about it. It stays until something
+ * else is pressed. Where the button is in the bar at the top, or gone since, it is shown at the head of the page.
+ */
+export function showErrorAt(button, error) {
   const text = describe(error);
-  if (text) toast(text);
+  clearNotes();
+  if (!text) return;
+  const note = make("p", {class: "alert", role: "alert", "data-note": true}, text);
+  const box = button.closest(".row, td, li, .banner"), line = button.closest("p") ?? button;
+  if (!button.isConnected || button.closest("header")) byId("main").prepend(note);
+  else if (box) box.append(note);
+  else line.after(note);
+  note.scrollIntoView({block: "nearest"});
 }
 
 /** Return a promise that never resolves: the page is being left, and its button stays busy. */

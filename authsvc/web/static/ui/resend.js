@@ -1,6 +1,6 @@
 // "Send it again": not before the letter that is on its way had time to arrive.
 
-import {toast, toastError, whileBusy} from "./dom.js";
+import {showErrorAt, toast, whileBusy} from "./dom.js";
 
 const PAUSE = 30; // seconds
 const SEVERAL = 3; // after so many letters another one is not what helps
@@ -38,7 +38,7 @@ export function onResend(button, work, text = "Another email is on its way.") {
       toast(count < SEVERAL ? text : "We sent several emails. Look into your spam folder too.");
       wait();
     } catch (error) {
-      toastError(error);
+      showErrorAt(button, error);
       if (error.status === 429) wait(Math.min(error.retryAfter ?? PAUSE, 3600));
     }
   });
