@@ -4,6 +4,7 @@ import {call, refresh} from "/authsvc.js";
 import {awaitCode, awaitedChallenge, forgetCode} from "./awaited-code.js";
 import {byId, toast} from "../ui/dom.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
+import {t} from "../ui/language.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {onResend} from "../ui/resend.js";
 
@@ -66,7 +67,8 @@ async function sendProof() {
 }
 
 for (const button of [byId("resend"), ...document.querySelectorAll("[data-needs-proof] button")]) {
-  onResend(button, sendProof, verifying ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
+  const text = verifying ? t("Another email is on its way. Use the newest one.") : t("Another email is on its way.");
+  onResend(button, sendProof, text);
 }
 
 if (verifying) {
