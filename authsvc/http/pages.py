@@ -34,18 +34,21 @@ def with_code(text: str) -> Markup:
     return Markup(re.sub(r"\*([^*<>]+)\*", r"<em>\1</em>", code))  # noqa: S704 - escaped first
 
 
-def linked(text: str, address: str, *, new: bool = False) -> Markup:
-    """Return a text in which what stands in brackets leads to an address; in a tab of its own if that is `new`."""
-    more = Markup(' target="_blank" rel="noopener"') if new else ""
+def linked(text: str, address: str, **attributes: str) -> Markup:
+    """Return a text in which what stands in brackets leads to an address, "" if a script says to which."""
+    named = {"href": address, **attributes} if address else attributes
+    more = Markup().join(Markup(' {}="{}"').format(name, value) for name, value in named.items())
     before, _, rest = str(escape(text)).partition("[")
     words, _, after = rest.partition("]")
-    return Markup('{}<a href="{}"{}>{}</a>{}').format(Markup(before), address, more, Markup(words), Markup(after))  # noqa: S704
+    return Markup("{}<a{}>{}</a>{}").format(Markup(before), more, Markup(words), Markup(after))  # noqa: S704
 
 
-def slot(name: str, tag: str = "strong") -> Markup:
+def slot(name: str = "", tag: str = "strong", *, value: str = "", target: str = "") -> Markup:
     """Return a place in a sentence that a script fills in: `<strong data-email>`."""
+    mark = Markup(' data-{}="{}"').format(name, value) if value else Markup(" data-{}").format(name) if name else ""
+    named = Markup(' id="{}"').format(target) if target else ""
     # Its own direction: a name in another script must not change the order of the words around it.
-    return Markup('<{0} data-{1} dir="auto"></{0}>').format(tag, name)
+    return Markup('<{0}{1}{2} dir="auto"></{0}>').format(tag, named, mark)
 
 
 def breakable(path: str) -> Markup:

@@ -12,6 +12,7 @@ from flask import Response, current_app, request
 from authsvc.errors import NotFound
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.guards import for_people
+from authsvc.languages import translatable
 from authsvc.web import pages
 
 blp = Blueprint("account", __name__, stateless=True, template_folder="templates", description="The account pages.")
@@ -48,23 +49,23 @@ _WAYS_IN = ("sign-in", "sign-up", "forgot-password")
 
 _HOME = pages.Page("account/home")
 _SECTIONS = (
-    ("profile", "Profile", "user"),
-    ("security", "Security", "shield"),
-    ("sessions", "Devices", "screen"),
-    ("apps", "Apps", "apps"),
-    ("tokens", "Tokens", "key"),
-    ("activity", "Activity", "clock"),
-    ("data", "Your data", "box"),
+    ("profile", translatable("Profile"), "user"),
+    ("security", translatable("Security"), "shield"),
+    ("sessions", translatable("Devices"), "screen"),
+    ("apps", translatable("Apps"), "apps"),
+    ("tokens", translatable("Tokens"), "key"),
+    ("activity", translatable("Activity"), "clock"),
+    ("data", translatable("Your data"), "box"),
 )
 SCOPES = (
-    ("account:read", "Read your account, its sessions and activity", False),
-    ("account:write", "Change your name", False),
-    ("tokens:introspect", "Check whether a token is valid", False),
-    ("users:read", "Read all accounts", True),
-    ("users:write", "Change all accounts", True),
-    ("apps:read", "Read all apps", True),
-    ("apps:write", "Register and change apps", True),
-    ("audit:read", "Read the activity of all accounts", True),
+    ("account:read", translatable("Read your account, its sessions and activity"), False),
+    ("account:write", translatable("Change your name"), False),
+    ("tokens:introspect", translatable("Check whether a token is valid"), False),
+    ("users:read", translatable("Read all accounts"), True),
+    ("users:write", translatable("Change all accounts"), True),
+    ("apps:read", translatable("Read all apps"), True),
+    ("apps:write", translatable("Register and change apps"), True),
+    ("audit:read", translatable("Read the activity of all accounts"), True),
 )
 """The scopes of a token, in words, and whether they need an administrator."""
 

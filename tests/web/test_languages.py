@@ -9,7 +9,9 @@ from flask.testing import FlaskClient
 
 from authsvc import languages
 from tests.web.scripts import STATIC, evaluate
+from tests.web.test_account import PAGES
 
+each_page = pytest.mark.parametrize("page", [*PAGES, "sign-out", "authorize", "device"])
 PAGE = "/account/sign-in"
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"}
 
@@ -68,6 +70,10 @@ class TestPages:
         monkeypatch.setattr(languages, "translations", lambda _: Hostile())
         with app.test_request_context():
             assert render_template_string("{{ _('Help') }}") == "&lt;b title=&#34;x&#34;&gt;Help"
+
+    @each_page
+    def test_no_text_breaks_the_attribute_that_it_is_in(self, client: FlaskClient, page: str):
+        assert not re.search(r"=&#34;|=&quot;", client.get(f"/account/{page}", headers=GERMAN).text)
 
     def test_a_part_of_a_sentence_can_be_emphasised_or_lead_somewhere(self, app: Flask):
         with app.test_request_context():
