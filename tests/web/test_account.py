@@ -169,7 +169,7 @@ class TestAssets:
         problem(client.get(f"{folder}/{name}"), 404, "not_found")
 
     def test_a_module_is_short_and_puts_no_markup_into_a_page(self):
-        modules = sorted(STATIC.glob("*/*.js"))
+        modules = sorted(path for path in STATIC.glob("*/*.js") if path.parent.name != "texts")
         assert len(modules) > 8
         for module in modules:
             text = module.read_text()
