@@ -138,6 +138,13 @@ class EmailChangeRequested(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmailChangeCancelled(Event):
+    """A user no longer wants the address that they asked for."""
+
+    name = "email.change_cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmailChanged(Weighty):
     """An account changed to another address.
 

@@ -116,6 +116,12 @@ def find_by_digest(digest: str, *purposes: LinkPurpose) -> LiveLink:
     return LiveLink(link, user)
 
 
+def change_of(user: User) -> Link | None:
+    """Return the link that is to change a user's address, if one is valid as far as it tells."""
+    waiting = Link.live(user.id, LinkPurpose.CHANGE, clock.now())
+    return next((link for link in waiting if _stands(link, user)), None)
+
+
 def is_reserved(email: str, user_id: str | None = None) -> bool:
     """Tell whether another account has changed away from an address so lately that it may still take it back."""
     # Kept in its canonical form; version 0.1 kept it as it was stored.

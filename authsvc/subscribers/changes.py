@@ -83,6 +83,7 @@ CHANGES: Mapping[type[Event], Row] = {
     catalogue.EmailVerifiedByProvider: _account("emailVerifiedAt"),
     catalogue.EmailVerifiedByReset: _account("emailVerifiedAt"),
     catalogue.EmailChangeRequested: CHANGES_NOTHING,
+    catalogue.EmailChangeCancelled: CHANGES_NOTHING,
     catalogue.EmailChanged: _account("email"),
     catalogue.EmailChangedElsewhere: _account("email"),
     catalogue.EmailChangeReverted: _account("email"),

@@ -118,6 +118,7 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.EmailVerifiedByAdmin: NO_LETTER,
     catalogue.EmailVerifiedByReset: NO_LETTER,
     catalogue.EmailChangeRequested: NO_LETTER,  # its own flow posts two, one to each address
+    catalogue.EmailChangeCancelled: NO_LETTER,
     catalogue.EmailChanged: _changed,
     catalogue.EmailChangedElsewhere: _changed,
     catalogue.EmailChangeReverted: _restored,

@@ -156,6 +156,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.PasswordIncorrect: ENDS_NOTHING,
     catalogue.PasswordResetRequested: ENDS_NOTHING,
     catalogue.EmailChangeRequested: ENDS_NOTHING,
+    catalogue.EmailChangeCancelled: Ends(links=(LinkPurpose.CHANGE,)),
     catalogue.VerificationRequested: ENDS_NOTHING,
     catalogue.Reauthenticated: ENDS_NOTHING,
     catalogue.LoginSucceeded: ENDS_NOTHING,

@@ -74,6 +74,7 @@ OF_THE_ACCOUNT = {
     catalogue.EmailVerified.name,
     catalogue.EmailChanged.name,
     catalogue.EmailChangeRequested.name,
+    catalogue.EmailChangeCancelled.name,
     catalogue.EmailChangeReverted.name,
     catalogue.VerificationRequested.name,
     catalogue.Reauthenticated.name,
@@ -192,6 +193,8 @@ class TestRecord:
         post("/auth/reauthenticate", password=PASSWORD)
         post("/auth/email/resend", email=alice.email)
         post("/auth/email/verify", token=newest(app, "verify"))
+        post("/auth/me/email", email="other@example.com")
+        client.delete("/auth/me/email", headers=headers)
         post("/auth/me/email", email="new@example.com")
         post("/auth/email/verify", token=newest(app, "change"))
         post("/auth/email/revert", token=newest(app, "email_changed"))

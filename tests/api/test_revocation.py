@@ -184,6 +184,7 @@ HAPPEN: dict[type[Event], Callable[[Open], Any]] = {
     catalogue.EmailChangedElsewhere: lambda state: anybody(
         state, "/auth/email/verify", token=newest(state.app, "change", MOVED)
     ),
+    catalogue.EmailChangeCancelled: lambda state: own(state, "DELETE", "/auth/me/email"),
     catalogue.EmailChangeReverted: lambda state: anybody(state, "/auth/email/revert", token=state.undo),
     catalogue.SecondFactorsReset: lambda state: by_admin(state, "DELETE", "/mfa"),
     catalogue.AccessTokensRevoked: lambda state: by_admin(state, "DELETE", "/access-tokens"),

@@ -159,6 +159,8 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
         lambda a, t: a.client.post("/auth/me/email", json={"email": "new@example.com"}, headers=bearer(t)),
         {"access"},
     ),
+    "GET /auth/me/email": (fresh("GET", "/auth/me/email"), BY_SCOPE),
+    "DELETE /auth/me/email": (fresh("DELETE", "/auth/me/email"), {"access"}),
     "POST /auth/reauthenticate": (
         lambda a, t: a.client.post("/auth/reauthenticate", json={"password": PASSWORD}, headers=bearer(t)),
         {"access"},
@@ -261,6 +263,10 @@ LINKED: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/email/verify, body": (
         lambda a, t: a.client.post("/auth/email/verify", json={"token": t}),
         {"link to verify", "link to change"},
+    ),
+    "POST /auth/links/inspect, body": (
+        lambda a, t: a.client.post("/auth/links/inspect", json={"token": t}),
+        {"link to verify", "link to change", "link to revert", "link to reset"},
     ),
     "POST /auth/email/revert, body": (
         lambda a, t: a.client.post("/auth/email/revert", json={"token": t}),

@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_ways import ADA, NEW, sign_up
 from tests.browser.windows import prove, sign_in_here, window
 from tests.conftest import PASSWORD, Person
 from tests.support.accounts import Database
@@ -15,6 +14,9 @@ from tests.support.letters import newest_link
 from tests.support.service import Service, Visitor, free_port
 
 pytestmark = pytest.mark.browser
+
+ADA = "ada@example.com"
+NEW = "a brand new passphrase"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,14 @@ def phone(browser: Browser, strict: Service, shop: str, clean: None) -> Iterator
     """Return a window of another browser, in which letters are opened."""
     with window(browser, strict, (shop.partition("basket")[0],), viewport={"width": 360, "height": 740}) as page:
         yield page
+
+
+def sign_up(page: Page, at: str) -> None:
+    page.goto(at)
+    page.get_by_label("Name").fill("Ada Lovelace")
+    page.get_by_label("Email").fill(ADA)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
 
 
 def set_password(page: Page) -> None:

@@ -7,6 +7,7 @@ export type AccessTokenPage = { items: (AccessToken)[]; next: string | null; };
 export type Activity = { id: string; action: string; at: string; ip: string | null; userAgent: string | null; details: Record<string, unknown>; };
 export type ActivityPage = { items: (Activity)[]; next: string | null; };
 export type Address = { email: string; };
+export type AddressChange = { waiting: WaitingChange | null; };
 export type Advance = { request: string; decision?: "allow" | "deny"; };
 export type AfterLink = { confirm?: Owner; mfaRequired?: boolean; mfaToken?: string; methods?: (string)[]; expiresIn?: number; };
 export type AppName = { id: string; name: string; };
@@ -43,6 +44,7 @@ export type IssuedToken = { id: string; name: string; scopes: (string)[]; create
 export type Letter = { id: string; kind: string; to: string; createdAt: string; deliveredAt: string | null; failedAt: string | null; attempts: number; error: string | null; };
 export type LetterRequest = { email: string; challenge?: boolean; returnTo?: string | null; };
 export type Link = { token: string; };
+export type LinkFacts = { purpose: string; email: string; };
 export type Linked = { identity: Identity; returnTo?: string | null; };
 export type Location = { location: string; };
 export type LoginCode = { transport?: "body" | "cookie"; challengeId: string; code: string; };
@@ -84,6 +86,7 @@ export type TokenResponse = { accessToken: string; refreshToken?: string; tokenT
 export type TotpEnrolment = { secret: string; uri: string; qrSvg: string; };
 export type TotpStatus = { enabled: boolean; confirmedAt: string | null; };
 export type User = { id: string; name: string | null; email: string; emailVerified: boolean; role: string; mfaEnabled: boolean; createdAt: string | null; };
+export type WaitingChange = { email: string; requestedAt: string; expiresAt: string; };
 /** What each route takes and answers. */
 export interface Routes {
   "GET /auth/access-tokens": { body: undefined; answer: AccessTokenPage };
@@ -102,6 +105,7 @@ export interface Routes {
   "GET /auth/identities": { body: undefined; answer: IdentityPage };
   "DELETE /auth/identities/{identity_id}": { body: undefined; answer: {} };
   "POST /auth/introspect": { body: undefined; answer: Introspection };
+  "POST /auth/links/inspect": { body: Link; answer: LinkFacts };
   "POST /auth/login": { body: Credentials; answer: TokenResponse | MfaRequired };
   "POST /auth/login/email": { body: LoginRequest; answer: Challenge };
   "POST /auth/login/email/code": { body: LoginCode; answer: TokenResponse | MfaRequired };
@@ -115,7 +119,9 @@ export interface Routes {
   "PATCH /auth/me": { body: ProfileChange; answer: User };
   "DELETE /auth/me": { body: undefined; answer: {} };
   "GET /auth/me/activity": { body: undefined; answer: ActivityPage };
+  "GET /auth/me/email": { body: undefined; answer: AddressChange };
   "POST /auth/me/email": { body: Address; answer: Accepted };
+  "DELETE /auth/me/email": { body: undefined; answer: {} };
   "GET /auth/me/export": { body: undefined; answer: Export };
   "POST /auth/me/password": { body: PasswordChange; answer: {} };
   "GET /auth/mfa": { body: undefined; answer: MfaStatus };

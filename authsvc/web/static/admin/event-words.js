@@ -35,6 +35,7 @@ export const EVENTS = {
   "password.reset": t("Password reset"),
   "email.verified": t("Address confirmed"),
   "email.change_requested": t("Change of address requested"),
+  "email.change_cancelled": t("Change of address called off"),
   "email.changed": t("Address changed"),
   "email.change_reverted": t("Change of address undone"),
   "email.verification_requested": t("Confirmation of the address requested"),

@@ -140,6 +140,7 @@ export const ACTIONS = {
   "password.reset": "Your password was reset",
   "email.verified": "Your email address was confirmed",
   "email.change_requested": "You asked to change your email address",
+  "email.change_cancelled": "You called off a change of your email address",
   "email.changed": "Your email address was changed",
   "email.change_reverted": "The change of your email address was undone",
   "email.verification_requested": "A link to confirm your email address was requested",
