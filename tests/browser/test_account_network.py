@@ -1,7 +1,9 @@
 """The account pages while the network is lost: told where it happens, with a way to go on once it is back."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.windows import at_home, prove, says, sign_in, turn_to
 from tests.support.accounts import Database
@@ -17,6 +19,18 @@ LISTS = [
     ("Activity", "Recent activity", "You signed in"),
 ]
 LOST = "We can't reach the service. Are you online?"
+
+
+@pytest.fixture
+def desk(browser: Browser, service: Service) -> Iterator[Page]:
+    """Return a window in which what is asked for may be lost, and scripts go on all the same."""
+    context = browser.new_context(base_url=f"http://localhost:{service.port}")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    context.close()
+    assert wrong == []
 
 
 @pytest.fixture
@@ -79,6 +93,7 @@ class TestP11ListsThatDoNotCome:
         """What was pressed is done; only what is left then can't be told."""
         Visitor(service.url).login(account["email"])
         turn_to(home, "Devices", "Where you are signed in")
+        expect(home.get_by_text("This device", exact=True)).to_be_visible()
         home.route("**/auth/sessions?*", lambda route: route.abort())
         home.get_by_role("button", name="Sign out").filter(visible=True).nth(1).click()
         dialog = home.get_by_role("dialog")
@@ -108,6 +123,7 @@ class TestP11ErrorsStandWhereTheyHappen:
         for _ in range(21):
             Visitor(service.url).login(account["email"])
         turn_to(home, "Activity", "Recent activity")
+        expect(home.locator("#activity-more")).to_be_visible()
         cut(home)
         home.get_by_role("button", name="Show more").filter(visible=True).click()
         expect(home.locator("#activity").get_by_role("alert")).to_have_text(LOST)
@@ -123,3 +139,21 @@ class TestP11ErrorsStandWhereTheyHappen:
         home.context.set_offline(False)
         home.get_by_role("button", name="Sign out", exact=True).click()
         home.wait_for_url("**/account/sign-in*")
+
+
+class TestSections:
+    def test_p11_a_script_that_is_lost_on_the_way_is_fetched_again(
+        self, desk: Page, account: dict[str, str], mongo: Database
+    ) -> None:
+        prove(mongo, account["email"])
+        desk.route("**/account/security.js", lambda route: route.abort())
+        desk.add_init_script(
+            "const later = setTimeout; setTimeout = (work, time) => later(work, time === 1000 ? 1e6 : time)"
+        )
+        sign_in(desk, account)
+        at_home(desk)
+        turn_to(desk, "Security", "Sign-in and security")
+        expect(desk.locator("#security").get_by_role("alert")).to_contain_text(LOST)
+        desk.unroute("**/account/security.js")
+        desk.get_by_role("button", name="Try again").click()
+        expect(desk.get_by_role("button", name="Set up")).to_be_enabled()

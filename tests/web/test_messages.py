@@ -76,6 +76,9 @@ class TestTexts:
         package = STATIC.parent
         scripts = set(re.findall(r'\bPage\("([a-z/-]+)"', "".join(path.read_text() for path in package.glob("*.py"))))
         assert len(scripts) > 9
+        for path in STATIC.glob("*/*.js"):  # those that a script fetches when they are needed
+            later = re.findall(r'\bimport\("\./([a-z-]+)\.js"\)', path.read_text())
+            scripts |= {f"{path.parent.name}/{name}" for name in later}
         modules = {f"{name}.js" for script in scripts for name in (script, *pages.Page(script).modules)}
         html = "".join(path.read_text() for path in (package / "templates").rglob("*.html"))
         plain = set(re.findall(r'<script src="{{ assets }}/([a-z/-]+\.js)"', html))

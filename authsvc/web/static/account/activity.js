@@ -1,14 +1,13 @@
 // What happened to the account.
 
-import {byId, make} from "../ui/dom.js";
+import {make} from "../ui/dom.js";
 import {deviceName, timeAgo} from "../ui/format.js";
 import {paged, tableRow} from "../ui/lists.js";
 import {END_LABELS, actionText, methodNames} from "../ui/messages.js";
-import {region} from "../ui/region.js";
 
-export const loadActivity = region(byId("activity"), paged("/auth/me/activity", {
+export const load = paged("/auth/me/activity", {
   list: "activity-list", more: "activity-more", limit: 20, draw: drawEvent,
-}));
+});
 
 function drawEvent({action, at, ip, userAgent, details}) {
   const detail = detailOf(action, details);

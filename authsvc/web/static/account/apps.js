@@ -6,14 +6,14 @@ import {byId, make, makeButton, toast} from "../ui/dom.js";
 import {onDay, timeAgo} from "../ui/format.js";
 import {paged, row} from "../ui/lists.js";
 import {SCOPES} from "../ui/messages.js";
-import {region} from "../ui/region.js";
+import {reload} from "../ui/region.js";
 
-export const loadApps = region(byId("apps"), paged("/auth/grants", {
+export const load = paged("/auth/grants", {
   list: "apps-list", more: "apps-more", limit: 20, draw: drawGrant,
   onLoad: (count) => {
     byId("no-apps").hidden = count > 0;
   },
-}));
+});
 
 function drawGrant({id, app, scopes, createdAt, lastUsedAt}) {
   const since = make("span", {}, "connected since ", onDay(createdAt)), used = document.createElement("span");
@@ -24,7 +24,7 @@ function drawGrant({id, app, scopes, createdAt, lastUsedAt}) {
     yes: "Disconnect",
   }, async () => {
     await call("DELETE", `/auth/grants/${id}`);
-    await loadApps();
+    await reload("apps");
     byId("apps-title").focus();
     toast(`${app.name} is disconnected.`);
   });

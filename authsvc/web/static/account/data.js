@@ -6,6 +6,9 @@ import {byId, onPress, toast} from "../ui/dom.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {goToSignIn} from "../ui/redirect.js";
 
+/** Do nothing: there is nothing to load but this script. */
+export async function load() {}
+
 onPress(byId("export"), async () => {
   const data = await withRecentSignIn(() => call("GET", "/auth/me/export"));
   download(`account-${new Date().toISOString().slice(0, 10)}.json`, JSON.stringify(data, null, 2), "application/json");

@@ -1,33 +1,29 @@
 // The account page: one section at a time, named by what stands behind `#`.
 
-import {onChange, user} from "/authsvc.js";
-import {loadActivity} from "./activity.js";
-import {loadApps} from "./apps.js";
+import {logout, onChange, user} from "/authsvc.js";
 import {showWayToConsole} from "./console.js";
-import "./data.js";
-import {byId, clearNotes, describeErrorsBy} from "../ui/dom.js";
+import {byId, clearNotes, describeErrorsBy, onPress} from "../ui/dom.js";
 import {errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {loadProfile, showUser} from "./profile.js";
 import {region} from "../ui/region.js";
 import {goToSignIn} from "../ui/redirect.js";
-import {loadSecurity} from "./security.js";
-import {loadSessions} from "./sessions.js";
-import {loadTokens} from "./tokens.js";
 
+const LATER = 1000; // milliseconds after what is shown first
+const scripts = []; // what fetches those of the sections
 const SECTIONS = {
-  profile: region(byId("profile"), loadProfile, {isKnown: true}),
-  security: loadSecurity,
-  sessions: loadSessions,
-  apps: loadApps,
-  tokens: loadTokens,
-  activity: loadActivity,
-  data: async () => {},
+  profile: region("profile", loadProfile, {isKnown: true}),
+  security: section("security", () => import("./security.js")),
+  sessions: section("sessions", () => import("./sessions.js")),
+  apps: section("apps", () => import("./apps.js")),
+  tokens: section("tokens", () => import("./tokens.js")),
+  activity: section("activity", () => import("./activity.js")),
+  data: section("data", () => import("./data.js")),
 };
 const FIRST = "profile";
 const REASON_WAIT = 300; // milliseconds in which the answer to a request may still tell why the session ended
 const serviceName = document.title.split(" · ").at(-1);
-let section, endReason;
+let shown, endReason;
 
 describeErrorsBy((error) => {
   if (error.code === "session_ended") endReason ??= error.reason;
@@ -35,30 +31,40 @@ describeErrorsBy((error) => {
 });
 
 onChange((current) => {
-  if (!current) return setTimeout(() => goToSignIn(endReason), section ? REASON_WAIT : 0);
+  if (!current) return setTimeout(() => goToSignIn(endReason), shown ? REASON_WAIT : 0);
   showUser(current);
   showWayToConsole(current);
-  if (!section) showAccount();
+  if (!shown) showAccount();
 });
 
 user().catch((error) => { // the client keeps trying
   byId("loading").lastChild.textContent = errorText(error);
 });
 
+/** Return what loads a section, whose script comes before it is turned to, or then. */
+function section(id, fetchScript) {
+  const fetched = () => fetchScript().catch((cause) => {
+    throw Object.assign(new Error("no script", {cause}), {code: "offline"});
+  });
+  scripts.push(() => fetchScript().catch(() => {})); // what is lost on the way is fetched again when it is needed
+  return region(id, async () => (await fetched()).load());
+}
+
 function showAccount() {
   byId("loading").hidden = true;
   byId("account").hidden = false;
   showSection();
   tellWhatWasDone();
-  addEventListener("hashchange", () => showSection() && byId(`${section}-title`).focus());
+  setTimeout(() => scripts.forEach((fetchIt) => fetchIt()), LATER);
+  addEventListener("hashchange", () => showSection() && byId(`${shown}-title`).focus());
 }
 
 /** Show the section that the address names; return whether it wasn't shown before. */
 function showSection() {
   const wanted = location.hash.slice(1) || FIRST;
-  const name = Object.hasOwn(SECTIONS, wanted) ? wanted : section ?? FIRST;
-  if (name === section) return false;
-  section = name;
+  const name = Object.hasOwn(SECTIONS, wanted) ? wanted : shown ?? FIRST;
+  if (name === shown) return false;
+  shown = name;
   for (const panel of document.querySelectorAll(".panel")) panel.hidden = panel.id !== name;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
@@ -74,4 +80,9 @@ function showSection() {
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("main").focus();
+});
+
+onPress(byId("sign-out"), async () => {
+  await logout();
+  goToSignIn("logout");
 });

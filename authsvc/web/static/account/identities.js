@@ -5,6 +5,7 @@ import {confirmed} from "../ui/dialogs.js";
 import {byId, makeButton, onPress, toast} from "../ui/dom.js";
 import {timeAgo} from "../ui/format.js";
 import {row} from "../ui/lists.js";
+import {reload} from "../ui/region.js";
 import {leaveFor, makeMark, providerOf} from "../ui/providers.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
 
@@ -31,7 +32,7 @@ function drawIdentity({id, provider, label, email, createdAt, lastUsedAt}) {
     yes: "Disconnect",
   }, async () => {
     await withRecentSignIn(() => unlink(id));
-    await loadIdentities();
+    await reload("security");
     byId("security-title").focus();
     toast(`${label} is disconnected.`);
   });

@@ -24,15 +24,20 @@ export function showUser(account) {
   byId("who").textContent = user.name;
   byId("who").title = user.email;
   if (document.activeElement !== byId("profile-name")) byId("profile-name").value = user.name;
-  const needsProof = verifiesAddresses && !user.emailVerified;
-  byId("unverified").hidden = !needsProof;
-  for (const note of document.querySelectorAll("[data-needs-proof]")) note.hidden = !needsProof;
-  for (const id of ["add-passkey", "totp-add"]) byId(id).disabled = needsProof; // the service would refuse them
+  byId("unverified").hidden = user.emailVerified || !verifiesAddresses;
+  showNeeds();
   const badge = byId("email-badge");
   badge.hidden = !verifiesAddresses;
   badge.textContent = user.emailVerified ? "Confirmed" : "Not confirmed";
   badge.className = `badge ${user.emailVerified ? "good" : "warn"}`;
   for (const scope of document.querySelectorAll("[data-admin]")) scope.hidden = user.role !== "admin";
+}
+
+/** Show what takes a confirmed address: the service would refuse it. */
+export function showNeeds() {
+  const needsProof = verifiesAddresses && !user.emailVerified;
+  for (const note of document.querySelectorAll("[data-needs-proof]")) note.hidden = !needsProof;
+  for (const id of ["add-passkey", "totp-add"]) byId(id).disabled = needsProof;
 }
 
 export async function loadProfile() {

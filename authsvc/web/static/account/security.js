@@ -9,13 +9,14 @@ import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {loadIdentities} from "./identities.js";
 import {showCodes} from "./recovery-codes.js";
 import {row} from "../ui/lists.js";
+import {showNeeds} from "./profile.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
-import {region} from "../ui/region.js";
+import {reload} from "../ui/region.js";
 
 const supportsPasskeys = "PublicKeyCredential" in globalThis;
 let codesLeft = 0; // recovery codes that somebody has
 
-export const loadSecurity = region(byId("security"), async () => {
+export async function load() {
   const {hasPassword, required, totp, recoveryCodes, passkeys} = await call("GET", "/auth/mfa");
   codesLeft = required ? recoveryCodes.remaining : 0; // others may have been shown, but nobody said that they are saved
   byId("password-form").hidden = !hasPassword;
@@ -28,7 +29,7 @@ export const loadSecurity = region(byId("security"), async () => {
   byId("add-passkey").hidden = !supportsPasskeys;
   byId("passkeys-unsupported").hidden = supportsPasskeys;
   await loadIdentities();
-});
+}
 
 function showTotp({enabled, confirmedAt}) {
   const state = enabled ? ["Set up on ", onDay(confirmedAt)] : ["Six-digit codes from your phone"];
@@ -59,7 +60,7 @@ function drawPasskey({id, name, createdAt, lastUsedAt, backedUp}) {
     yes: "Remove",
   }, async () => {
     await withRecentSignIn(() => call("DELETE", `/auth/passkeys/${id}`));
-    await loadSecurity();
+    await reload("security");
     byId("add-passkey").focus();
     toast("Passkey removed.");
   });
@@ -72,7 +73,7 @@ function drawPasskey({id, name, createdAt, lastUsedAt, backedUp}) {
 async function makeCodes() {
   const {recoveryCodes} = await withRecentSignIn(() => call("POST", "/auth/mfa/recovery-codes"));
   if (await showCodes(recoveryCodes, {canWait: !codesLeft})) await requireFactor();
-  await loadSecurity();
+  await reload("security");
 }
 
 const requireFactor = () => withRecentSignIn(() => call("POST", "/auth/mfa/require"));
@@ -95,7 +96,7 @@ onSubmit(byId("passkey-form"), async ({name}) => {
     if (error.cause?.name !== "InvalidStateError") throw error; // WebAuthn section 5.1.3: one of `excludeCredentials`
     throw fieldError("name", "This device already has a passkey for your account.");
   }
-  await loadSecurity();
+  await reload("security");
   byId("passkey-dialog").close();
 }, {passkey_failed: "name"});
 
@@ -125,7 +126,7 @@ onPress(byId("require-factor"), confirmed({
   danger: false,
 }, async () => {
   await requireFactor();
-  await loadSecurity();
+  await reload("security");
   byId("recovery-make").focus();
   toast("Your passkey is now required beside your password.");
 }));
@@ -139,7 +140,7 @@ onSubmit(byId("password-form"), async ({currentPassword, newPassword}, form) => 
 onSubmit(byId("no-password"), async ({newPassword}, form) => {
   await withRecentSignIn(() => call("POST", "/auth/me/password", {newPassword}));
   resetForm(form);
-  await loadSecurity();
+  await reload("security");
   byId("current-password").focus();
   toast("Password set.");
 });
@@ -164,7 +165,7 @@ onSubmit(byId("totp-form"), async ({code}) => {
   byId("totp-dialog").close();
   const hasNewCodes = recoveryCodes.length > 0;
   if (hasNewCodes) await showCodes(recoveryCodes);
-  await loadSecurity();
+  await reload("security");
   byId("totp-remove").focus(); // the button that opened the dialog is gone
   toast(hasNewCodes ? "Authenticator app set up." : "Authenticator app set up. Your recovery codes stay the same.");
 }, {mfa_code_invalid: "code"});
@@ -175,7 +176,7 @@ onPress(byId("totp-remove"), confirmed({
   yes: "Remove",
 }, async () => {
   await withRecentSignIn(() => call("DELETE", "/auth/mfa/totp"));
-  await loadSecurity();
+  await reload("security");
   byId("totp-add").focus();
   toast("Authenticator app removed.");
 }));
@@ -188,3 +189,5 @@ const replaceCodes = confirmed({
 }, makeCodes);
 
 onPress(byId("recovery-make"), () => codesLeft ? replaceCodes() : makeCodes());
+
+showNeeds(); // after the buttons above began to work

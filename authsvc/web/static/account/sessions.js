@@ -1,22 +1,21 @@
 // The devices that somebody is signed in on.
 
-import {call, logout} from "/authsvc.js";
+import {call} from "/authsvc.js";
 import {byId, makeButton, onPress, toast} from "../ui/dom.js";
 import {confirmed} from "../ui/dialogs.js";
 import {deviceIcon, deviceName, timeAgo} from "../ui/format.js";
 import {paged, row} from "../ui/lists.js";
 import {methodNames} from "../ui/messages.js";
-import {goToSignIn} from "../ui/redirect.js";
-import {region} from "../ui/region.js";
+import {reload} from "../ui/region.js";
 
-export const loadSessions = region(byId("sessions"), paged("/auth/sessions", {
+export const load = paged("/auth/sessions", {
   list: "sessions-list", more: "sessions-more", limit: 20, draw: drawSession,
   onLoad: (count, next) => {
     const isOnly = count === 1 && !next;
     byId("end-others").hidden = isOnly;
     byId("only-session").hidden = !isOnly;
   },
-}));
+});
 
 function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
   const name = app?.name ?? deviceName(userAgent), lastUsed = document.createElement("span");
@@ -27,7 +26,7 @@ function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
   if (current) return row(icon, name, details, "This device");
   return row(icon, name, details, null, makeButton("Sign out", async () => {
     await call("DELETE", `/auth/sessions/${id}`);
-    await loadSessions();
+    await reload("sessions");
     byId("sessions-title").focus();
     toast(`${name} is signed out.`);
   }, {label: `Sign out ${name}${ip ? `, ${ip}` : ""}`}));
@@ -37,12 +36,7 @@ onPress(byId("end-others"), confirmed({
   title: "Sign out everywhere else?", text: "Every other device, and every app, will have to sign in again.", yes: "Sign out",
 }, async () => {
   await call("DELETE", "/auth/sessions?scope=others");
-  await loadSessions();
+  await reload("sessions");
   byId("sessions-title").focus();
   toast("You're signed out everywhere else.");
 }));
-
-onPress(byId("sign-out"), async () => {
-  await logout();
-  goToSignIn("logout");
-});

@@ -7,22 +7,22 @@ import {onDay, timeAgo} from "../ui/format.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {paged, tableRow} from "../ui/lists.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
-import {region} from "../ui/region.js";
+import {reload} from "../ui/region.js";
 
-export const loadTokens = region(byId("tokens"), paged("/auth/access-tokens", {
+export const load = paged("/auth/access-tokens", {
   list: "tokens-list", more: "tokens-more", limit: 50, draw: drawToken,
   onLoad: (count) => {
     byId("tokens-table").hidden = !count;
     byId("no-tokens").hidden = count > 0;
   },
-}));
+});
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({
     title: "Revoke this token?", text: `Anything that uses “${name}” will stop working at once.`, yes: "Revoke",
   }, async () => {
     await call("DELETE", `/auth/access-tokens/${id}`);
-    await loadTokens();
+    await reload("tokens");
     byId("tokens-title").focus();
     toast("Token revoked.");
   });
@@ -42,5 +42,5 @@ onSubmit(byId("token-form"), async ({name, expiresInDays}, form) => {
   const {token} = await withRecentSignIn(() => call("POST", "/auth/access-tokens", body));
   resetForm(form);
   await showToken(token);
-  await loadTokens();
+  await reload("tokens");
 });
