@@ -11,7 +11,7 @@ from authsvc.errors import all_problems
 PACKAGE = Path(__file__).parents[1] / "authsvc"
 SCRIPTS = PACKAGE / "web" / "static"
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "translatable": None}
-_SCRIPT_KEYWORDS = {"t": None, "tn": (1, 2)}
+_SCRIPT_KEYWORDS = {"t": None, "tParts": None, "tn": (1, 2)}
 _METHODS = [
     ("web/templates/reference/**.html", "ignore"),  # for developers: these pages are in English
     ("web/templates/**.html", "jinja2"),

@@ -30,17 +30,22 @@ def preferred() -> str | None:
     return languages.preferred(request.headers.get("Accept-Language", "")[:_LONGEST])
 
 
-def asked_for() -> str | None:
-    """Return the first language of `ui_locales` that is known, None if none is."""
-    tags = request.args.get("ui_locales", "").split(" ")[:_MOST_TAGS]
+def asked_for(ui_locales: str | None = None) -> str | None:
+    """Return the first language that is known of a list, or of what the address asks for; None if none is."""
+    tags = (request.args.get("ui_locales", "") if ui_locales is None else ui_locales).split(" ")[:_MOST_TAGS]
     return next((language for tag in tags if (language := languages.match(tag))), None)
 
 
 def keep(response: Response) -> Response:
-    """Let an answer say in which language it is, and remember what an app asked for."""
+    """Let an answer say in which language it is, and be kept for no other."""
     response.headers["Content-Language"] = current()
     response.vary.update(("Accept-Language", "Cookie"))
-    asked = asked_for()
+    return remember(response)
+
+
+def remember(response: Response, ui_locales: str | None = None) -> Response:
+    """Let the pages that follow be in the language that an app asks for."""
+    asked = asked_for(ui_locales)
     if asked is not None:
         response.set_cookie(
             ASKED,
@@ -75,4 +80,6 @@ def _escaped(text: str) -> str:
 def init_app(app: Flask) -> None:
     """Let templates mark their texts: `_("Sign in")`. A text that is marked only where it is shown is `_(variable)`."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.globals["language"] = current
+    app.jinja_env.globals["direction"] = lambda: languages.direction(current())
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]

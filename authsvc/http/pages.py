@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask, Response, render_template, request
 from markupsafe import Markup, escape
 
+from authsvc.http import language
 from authsvc.settings import host_of
 from authsvc.settings.brand import support_link, support_name
 
@@ -100,7 +101,12 @@ def _brand(config: Mapping[str, Any]) -> Brand:
     )
 
 
-def respond(html: str, *, status: int = 200, script: bool = False) -> Response:
+def respond(html: str, *, status: int = 200) -> Response:
+    """Return a page in the language of whoever reads it, that runs no script."""
+    return language.keep(in_english(html, status=status))
+
+
+def in_english(html: str, *, status: int = 200, script: bool = False) -> Response:
     """Return a page that runs no script but ours, if any, and may be cached for a few minutes if it is no error."""
     policy = (
         f"default-src 'none'; style-src {_hash(STYLE)} 'self'; img-src 'self'; {_SCRIPTS if script else ''}"
@@ -137,7 +143,7 @@ def not_found() -> Response:
 
 
 def missing(what: str) -> Response:
-    """Return a page that says that nobody can do this here, since the pages for it are switched off."""
+    """Return a page that says what nobody can do here, since the pages for it are switched off."""
     return respond(render_template("pages_off.html", what=what), status=404)
 
 

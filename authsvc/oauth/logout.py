@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, current_app, request
 
 from authsvc.errors.oauth_refusal import OAuthRefusal
-from authsvc.http import pages
+from authsvc.http import language, pages
 from authsvc.http.guards import for_apps
 from authsvc.http.redirection import with_state
+from authsvc.languages import translatable
 from authsvc.models.apps import App
 from authsvc.oauth import parameters
 from authsvc.oauth.parameters import Parameters
@@ -37,11 +38,11 @@ def logout() -> Response:
     """Lead to the page that signs out."""
     throttles.count(throttles.by_network(Limit.AUTHORIZE_ADDRESS))
     if not current_app.config["ACCOUNT_PAGES"]:
-        return pages.missing("sign out")
+        return pages.missing(translatable("You can't sign out here"))
     asked = _read()
     secret = sign_outs.begin(asked.app, asked.user_id, asked.target)
     page = f"{current_app.config['PUBLIC_URL']}/account/sign-out?request={secret}"
-    return Response(status=303, headers={"Location": page})
+    return language.remember(Response(status=303, headers={"Location": page}))
 
 
 def _read() -> _Asked:

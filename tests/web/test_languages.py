@@ -1,6 +1,8 @@
 """The languages of pages: which one somebody gets, and that a page is in it, with its scripts."""
 
 import re
+from collections.abc import Callable
+from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +16,59 @@ from tests.web.test_account import PAGES
 each_page = pytest.mark.parametrize("page", [*PAGES, "sign-out", "authorize", "device"])
 PAGE = "/account/sign-in"
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"}
+
+
+MARKED = re.compile(r'\b(?:t|tn|tParts)\(\s*"(?:[^"\\\\]|\\\\.)*"(?:,\s*"(?:[^"\\\\]|\\\\.)*")?')
+NAMED = re.compile(r'(?:class: |className = |querySelector(?:All)?\()(?:"[^"\n]*"|`[^`]*`)')
+STRING = re.compile(r"""("[^"\n]*"|`[^`]*`|'[^'\n]*')""")
+SENTENCE = re.compile(r"[A-Z][a-z]{2,}(?: |[.?!]?$)|[^<>=:;#]*\b[a-z]{2,} [a-z]{2,}\b[^<>=:;#]*$")
+"""What may be one: a capitalised word, or words with a blank between them."""
+INNER = re.compile(
+    r"authsvc |no script$|\[|Edge|Opera|Samsung|Firefox|Chrome|Safari|Android|Windows|Linux|use strict|Escape|Enter|Arrow"
+    r"|(?:Home|End|Tab)$|Authorization|Content-Type"
+)
+"""Names of browsers, keys and places in a storage."""
+SUPPORT = {"ACCOUNT_SUPPORT": "123@456.example", "ADMIN_PAGES": "on"}
+ALLOWED = re.compile(r"(?:ŝervo|123@456.example|JSON|[a-z]+:[a-z]+|/[a-z/]+|localhost:?\d*|authsvc)")
+"""What stays as it is in any language: names, and what only programs read."""
+
+
+@pytest.fixture
+def pseudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every text be translated into letters that English has not."""
+
+    class Foreign:
+        def gettext(self, text: str) -> str:
+            return re.sub(r"%\(\w+\)s|[A-Za-z]+", lambda found: found[0] if found[0][0] == "%" else "ф", text)
+
+        def ngettext(self, one: str, other: str, count: int) -> str:
+            return self.gettext(one if count == 1 else other)
+
+    monkeypatch.setattr(languages, "translations", lambda _: Foreign())
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside, self.words = "", list[str]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.inside = tag
+        self.words += [value or "" for name, value in attrs if name in ("aria-label", "placeholder", "alt")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside not in ("style", "script", "code"):
+            self.words.append(data)
+
+
+def unmarked(html: str) -> list[str]:
+    """Return what of a page's words is not marked."""
+    parser = _Words()
+    parser.feed(html)
+    return [word.strip() for word in parser.words if re.search(r"[A-Za-z]{2}", ALLOWED.sub("", word))]
 
 
 def language_of(client: FlaskClient, address: str = PAGE, headers: dict[str, str] | None = None) -> str:
@@ -101,6 +156,33 @@ class TestScripts:
             " [module.t('Hello {name}', {name: 'Ada'}), ...[1, 1234].map((n) => module.tn('{count} code', '', n))])"
         )
         assert evaluate("ui/language.js", texts) == ["Hallo Ada", "ein Code", "1,234 Codes"]
+
+
+class TestTexts:
+    """Every text is marked: in a language of none but foreign letters, no other is left."""
+
+    @each_page
+    def test_no_page_has_one_that_is_not(self, make_app: Callable[..., Flask], pseudo: None, page: str):
+        client = make_app(ACCOUNT_NAME="ŝervo", **SUPPORT).test_client()
+        assert unmarked(client.get(f"/account/{page}").text) == []
+
+    @pytest.mark.parametrize("path", ["/", "/nothing-here", "/admin/"])
+    def test_nor_has_one_that_leads_there(self, make_app: Callable[..., Flask], pseudo: None, path: str):
+        client = make_app(ACCOUNT_NAME="ŝervo", **SUPPORT).test_client()
+        assert unmarked(client.get(path, headers={"Accept": "text/html"}).text) == []
+
+    @pytest.mark.parametrize("folder", ["ui", "account", "admin"])
+    def test_no_script_has_one_that_is_not(self, folder: str):
+        found = {}
+        for path in (STATIC / folder).glob("*.js"):
+            # Comments may come after code, but no text has `//` in it.
+            code = re.sub(r"^\s*(?://|/?\*).*$|\s// .*$", "", path.read_text(), flags=re.MULTILINE)
+            unwrapped = MARKED.sub("", NAMED.sub("", code))
+            strings = [text[1:-1] for text in STRING.findall(unwrapped)]
+            texts = [text for text in strings if SENTENCE.match(text) and not INNER.match(text)]
+            if texts:
+                found[path.name] = texts
+        assert found == {}
 
 
 class TestProblems:

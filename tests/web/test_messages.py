@@ -18,10 +18,12 @@ pytestmark = pytest.mark.external
 @pytest.fixture(scope="module")
 def messages() -> dict[str, dict[str, str | None]]:
     """Return the tables of texts."""
-    names = (
-        "{problems: module.PROBLEMS, reasons: module.END_REASONS, labels: module.END_LABELS, actions: module.ACTIONS}"
-    )
-    return dict(evaluate("ui/messages.js", names))
+    return {
+        "problems": evaluate("ui/messages.js", "module.PROBLEMS"),
+        "reasons": evaluate("ui/messages.js", "module.END_REASONS"),
+        "labels": evaluate("ui/history.js", "module.END_LABELS"),
+        "actions": evaluate("account/actions.js", "module.ACTIONS"),
+    }
 
 
 class TestTexts:
@@ -41,7 +43,7 @@ class TestTexts:
         assert set(messages["reasons"]) == set(messages["labels"]) == set(named)
 
     def test_every_scope_of_an_app_has_one(self):
-        assert set(evaluate("ui/messages.js", "Object.keys(module.SCOPES)")) == set(app_scopes.ALL)
+        assert set(evaluate("ui/scopes.js", "Object.keys(module.SCOPES)")) == set(app_scopes.ALL)
 
     def test_none_is_said_by_a_program(self, messages: dict[str, Any]):
         """No code, no blank text; what stands alone is a sentence."""

@@ -63,11 +63,11 @@ def reference() -> Reference:
 
 def render(template: str, *, script: bool, **context: object) -> Response:
     """Return a page that shows something of the reference."""
-    return pages.respond(render_template(template, reference=reference(), **context), script=script)
+    return pages.in_english(render_template(template, reference=reference(), **context), script=script)
 
 
 def _page(name: str, template: str, **context: object) -> Response:
     made: dict[str, str] = current_app.extensions.setdefault(f"{_EXTENSION}.pages", {})
     if name not in made:
         made[name] = render_template(template, reference=reference(), **context)
-    return pages.respond(made[name], script=True)
+    return pages.in_english(made[name], script=True)

@@ -6,6 +6,7 @@ import {sayNext} from "../ui/done.js";
 import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
 import {askForFactor, onFactor} from "./factor.js";
 import {onSubmit, setAlert, showError} from "../ui/forms.js";
+import {t} from "../ui/language.js";
 import {errorText} from "../ui/messages.js";
 import {leaveFor, onProviders, providerOf, takeBegun} from "../ui/providers.js";
 import {leaveTo, passOn} from "../ui/redirect.js";
@@ -16,14 +17,14 @@ const brought = Object.fromEntries(new URLSearchParams(location.hash.slice(1) ||
 history.replaceState(null, "", location.pathname);
 
 const provider = location.pathname.split("/").at(-1);
-const label = providerOf(provider)?.label ?? "The provider";
+const label = providerOf(provider)?.label ?? t("The provider");
 const begun = takeBegun(); // what this tab left for, if it was one of our pages that did
 const WAITING = `authsvc link ${location.pathname}`; // in the storage of this tab
 const ACCOUNT = "/account/#security";
 const REFUSALS = {
-  not_found: "This way of signing in isn't offered here any longer.",
-  request_gone: "This took too long, was answered already, or began in another browser. Start again here.",
-  validation_failed: "This address is incomplete. Start again here.",
+  not_found: t("This way of signing in isn't offered here any longer."),
+  request_gone: t("This took too long, was answered already, or began in another browser. Start again here."),
+  validation_failed: t("This address is incomplete. Start again here."),
 };
 const confirming = document.querySelector('[data-step="confirm-link"]');
 let target = begun.returnTo; // where to go in the end
@@ -41,8 +42,8 @@ async function complete() {
   if (answer.mfaRequired) return askForFactor(answer);
   if (answer.confirmLink ?? answer.emailRequired) return wait(answer.confirmLink ?? answer.emailRequired);
   if (answer.user) return signedIn();
-  if (answer.identity) sayNext(`${answer.identity.label} is connected.`);
-  else if (target?.startsWith("/account/#")) sayNext("Thank you. Now you can go on.");
+  if (answer.identity) sayNext(t("{name} is connected.", {name: answer.identity.label}));
+  else if (target?.startsWith("/account/#")) sayNext(t("Thank you. Now you can go on."));
   return finish();
 }
 
@@ -101,12 +102,12 @@ async function signedIn() {
 /** Say why it can't go on, and show a way to do so. */
 function refuse(error) {
   const isCancelled = error.code === "provider_refused" && brought.error === "access_denied";
-  byId("refusal").textContent = isCancelled ? `You cancelled at ${label}. Nothing has changed.` :
+  byId("refusal").textContent = isCancelled ? t("You cancelled at {name}. Nothing has changed.", {name: label}) :
     REFUSALS[error.code] ?? errorText(error);
   const wantsOther = begun.intent && begun.intent !== "sign_in"; // whoever is signed in goes back to their account
   byId("try-again").hidden = wantsOther || error.code === "not_found";
   if (wantsOther) {
-    byId("another-way").textContent = "Back to your account";
+    byId("another-way").textContent = t("Back to your account");
     byId("another-way").href = ACCOUNT;
   } else {
     passOn("[data-way-on]", target);

@@ -4,6 +4,7 @@ import {call, onChange} from "/authsvc.js";
 import {byId, describeErrorsBy, fillIn, showStep} from "../ui/dom.js";
 import {onSubmit, resetForm} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
+import {t} from "../ui/language.js";
 import {errorText} from "../ui/messages.js";
 import {keepReturnAddress, leave, letterTarget, rememberReturnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
@@ -42,7 +43,7 @@ function show() {
 }
 
 const countDown = onResend(byId("resend"), send,
-  resetting ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
+  resetting ? t("Another email is on its way. Use the newest one.") : t("Another email is on its way."));
 
 onSubmit(form, async ({email}) => {
   waiting = {email};

@@ -28,7 +28,7 @@ export function showUser(account) {
   showNeeds();
   const badge = byId("email-badge");
   badge.hidden = !verifiesAddresses;
-  badge.textContent = user.emailVerified ? "Confirmed" : "Not confirmed";
+  badge.textContent = user.emailVerified ? t("Confirmed") : t("Not confirmed");
   badge.className = `badge ${user.emailVerified ? "good" : "warn"}`;
   for (const scope of document.querySelectorAll("[data-admin]")) scope.hidden = user.role !== "admin";
 }
@@ -46,16 +46,16 @@ export async function loadProfile() {
 
 onSubmit(byId("name-form"), async (values) => {
   showUser(await call("PATCH", "/auth/me", values));
-  toast("Name saved.");
+  toast(t("Name saved."));
 });
 
 onSubmit(byId("email-form"), async (values, form) => {
   if (values.email.toLowerCase() === user.email.toLowerCase()) {
-    throw fieldError("email", "This is already your email address.");
+    throw fieldError("email", t("This is already your email address."));
   }
   await withRecentSignIn(() => call("POST", "/auth/me/email", values));
   resetForm(form);
-  toast(`We sent an email to ${values.email}. Follow the link in it to complete the change.`);
+  toast(t("We sent an email to {email}. Follow the link in it to complete the change.", values));
 });
 
 const verifying = byId("verify-form");
@@ -86,7 +86,7 @@ if (verifying) {
     resetForm(form);
     await refresh(); // which tells all tabs
     byId("main").focus();
-    toast("Your email address is confirmed.");
+    toast(t("Your email address is confirmed."));
   }, {email_code_invalid: "code"});
   showCodeField();
 }

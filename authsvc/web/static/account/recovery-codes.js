@@ -3,6 +3,7 @@
 import {open} from "../ui/dialog.js";
 import {download, keepOpen, linesOf} from "../ui/dialogs.js";
 import {byId, make} from "../ui/dom.js";
+import {t} from "../ui/language.js";
 
 const dialog = byId("codes-dialog");
 const warn = (event) => event.preventDefault(); // they are on no other page
@@ -27,6 +28,7 @@ keepOpen(dialog);
 byId("codes-saved").addEventListener("click", () => dialog.close("saved"));
 byId("codes-print").addEventListener("click", () => print());
 byId("codes-download").addEventListener("click", () => {
-  download("recovery-codes.txt", `Recovery codes for ${location.host}\n\n${linesOf(byId("codes"))}\n`, "text/plain");
-  dialog.querySelector(".message").textContent = "Saved to your downloads."; // a toast would be hidden
+  const title = t("Recovery codes for {host}", {host: location.host});
+  download("recovery-codes.txt", `${title}\n\n${linesOf(byId("codes"))}\n`, "text/plain");
+  dialog.querySelector(".message").textContent = t("Saved to your downloads."); // a toast would be hidden
 });

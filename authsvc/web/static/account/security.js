@@ -3,10 +3,11 @@
 import {call, createPasskey} from "/authsvc.js";
 import {open} from "../ui/dialog.js";
 import {confirmed} from "../ui/dialogs.js";
-import {byId, makeButton, onPress, toast} from "../ui/dom.js";
-import {deviceName, onDay, timeAgo} from "../ui/format.js";
+import {byId, make, makeButton, onPress, toast} from "../ui/dom.js";
+import {deviceName, lastUse, onDay, timeAgo} from "../ui/format.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {loadIdentities} from "./identities.js";
+import {t, tParts, tn} from "../ui/language.js";
 import {showCodes} from "./recovery-codes.js";
 import {row} from "../ui/lists.js";
 import {showNeeds} from "./profile.js";
@@ -32,17 +33,17 @@ export async function load() {
 }
 
 function showTotp({enabled, confirmedAt}) {
-  const state = enabled ? ["Set up on ", onDay(confirmedAt)] : ["Six-digit codes from your phone"];
+  const state = enabled ? tParts("Set up on {day}", {day: onDay(confirmedAt)}) : [t("Six-digit codes from your phone")];
   byId("totp-state").replaceChildren(...state);
-  setBadge("totp-badge", enabled ? "On" : "Off", enabled ? "good" : "");
+  setBadge("totp-badge", enabled ? t("On") : t("Off"), enabled ? "good" : "");
   byId("totp-add").hidden = enabled;
   byId("totp-remove").hidden = !enabled;
 }
 
 function showRecoveryCodes(remaining, hasFactor) {
   byId("recovery-row").hidden = !hasFactor;
-  byId("recovery-state").textContent = "In case you lose your phone or passkeys";
-  setBadge("recovery-badge", `${remaining} left`, remaining > 3 ? "good" : "warn");
+  byId("recovery-state").textContent = t("In case you lose your phone or passkeys");
+  setBadge("recovery-badge", tn("{count} left", "{count} left", remaining), remaining > 3 ? "good" : "warn");
 }
 
 function setBadge(id, text, kind) {
@@ -51,22 +52,21 @@ function setBadge(id, text, kind) {
 }
 
 function drawPasskey({id, name, createdAt, lastUsedAt, backedUp}) {
-  const added = document.createElement("span"), lastUsed = document.createElement("span");
-  added.append("added ", timeAgo(createdAt));
-  lastUsed.append(...(lastUsedAt ? ["last used ", timeAgo(lastUsedAt)] : ["not used yet"]));
+  const added = make("span", {}, ...tParts("added {time}", {time: timeAgo(createdAt)}));
+  const lastUsed = make("span", {}, ...lastUse(lastUsedAt));
   const remove = confirmed({
-    title: "Remove this passkey?",
-    text: `You'll no longer be able to sign in with “${name}”. Remove it from your device too.`,
-    yes: "Remove",
+    title: t("Remove this passkey?"),
+    text: t("You'll no longer be able to sign in with “{name}”. Remove it from your device too.", {name}),
+    yes: t("Remove"),
   }, async () => {
     await withRecentSignIn(() => call("DELETE", `/auth/passkeys/${id}`));
     await reload("security");
     byId("add-passkey").focus();
-    toast("Passkey removed.");
+    toast(t("Passkey removed."));
   });
-  return row("passkey", name, [added, lastUsed, backedUp && "synced"], null,
-    makeButton("Rename", () => rename(id, name), {kind: "quiet", label: `Rename the passkey ${name}`}),
-    makeButton("Remove", remove, {kind: "danger", label: `Remove the passkey ${name}`}));
+  return row("passkey", name, [added, lastUsed, backedUp && t("synced")], null,
+    makeButton(t("Rename"), () => rename(id, name), {kind: "quiet", label: t("Rename the passkey {name}", {name})}),
+    makeButton(t("Remove"), remove, {kind: "danger", label: t("Remove the passkey {name}", {name})}));
 }
 
 /** Make recovery codes, and show them; once they are saved a second factor is asked for at every sign-in. */
@@ -94,25 +94,28 @@ onSubmit(byId("passkey-form"), async ({name}) => {
     await onName(name);
   } catch (error) {
     if (error.cause?.name !== "InvalidStateError") throw error; // WebAuthn section 5.1.3: one of `excludeCredentials`
-    throw fieldError("name", "This device already has a passkey for your account.");
+    throw fieldError("name", t("This device already has a passkey for your account."));
   }
   await reload("security");
   byId("passkey-dialog").close();
 }, {passkey_failed: "name"});
 
-const rename = (id, oldName) => askForName("Rename the passkey", oldName, async (name) => {
+/** Return a text without what isolates the names in it: nobody could type or see that. */
+const asName = (text) => text.replace(/[\u2068\u2069]/g, "");
+
+const rename = (id, oldName) => askForName(t("Rename the passkey"), oldName, async (name) => {
   await call("PATCH", `/auth/passkeys/${id}`, {name});
-  toast("Passkey renamed.");
+  toast(t("Passkey renamed."));
 });
 
 onPress(byId("add-passkey"), async () => {
   let isAdded = false;
-  await askForName("Add a passkey", deviceName(navigator.userAgent), async (name) => {
+  await askForName(t("Add a passkey"), asName(deviceName(navigator.userAgent)), async (name) => {
     const {challengeId, publicKey} = await withRecentSignIn(() => call("POST", "/auth/passkeys/options"));
     const credential = await createPasskey(publicKey);
     await call("POST", "/auth/passkeys", {challengeId, name, credential});
     isAdded = true;
-    toast("Passkey added.");
+    toast(t("Passkey added."));
   });
   if (!isAdded || codesLeft) return;
   await makeCodes();
@@ -120,21 +123,21 @@ onPress(byId("add-passkey"), async () => {
 });
 
 onPress(byId("require-factor"), confirmed({
-  title: "Require it at sign-in?",
-  text: "Your password alone will no longer sign you in. If you lose your passkeys, only recovery codes let you in.",
-  yes: "Require it",
+  title: t("Require it at sign-in?"),
+  text: t("Your password alone will no longer sign you in. If you lose your passkeys, only recovery codes let you in."),
+  yes: t("Require it"),
   danger: false,
 }, async () => {
   await requireFactor();
   await reload("security");
   byId("recovery-make").focus();
-  toast("Your passkey is now required beside your password.");
+  toast(t("Your passkey is now required beside your password."));
 }));
 
 onSubmit(byId("password-form"), async ({currentPassword, newPassword}, form) => {
   await call("POST", "/auth/me/password", {currentPassword, newPassword});
   resetForm(form);
-  toast("Password changed. You're signed out everywhere else.");
+  toast(t("Password changed. You're signed out everywhere else."));
 }, {password_incorrect: "currentPassword"});
 
 onSubmit(byId("no-password"), async ({newPassword}, form) => {
@@ -142,7 +145,7 @@ onSubmit(byId("no-password"), async ({newPassword}, form) => {
   resetForm(form);
   await reload("security");
   byId("current-password").focus();
-  toast("Password set.");
+  toast(t("Password set."));
 });
 
 onPress(byId("totp-add"), async () => {
@@ -167,24 +170,24 @@ onSubmit(byId("totp-form"), async ({code}) => {
   if (hasNewCodes) await showCodes(recoveryCodes);
   await reload("security");
   byId("totp-remove").focus(); // the button that opened the dialog is gone
-  toast(hasNewCodes ? "Authenticator app set up." : "Authenticator app set up. Your recovery codes stay the same.");
+  toast(hasNewCodes ? t("Authenticator app set up.") : t("Authenticator app set up. Your recovery codes stay the same."));
 }, {mfa_code_invalid: "code"});
 
 onPress(byId("totp-remove"), confirmed({
-  title: "Remove the authenticator app?",
-  text: "You'll no longer be asked for its codes when you sign in.",
-  yes: "Remove",
+  title: t("Remove the authenticator app?"),
+  text: t("You'll no longer be asked for its codes when you sign in."),
+  yes: t("Remove"),
 }, async () => {
   await withRecentSignIn(() => call("DELETE", "/auth/mfa/totp"));
   await reload("security");
   byId("totp-add").focus();
-  toast("Authenticator app removed.");
+  toast(t("Authenticator app removed."));
 }));
 
 const replaceCodes = confirmed({
-  title: "Create new recovery codes?",
-  text: "They replace the codes you have, which will stop working.",
-  yes: "Create new codes",
+  title: t("Create new recovery codes?"),
+  text: t("They replace the codes you have, which will stop working."),
+  yes: t("Create new codes"),
   danger: false,
 }, makeCodes);
 

@@ -4,6 +4,7 @@
 import {loginWithCode, onChange, requestCode} from "/authsvc.js";
 import {byId, fillIn, showStep} from "../ui/dom.js";
 import {onSubmit, resetForm} from "../ui/forms.js";
+import {t} from "../ui/language.js";
 import {letterTarget, rememberReturnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
 import {forget, recall, remember} from "../ui/storage.js";
@@ -30,7 +31,7 @@ export function onSentCode(proceed, back) {
     showStep("code", form.elements.code);
   }
 
-  const countDown = onResend(byId("code-again"), send, "Another code is on its way. Use the newest one.");
+  const countDown = onResend(byId("code-again"), send, t("Another code is on its way. Use the newest one."));
   onSubmit(form, async ({code}) => {
     const answer = await loginWithCode({challengeId: waiting.challengeId, code});
     forget(WAITING);

@@ -1,11 +1,12 @@
 // The devices that somebody is signed in on.
 
 import {call} from "/authsvc.js";
-import {byId, makeButton, onPress, toast} from "../ui/dom.js";
+import {byId, make, makeButton, onPress, toast} from "../ui/dom.js";
 import {confirmed} from "../ui/dialogs.js";
-import {deviceIcon, deviceName, timeAgo} from "../ui/format.js";
+import {deviceIcon, deviceName, lastUse} from "../ui/format.js";
+import {methodNames} from "../ui/history.js";
+import {t} from "../ui/language.js";
 import {paged, row} from "../ui/lists.js";
-import {methodNames} from "../ui/messages.js";
 import {reload} from "../ui/region.js";
 
 export const load = paged("/auth/sessions", {
@@ -18,25 +19,26 @@ export const load = paged("/auth/sessions", {
 });
 
 function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
-  const name = app?.name ?? deviceName(userAgent), lastUsed = document.createElement("span");
-  lastUsed.append("last used ", timeAgo(lastUsedAt));
+  const name = app?.name ?? deviceName(userAgent), lastUsed = make("span", {}, ...lastUse(lastUsedAt));
   const used = methodNames(methods);
-  const details = [app && "app", ip, lastUsed, used && `by ${used}`];
+  const details = [app && t("app"), ip, lastUsed, used && t("by {methods}", {methods: used})];
   const icon = app ? "apps" : deviceIcon(userAgent);
-  if (current) return row(icon, name, details, "This device");
-  return row(icon, name, details, null, makeButton("Sign out", async () => {
+  if (current) return row(icon, name, details, t("This device"));
+  return row(icon, name, details, null, makeButton(t("Sign out"), async () => {
     await call("DELETE", `/auth/sessions/${id}`);
     await reload("sessions");
     byId("sessions-title").focus();
-    toast(`${name} is signed out.`);
-  }, {label: `Sign out ${name}${ip ? `, ${ip}` : ""}`}));
+    toast(t("{name} is signed out.", {name}));
+  }, {label: t("Sign out {name}", {name: ip ? `${name}, ${ip}` : name})}));
 }
 
 onPress(byId("end-others"), confirmed({
-  title: "Sign out everywhere else?", text: "Every other device, and every app, will have to sign in again.", yes: "Sign out",
+  title: t("Sign out everywhere else?"),
+  text: t("Every other device, and every app, will have to sign in again."),
+  yes: t("Sign out"),
 }, async () => {
   await call("DELETE", "/auth/sessions?scope=others");
   await reload("sessions");
   byId("sessions-title").focus();
-  toast("You're signed out everywhere else.");
+  toast(t("You're signed out everywhere else."));
 }));

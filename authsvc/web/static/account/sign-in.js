@@ -5,6 +5,7 @@ import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "../ui/dom.
 import {askForFactor, onFactor} from "./factor.js";
 import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
+import {t} from "../ui/language.js";
 import {END_REASONS, errorText} from "../ui/messages.js";
 import {onProviders} from "../ui/providers.js";
 import {keepReturnAddress, leave, leaveOrStay, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
@@ -44,7 +45,7 @@ onSubmit(byPassword, async (values) => {
 onResend(byId("resend"), async () => {
   await call("POST", "/auth/email/resend", {email: email.value.trim(), returnTo: letterTarget()});
   rememberReturnAddress();
-}, "If this email address still has to be confirmed, an email is on its way.");
+}, t("If this email address still has to be confirmed, an email is on its way."));
 
 if (byId("by-email")) {
   const sendCode = onSentCode(proceed, () => showStep("password", email));

@@ -6,6 +6,7 @@ import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "..
 import {askForFactor, onFactor} from "./factor.js";
 import {clearErrors, isFilledIn, onSubmit, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
+import {t} from "../ui/language.js";
 import {errorText} from "../ui/messages.js";
 import {onProviders} from "../ui/providers.js";
 import {keepReturnAddress, leave, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
@@ -58,7 +59,7 @@ const countDown = onResend(byId("resend"), async () => {
   const {email} = registered;
   const answer = await call("POST", "/auth/email/resend", {email, ...letterWish()});
   registered = {...registered, challengeId: answer.challengeId};
-}, verifying ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
+}, verifying ? t("Another email is on its way. Use the newest one.") : t("Another email is on its way."));
 
 if (verifying) {
   onSubmit(verifying, async ({code}) => {

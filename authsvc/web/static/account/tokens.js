@@ -5,6 +5,7 @@ import {confirmed, showToken} from "../ui/dialogs.js";
 import {byId, make, makeButton, toast} from "../ui/dom.js";
 import {onDay, timeAgo} from "../ui/format.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
+import {t} from "../ui/language.js";
 import {paged, tableRow} from "../ui/lists.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {reload} from "../ui/region.js";
@@ -19,25 +20,27 @@ export const load = paged("/auth/access-tokens", {
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({
-    title: "Revoke this token?", text: `Anything that uses “${name}” will stop working at once.`, yes: "Revoke",
+    title: t("Revoke this token?"),
+    text: t("Anything that uses “{name}” will stop working at once.", {name}),
+    yes: t("Revoke"),
   }, async () => {
     await call("DELETE", `/auth/access-tokens/${id}`);
     await reload("tokens");
     byId("tokens-title").focus();
-    toast("Token revoked.");
+    toast(t("Token revoked."));
   });
   return tableRow(
     ["", make("strong", {}, name)],
-    ["Scopes", make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
-    ["Last used", lastUsedAt ? timeAgo(lastUsedAt) : "never"],
-    ["Expires", expiresAt ? onDay(expiresAt) : "never"],
-    ["", makeButton("Revoke", revoke, {kind: "danger", label: `Revoke the token ${name}`})],
+    [t("Scopes"), make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
+    [t("Last used"), lastUsedAt ? timeAgo(lastUsedAt) : t("never")],
+    [t("Expires"), expiresAt ? onDay(expiresAt) : t("never")],
+    ["", makeButton(t("Revoke"), revoke, {kind: "danger", label: t("Revoke the token {name}", {name})})],
   );
 }
 
 onSubmit(byId("token-form"), async ({name, expiresInDays}, form) => {
   const scopes = [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
-  if (!scopes.length) throw fieldError("scopes", "Choose at least one.");
+  if (!scopes.length) throw fieldError("scopes", t("Choose at least one."));
   const body = {name, scopes, ...(expiresInDays && {expiresInDays: Number(expiresInDays)})};
   const {token} = await withRecentSignIn(() => call("POST", "/auth/access-tokens", body));
   resetForm(form);

@@ -5,7 +5,7 @@ import {make, makeIcon} from "../ui/dom.js";
 import {deviceIcon, deviceName, onDay, timeAgo} from "../ui/format.js";
 import {t} from "../ui/language.js";
 import {row} from "../ui/lists.js";
-import {methodNames} from "../ui/messages.js";
+import {methodNames} from "../ui/history.js";
 import {eventText} from "./event-words.js";
 import {makeListElements, makeListing} from "./listing.js";
 import {makeAct} from "./person-acts.js";

@@ -1,7 +1,7 @@
 // What happened, in the words of somebody who looks at it from outside.
 
+import {END_LABELS, methodNames} from "../ui/history.js";
 import {t} from "../ui/language.js";
-import {END_LABELS, methodNames} from "../ui/messages.js";
 
 /** What can happen, by the name under which it is recorded. */
 export const EVENTS = {

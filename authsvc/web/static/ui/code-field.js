@@ -1,5 +1,7 @@
 // The field for a code of six digits. It takes what is typed, pasted or filled in by a keyboard, however that is written.
 
+import {t} from "./language.js";
+
 const LENGTH = 6;
 
 /** Return the value of a decimal digit in any script: they stand in rows of ten (Unicode 4.6). */
@@ -30,7 +32,7 @@ export function onDigits(field) {
     if (all.length !== LENGTH) return; // more were no code: the field holds the first of them, for the person to look at
     const next = [...form.elements].find((input) => input.required && !input.value);
     if (next) return next.focus();
-    status.textContent = "Checking the code.";
+    status.textContent = t("Checking the code.");
     form.requestSubmit();
   }
   field.addEventListener("input", take);

@@ -2,6 +2,7 @@
 
 import {open} from "./dialog.js";
 import {byId, make, whileBusy} from "./dom.js";
+import {t} from "./language.js";
 
 /** Ask a question; resolve to whether the answer is yes. */
 export async function confirm({title, text, yes, danger = true}) {
@@ -47,10 +48,10 @@ async function copy(button) {
   const message = button.closest("dialog").querySelector(".message");
   try {
     await navigator.clipboard.writeText(linesOf(source));
-    message.textContent = "Copied.";
+    message.textContent = t("Copied.");
   } catch { // the clipboard needs a secure context, and may be refused
     getSelection().selectAllChildren(source);
-    message.textContent = "Selected. Copy it with your keyboard or the menu.";
+    message.textContent = t("Selected. Copy it with your keyboard or the menu.");
   }
 }
 

@@ -1,10 +1,11 @@
 // Times and devices in words.
 
 import {make} from "./dom.js";
+import {language, t, tParts} from "./language.js";
 
-const dateAndTime = new Intl.DateTimeFormat("en", {dateStyle: "medium", timeStyle: "short"});
-const date = new Intl.DateTimeFormat("en", {dateStyle: "medium"});
-const relative = new Intl.RelativeTimeFormat("en", {numeric: "auto"});
+const dateAndTime = new Intl.DateTimeFormat(language, {dateStyle: "medium", timeStyle: "short"});
+const date = new Intl.DateTimeFormat(language, {dateStyle: "medium"});
+const relative = new Intl.RelativeTimeFormat(language, {numeric: "auto"});
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3600],
   ["minute", 60]]; // in seconds
 
@@ -12,7 +13,7 @@ const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["
 export function relativeTime(iso) {
   const seconds = (new Date(iso) - Date.now()) / 1e3;
   const [unit, length] = UNITS.find(([, least]) => Math.abs(seconds) >= least) ?? [];
-  return unit ? relative.format(Math.round(seconds / length), unit) : "just now";
+  return unit ? relative.format(Math.round(seconds / length), unit) : t("just now");
 }
 
 const makeTime = (iso, text) => make("time", {datetime: iso, title: dateAndTime.format(new Date(iso))}, text);
@@ -26,6 +27,9 @@ export const timeAgo = (iso) => makeTime(iso, relativeTime(iso));
 /** Make an element that tells a day, with the time itself as its title. */
 export const onDay = (iso) => makeTime(iso, date.format(new Date(iso)));
 
+/** Return in words, with the time, when something was last used. */
+export const lastUse = (iso) => iso ? tParts("last used {time}", {time: timeAgo(iso)}) : [t("not used yet")];
+
 // In this order: most browsers also claim to be those further down.
 const BROWSERS = [["Edge", /\bEdgA?\//], ["Opera", /\bOPR\//], ["Samsung Internet", /\bSamsungBrowser\//],
   ["Firefox", /\b(?:Firefox|FxiOS)\//], ["Chrome", /\b(?:Headless)?(?:Chrome|CriOS)\//], ["Safari", /\bSafari\//],
@@ -36,10 +40,10 @@ const LONGEST = 40;
 
 /** Name a device by its User-Agent: "Firefox on Windows". */
 export function deviceName(agent) {
-  if (!agent) return "Unknown device";
+  if (!agent) return t("Unknown device");
   const firstMatch = (patterns) => patterns.find(([, pattern]) => pattern.test(agent))?.[0];
   const browser = firstMatch(BROWSERS), system = firstMatch(SYSTEMS);
-  if (browser && system) return `${browser} on ${system}`;
+  if (browser && system) return t("{browser} on {system}", {browser, system});
   return browser ?? system ?? (agent.length > LONGEST ? `${agent.slice(0, LONGEST)}…` : agent);
 }
 

@@ -2,7 +2,8 @@
 
 import {onDigits} from "./code-field.js";
 import {describeError, whileBusy} from "./dom.js";
-import {FIELD_ERRORS} from "./messages.js";
+import {t} from "./language.js";
+import {FIELD_ERRORS, faultText} from "./messages.js";
 
 /**
  * Do `work` with the values of a form whenever it is submitted. `fields` maps the codes of problems to the fields at
@@ -39,7 +40,7 @@ function valuesOf(form) {
 /** Show an error at the fields that it is about, or else at the top of the form. */
 export function showError(form, error, fields = {}) {
   const errors = (error.errors ?? []).map(
-    ({pointer, code, detail}) => [pointer?.split("/")[1], FIELD_ERRORS[code] ?? detail]);
+    (fault) => [fault.pointer?.split("/")[1], faultText(fault)]);
   const mistakes = errors.filter(([name]) => fieldOf(form, name));
   if (mistakes.length) return markFields(form, mistakes);
   const field = fields[error.code];
@@ -83,7 +84,7 @@ function findMistakes(form) {
   for (const input of form.elements) {
     if (input.required && !input.value.trim()) mistakes.push([input.name, FIELD_ERRORS.required]);
     else if (input.type === "email" && input.required && !/^\S+@\S+$/.test(input.value.trim())) {
-      mistakes.push([input.name, "This isn't an email address."]);
+      mistakes.push([input.name, t("This isn't an email address.")]);
     }
   }
   return mistakes;

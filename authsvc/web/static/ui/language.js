@@ -21,6 +21,10 @@ const fillIn = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => isola
 /** Return a text in that language; `{name}` stands for a value. */
 export const t = (text, values = {}) => fillIn(translations.get(text) ?? text, values);
 
+/** Return a text in that language as a list of texts and elements; `{name}` stands for an element. */
+export const tParts = (text, values) =>
+  (translations.get(text) ?? text).split(/\{(\w+)\}/).map((part, index) => index % 2 ? values[part] : part);
+
 /** Return the text for a count: `{count}` stands for it. */
 export function tn(one, other, count, values = {}) {
   const category = plural.select(count);

@@ -4,6 +4,7 @@ import {call, getPasskey, identities} from "/authsvc.js";
 import {open} from "./dialog.js";
 import {byId, onPress} from "./dom.js";
 import {onSubmit, setAlert, showError} from "./forms.js";
+import {t} from "./language.js";
 import {onProviders} from "./providers.js";
 import {hereAsPath} from "./redirect.js";
 import {onResend} from "./resend.js";
@@ -83,7 +84,7 @@ if (mailed) {
   const send = async () => {
     ({challengeId} = await call("POST", "/auth/reauthenticate/email"));
   };
-  const countDown = onResend(byId("again-resend"), send, "Another email is on its way. Use the newest one.");
+  const countDown = onResend(byId("again-resend"), send, t("Another email is on its way. Use the newest one."));
   onPress(byMail, async () => {
     setAlert(again, null);
     await send();

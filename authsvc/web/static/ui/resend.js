@@ -1,6 +1,7 @@
 // "Send it again": not before the letter that is on its way had time to arrive.
 
 import {showErrorAt, toast, whileBusy} from "./dom.js";
+import {t} from "./language.js";
 
 const PAUSE = 30; // seconds
 const SEVERAL = 3; // after so many letters another one is not what helps
@@ -9,7 +10,7 @@ const SEVERAL = 3; // after so many letters another one is not what helps
  * Send a letter by `work` whenever a button is pressed, and count down on the button until it may be pressed again.
  * Return what starts to count, for a letter that was sent some other way.
  */
-export function onResend(button, work, text = "Another email is on its way.") {
+export function onResend(button, work, text = t("Another email is on its way.")) {
   const label = button.lastElementChild, name = label.textContent;
   let count = 0, timer;
 
@@ -20,7 +21,7 @@ export function onResend(button, work, text = "Another email is on its way.") {
     button.classList.add("waits");
     const tick = () => {
       const left = Math.ceil((end - Date.now()) / 1000);
-      label.textContent = left > 0 ? `${name} in ${left} s` : name;
+      label.textContent = left > 0 ? t("{action} in {seconds} s", {action: name, seconds: left}) : name;
       if (left > 0) return;
       clearInterval(timer);
       button.classList.remove("waits");
@@ -35,7 +36,7 @@ export function onResend(button, work, text = "Another email is on its way.") {
     try {
       await whileBusy(button, work);
       count += 1;
-      toast(count < SEVERAL ? text : "We sent several emails. Look into your spam folder too.");
+      toast(count < SEVERAL ? text : t("We sent several emails. Look into your spam folder too."));
       wait();
     } catch (error) {
       showErrorAt(button, error);
