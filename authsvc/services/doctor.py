@@ -23,7 +23,7 @@ from authsvc.security.passwords import hasher
 from authsvc.services import app_rules, apps, mail, providers, resources, signing_keys, totp
 from authsvc.services.findings import Finding
 from authsvc.services.users import integrity
-from authsvc.settings import schema
+from authsvc.settings import formats, schema
 
 _SLOWEST_HASH = 1.0
 _FASTEST_HASH = 0.05
@@ -281,6 +281,16 @@ def _account_pages(config: Config) -> Iterator[Finding]:
         )
 
 
+def _passkeys(config: Config) -> Iterator[Finding]:
+    host = formats.host_of(config["PUBLIC_URL"])
+    if config["ACCOUNT_PAGES"] and not formats.belongs_to(host, config["WEBAUTHN_RP_ID"]):
+        yield Finding(
+            "WEBAUTHN_RP_ID",
+            f"browsers refuse passkeys of {config['WEBAUTHN_RP_ID']} on the account pages, which are at {host}",
+            "set it to that host or a domain above it, before anybody has a passkey, or ACCOUNT_PAGES=off",
+        )
+
+
 def _documents(config: Config) -> Iterator[Finding]:
     if config["APP_DOCUMENT_RESOURCES"] and config["APP_DOCUMENTS"] == ["off"]:
         yield Finding(
@@ -346,6 +356,7 @@ _OF_THE_DATABASE: tuple[_Check, ...] = (
     _accounts,
     _apps,
     _account_pages,
+    _passkeys,
 )
 
 

@@ -242,7 +242,7 @@ class Settings(BrandSettings):
     )
     WEBAUTHN_ORIGINS = Words(
         "origins whose pages may use passkeys, separated by commas; also those of Android apps"
-        " (`android:apk-key-hash:…`)",
+        " (`android:apk-key-hash:…`). The account pages always may",
         default=_PUBLIC_URL,
         bounds="origins",
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pyotp
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_in, sign_in_here, turn_to
 from tests.support.accounts import Database
@@ -163,6 +163,21 @@ class TestPasskeys:
         signed_in.get_by_role("dialog").get_by_role("button", name="Remove").click()
         says(signed_in, "Passkey removed")
         expect(signed_in.get_by_text("No passkeys yet.")).to_be_visible()
+
+    def test_p8_a_refusal_is_told_in_words_for_people(self, signed_in: Page) -> None:
+        """Here the answer to the challenge has been tampered with on its way."""
+        plug_in(signed_in)
+        tampered = {"clientDataJSON": "AAAA", "attestationObject": "AAAA"}
+
+        def tamper(route: Route) -> None:
+            sent = route.request.post_data_json
+            route.continue_(post_data={**sent, "credential": {**sent["credential"], "response": tampered}})
+
+        signed_in.route("**/auth/passkeys", tamper)
+        signed_in.get_by_role("button", name="Add a passkey").click()
+        signed_in.get_by_role("dialog", name="Add a passkey").get_by_role("button", name="Continue").click()
+        told = "This passkey can't be used here. Try again, or use another device."
+        expect(signed_in.locator("#passkey-name-error")).to_have_text(told)
 
     def test_the_browser_offers_one_where_the_address_is_filled_in(self, signed_in: Page, mongo: Database) -> None:
         """Conditional UI: the authenticator, which is always present, takes the offer at once."""

@@ -15,6 +15,8 @@ import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {reload} from "../ui/region.js";
 
 const supportsPasskeys = "PublicKeyCredential" in globalThis;
+const MOST = 20; // passkeys that an account can have
+let count = 0; // passkeys that somebody has
 let codesLeft = 0; // recovery codes that somebody has
 
 export async function load() {
@@ -26,6 +28,7 @@ export async function load() {
   showRecoveryCodes(codesLeft, totp.enabled || passkeys.length > 0);
   byId("require-row").hidden = required || !passkeys.length;
   byId("passkeys").replaceChildren(...passkeys.map(drawPasskey));
+  count = passkeys.length;
   byId("no-passkeys").hidden = passkeys.length > 0;
   byId("add-passkey").hidden = !supportsPasskeys;
   byId("passkeys-unsupported").hidden = supportsPasskeys;
@@ -93,12 +96,22 @@ onSubmit(byId("passkey-form"), async ({name}) => {
   try {
     await onName(name);
   } catch (error) {
-    if (error.cause?.name !== "InvalidStateError") throw error; // WebAuthn section 5.1.3: one of `excludeCredentials`
-    throw fieldError("name", t("This device already has a passkey for your account."));
+    throw inWords(error);
   }
   await reload("security");
   byId("passkey-dialog").close();
 }, {passkey_failed: "name"});
+
+/** Return an error about a passkey in words for people: what the browser and the service say of one is for programs. */
+function inWords(error) {
+  if (error.cause?.name === "InvalidStateError") { // WebAuthn section 5.1.3: one of `excludeCredentials`
+    return fieldError("name", t("This device already has a passkey for your account."));
+  }
+  if (error.cause?.name === "SecurityError") return fieldError("name", t("Passkeys can't be used at this address."));
+  if (!error.errors?.some(({pointer}) => pointer === "/credential")) return error;
+  if (count < MOST) return fieldError("name", t("This passkey can't be used here. Try again, or use another device."));
+  return fieldError("name", t("You have {count} passkeys, and there can't be more. Remove one first.", {count}));
+}
 
 /** Return a text without what isolates the names in it: nobody could type or see that. */
 const asName = (text) => text.replace(/[\u2068\u2069]/g, "");
