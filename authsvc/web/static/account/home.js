@@ -5,7 +5,7 @@ import {showWayToConsole} from "./console.js";
 import {byId, clearNotes, describeErrorsBy, onPress} from "../ui/dom.js";
 import {errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
-import {loadProfile, showUser} from "./profile.js";
+import {loadProfile, recheck, showUser} from "./profile.js";
 import {region} from "../ui/region.js";
 import {goToSignIn} from "../ui/redirect.js";
 
@@ -56,6 +56,7 @@ function showAccount() {
   showSection();
   tellWhatWasDone();
   setTimeout(() => scripts.forEach((fetchIt) => fetchIt()), LATER);
+  document.addEventListener("visibilitychange", () => document.hidden || recheck());
   addEventListener("hashchange", () => showSection() && byId(`${shown}-title`).focus());
 }
 

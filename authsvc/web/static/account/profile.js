@@ -5,8 +5,8 @@ import {awaitCode, awaitedChallenge, forgetCode} from "./awaited-code.js";
 import {byId, toast} from "../ui/dom.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {t} from "../ui/language.js";
-import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {onResend} from "../ui/resend.js";
+import {loadWaitingEmail, recheckWaitingEmail, requestEmail} from "./waiting-email.js";
 
 const verifiesAddresses = document.body.dataset.verification !== "off";
 let user;
@@ -16,6 +16,7 @@ export const currentUser = () => user;
 
 /** Show an account everywhere on the page. */
 export function showUser(account) {
+  if (user && user.email !== account.email) recheckWaitingEmail();
   user = account;
   for (const element of document.querySelectorAll('[data-user="email"]')) {
     if (element instanceof HTMLInputElement) element.value = user.email;
@@ -42,6 +43,13 @@ export function showNeeds() {
 
 export async function loadProfile() {
   showUser(await call("GET", "/auth/me"));
+  await loadWaitingEmail();
+}
+
+/** Look once more at what may have been decided elsewhere: whether the address is confirmed, or another one is. */
+export function recheck() {
+  if (!user?.emailVerified) refresh().catch(() => {}); // it is tried again anyhow
+  recheckWaitingEmail();
 }
 
 onSubmit(byId("name-form"), async (values) => {
@@ -53,7 +61,7 @@ onSubmit(byId("email-form"), async (values, form) => {
   if (values.email.toLowerCase() === user.email.toLowerCase()) {
     throw fieldError("email", t("This is already your email address."));
   }
-  await withRecentSignIn(() => call("POST", "/auth/me/email", values));
+  await requestEmail(values);
   resetForm(form);
   toast(t("We sent an email to {email}. Follow the link in it to complete the change.", values));
 });

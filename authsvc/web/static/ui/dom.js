@@ -39,10 +39,12 @@ export async function whileBusy(button, work) {
   }
 }
 
-/** Show one step of a page, and move the focus to `target` or to the step's heading. */
+/** Show one step of a page, name the page after it, and move the focus to `target` or to the step's heading. */
 export function showStep(name, target) {
   for (const step of document.querySelectorAll("[data-step]")) step.hidden = step.dataset.step !== name;
-  (target ?? document.querySelector(`[data-step="${name}"] h1`)).focus();
+  const heading = document.querySelector(`[data-step="${name}"] h1`), {title} = document;
+  document.title = heading.textContent + title.slice(title.indexOf(" · "));
+  (target ?? heading).focus();
 }
 
 /** Put a text into every placeholder of a kind. */
