@@ -38,7 +38,7 @@ function drawIdentity({id, provider, label, email, createdAt, lastUsedAt}) {
   });
   const drawn = row("key", label, [email, added, lastUsed], null,
     makeButton(t("Disconnect"), disconnect,
-      {kind: "danger", label: t("Disconnect {name}", {name: email ? `${label}, ${email}` : label})}));
+      {kind: "danger", label: t("Disconnect {name}", {name: [label, email].filter(Boolean).join(", ")})}));
   drawn.firstElementChild.replaceWith(makeMark(providerOf(provider)?.mark));
   return drawn;
 }

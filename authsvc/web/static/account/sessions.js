@@ -29,7 +29,7 @@ function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
     await reload("sessions");
     byId("sessions-title").focus();
     toast(t("{name} is signed out.", {name}));
-  }, {label: t("Sign out {name}", {name: ip ? `${name}, ${ip}` : name})}));
+  }, {label: t("Sign out {name}", {name: [name, ip].filter(Boolean).join(", ")})}));
 }
 
 onPress(byId("end-others"), confirmed({
