@@ -11,7 +11,7 @@ from tests.support.service import ROOT
 def installed(source: Path, folder: Path, *, ring: str = "external") -> Path:
     """Copy a folder with a lock file, and install its packages in the copy; return that. None of their scripts runs."""
     require("node", "npm", ring=ring)
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules", ".next", "dist"))
     command = ["npm", "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
     subprocess.run(command, cwd=folder, check=True, timeout=150)
     return folder
@@ -33,3 +33,12 @@ def with_package(folder: Path, *packages: str) -> Path:
     command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *packages, str(tarball)]
     subprocess.run(command, cwd=folder, check=True, timeout=150)
     return folder
+
+
+def example_with_package(name: str, folder: Path) -> Path:
+    """Copy an example that uses the package, and install what its lock file pins; the package is what is packed."""
+    tarball = packed(folder)
+    package = folder / "sdk/js"
+    package.mkdir(parents=True)
+    subprocess.run(["tar", "-xzf", tarball, "--strip-components=1", "-C", package], check=True, timeout=30)
+    return installed(ROOT / "examples" / name, folder / "examples" / name, ring="browser")

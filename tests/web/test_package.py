@@ -21,6 +21,7 @@ const {createClient} = await import("authsvc");
 await import("authsvc/react");
 await import("authsvc/server");
 const client = createClient({url: "http://localhost:1"});
+createClient({url: "/api"}); // relative to a page, which there is none of where a server renders it
 const seen = [client.current, before === Object.getOwnPropertyNames(globalThis).join()];
 const kept = process.getActiveResourcesInfo().filter((one) => /Timeout|Immediate|TCP|MessagePort/.test(one));
 console.log(JSON.stringify([...seen.map(String), ...kept]));

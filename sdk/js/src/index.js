@@ -13,7 +13,8 @@ export function createClient({url, storage, fetch, audiences}) {
   const ownStorage = storage || (globalThis.document ? undefined : createMemory()); // there are no cookies elsewhere
   const wire = createWire(url, fetch, !ownStorage);
   const vault = ownStorage ? new StorageVault(wire, ownStorage) : createCookieVault(wire);
-  const {adopt, ...core} = Object.getOwnPropertyDescriptors(createCore(wire, vault, audiences));
-  const client = Object.defineProperties({}, core);
-  return Object.assign(client, accountCalls({...client, adopt: adopt.value}, wire));
+  const core = createCore(wire, vault, audiences);
+  const client = Object.defineProperties({}, Object.getOwnPropertyDescriptors(core)); // `url` is not known everywhere
+  delete client.adopt;
+  return Object.assign(client, accountCalls(core, wire));
 }
