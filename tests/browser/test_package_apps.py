@@ -4,7 +4,6 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyotp
 import pytest
