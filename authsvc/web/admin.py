@@ -8,6 +8,7 @@ from flask import Response, current_app
 
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.guards import for_people
+from authsvc.languages import translatable
 from authsvc.web import pages
 
 blp = Blueprint("console", __name__, stateless=True, template_folder="templates", description="The console.")
@@ -20,9 +21,12 @@ _HEADERS = {
 }
 _CONSOLE = pages.Page("admin/console", _HEADERS)
 _SCREENS = (
-    ("people", "People", "users"),
-    ("events", "What happened", "clock"),
-    ("apps", "Apps", "apps"),
+    ("overview", translatable("Overview"), "gauge"),
+    ("people", translatable("People"), "users"),
+    ("events", translatable("What happened"), "clock"),
+    ("letters", translatable("Letters"), "mail"),
+    ("apps", translatable("Apps"), "apps"),
+    ("settings", translatable("Settings"), "sliders"),
 )
 
 

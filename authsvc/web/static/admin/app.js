@@ -1,14 +1,14 @@
 // One app, beside the list: what is registered for it, its secrets, and what can be done to it.
 
 import {call} from "/authsvc.js";
-import {byId, make, makeButton, makeIcon, onPress, toast} from "../ui/dom.js";
-import {showToken} from "../ui/dialogs.js";
+import {byId, make, makeButton, makeIcon, makeText, onPress, toast} from "../ui/dom.js";
 import {onDay, timeAgo} from "../ui/format.js";
 import {t} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {act, makeField, makeTick} from "./acts.js";
 import {KINDS, linesOf} from "./app-words.js";
 import {fillPlace, makePlace} from "../ui/place.js";
+import {showSecret} from "./secrets.js";
 
 const panel = byId("app");
 const place = make("div", {class: "place"}), placed = makePlace(place);
@@ -162,7 +162,7 @@ function addSecret(app, path) {
     text: t("The one before it works for another 24 hours, so that you can replace it in the app."), yes: t("Make a secret"),
     work: async () => { ({secret} = await call("POST", `${path}/secrets`)); },
     after: async () => {
-      await showSecret(app.name, secret);
+      await showSecret(t("The secret of {name}", {name: app.name}), secret);
       await showAgain();
     },
   };
@@ -171,7 +171,7 @@ function addSecret(app, path) {
 function secretsOf(app) {
   if (!app.secrets.length) return "";
   const rows = app.secrets.map(({id, createdAt, expiresAt}) => {
-    const until = expiresAt ? make("span", {}, t("until"), " ", timeAgo(expiresAt)) : t("no end");
+    const until = expiresAt ? makeText(t("until {time}"), {time: timeAgo(expiresAt)}) : t("no end");
     const button = makeButton(t("Remove"), async () => {
       const isDone = await act({
         title: t("Remove this secret?"), text: t("It stops working at once."), letter: NO_LETTER, yes: t("Remove"), danger: true,
@@ -179,15 +179,9 @@ function secretsOf(app) {
       });
       if (isDone) await showAgain();
     }, {label: t("Remove the secret {id}", {id: id.slice(-6)})});
-    return row("key", `…${id.slice(-6)}`, [make("span", {}, t("made"), " ", onDay(createdAt)), until], null, button);
+    return row("key", `…${id.slice(-6)}`, [makeText(t("made {day}"), {day: onDay(createdAt)}), until], null, button);
   });
   return make("section", {class: "belonging"}, make("h3", {}, t("Secrets")), make("ul", {class: "rows small"}, ...rows));
-}
-
-/** Show a secret of an app, which is never shown again. */
-export function showSecret(name, secret) {
-  byId("token-title").textContent = t("The secret of {name}", {name});
-  return showToken(secret);
 }
 
 document.addEventListener("keydown", (event) => {

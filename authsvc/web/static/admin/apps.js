@@ -6,10 +6,11 @@ import {onDay} from "../ui/format.js";
 import {t} from "../ui/language.js";
 import {tableRow} from "../ui/lists.js";
 import {act, makeField, makeTick} from "./acts.js";
-import {closeApp, openApp, showSecret} from "./app.js";
+import {closeApp, openApp} from "./app.js";
 import {KINDS, linesOf} from "./app-words.js";
 import {goByKeys, makeListing, onFilter, showFilters} from "./listing.js";
 import {addressOf, goTo} from "./routes.js";
+import {showSecret} from "./secrets.js";
 
 const form = byId("apps-filters"), list = byId("apps-list");
 let query = {}, openKey = "", listed = null;
@@ -82,5 +83,5 @@ onPress(byId("new-app"), async () => {
   if (!isDone) return;
   listed = null;
   goTo("apps", issued.key, query);
-  if (issued.secret) await showSecret(issued.name, issued.secret);
+  if (issued.secret) await showSecret(t("The secret of {name}", {name: issued.name}), issued.secret);
 });

@@ -1,13 +1,13 @@
 // What belongs to an account: where it is signed in, its keys, the accounts and apps it is connected to, what happened.
 
 import {call} from "/authsvc.js";
-import {make, makeIcon} from "../ui/dom.js";
+import {make, makeIcon, makeText} from "../ui/dom.js";
 import {deviceIcon, deviceName, onDay, timeAgo} from "../ui/format.js";
-import {t} from "../ui/language.js";
+import {t, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {methodNames} from "../ui/history.js";
 import {eventText} from "./event-words.js";
-import {makeListElements, makeListing} from "./listing.js";
+import {callPage, makeListElements, makeListing} from "./listing.js";
 import {makeAct} from "./person-acts.js";
 import {addressOf} from "./routes.js";
 
@@ -18,6 +18,8 @@ export function belongings(person, {changed}) {
   const path = `/admin/users/${person.id}`;
   return [
     section(t("Sessions"), "screen", `${path}/sessions`, drawSession, t("Not signed in anywhere."), () => []),
+    section(t("Second factors"), "shield", `${path}/mfa`, (factor) => factor, t("No second factor is set up."), () => [], {},
+      fetchFactors),
     section(t("Access tokens"), "key", `${path}/access-tokens`, drawToken, t("No access tokens."), revokeAll(path)),
     section(t("Connected accounts"), "user", `${path}/identities`, drawIdentity, t("No accounts elsewhere."),
       unlinkAll(path, changed)),
@@ -28,11 +30,11 @@ export function belongings(person, {changed}) {
 
 let count = 0;
 
-function section(title, icon, path, draw, nothing, more, query = {}) {
+function section(title, icon, path, draw, nothing, more, query = {}, fetchPage = callPage) {
   const name = `belonging-${count += 1}`, {children, elements} = makeListElements(name);
   const foot = make("div", {class: "side-tools", hidden: true});
   const listing = makeListing(name, {
-    draw: (item) => [draw(item)], empty: () => [nothing, icon], limit: SHORT, elements,
+    draw: (item) => [draw(item)], empty: () => [nothing, icon], limit: SHORT, elements, fetchPage,
     onLoad: (shown) => { foot.hidden = shown === 0; },
   });
   foot.append(...more(listing));
@@ -48,16 +50,32 @@ function section(title, icon, path, draw, nothing, more, query = {}) {
 }
 
 function drawSession({app, createdAt, lastUsedAt, ip, userAgent, methods}) {
-  const used = make("span", {}, t("last used"), " ", timeAgo(lastUsedAt));
-  const since = make("span", {}, t("since"), " ", onDay(createdAt));
+  const used = makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)});
+  const since = makeText(t("since {day}"), {day: onDay(createdAt)});
   return row(app ? "apps" : deviceIcon(userAgent), app?.name ?? deviceName(userAgent),
     [ip, used, since, methodNames(methods)], null);
 }
 
+/** Return the second factors of an account as a list of rows. */
+async function fetchFactors(path) {
+  const {totp, passkeys, recoveryCodes} = await call("GET", path);
+  const app = totp.enabled ? [row("phone", t("Authenticator app"), [totp.confirmedAt && setUpOn(totp.confirmedAt)], null)] : [];
+  const codes = recoveryCodes.remaining ? [row("lifebuoy", t("Recovery codes"),
+    [tn("{count} code left", "{count} codes left", recoveryCodes.remaining)], null)] : [];
+  return {items: [...passkeys.map(drawPasskey), ...app, ...codes], next: null};
+}
+
+const setUpOn = (iso) => makeText(t("set up {day}"), {day: onDay(iso)});
+
+function drawPasskey({name, createdAt, lastUsedAt, backedUp}) {
+  const used = lastUsedAt ? makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)}) : t("never used");
+  return row("passkey", name, [t("Passkey"), setUpOn(createdAt), used, backedUp && t("synced")], null);
+}
+
 function drawToken({name, scopes, createdAt, expiresAt, lastUsedAt}) {
-  const made = make("span", {}, t("made"), " ", onDay(createdAt));
-  const until = expiresAt ? make("span", {}, t("until"), " ", onDay(expiresAt)) : t("never expires");
-  const used = lastUsedAt ? make("span", {}, t("last used"), " ", timeAgo(lastUsedAt)) : t("never used");
+  const made = makeText(t("made {day}"), {day: onDay(createdAt)});
+  const until = expiresAt ? makeText(t("until {day}"), {day: onDay(expiresAt)}) : t("never expires");
+  const used = lastUsedAt ? makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)}) : t("never used");
   const line = row("key", name, [made, until, used], null);
   line.querySelector(".details").append(make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope))));
   return line;
@@ -73,8 +91,8 @@ const revokeAll = (path) => (listing) => [makeAct(t("Revoke all tokens"), {
 }, listing.reload)];
 
 function drawIdentity({label, email, issuer, subject, createdAt, lastUsedAt}) {
-  const used = lastUsedAt ? make("span", {}, t("last used"), " ", timeAgo(lastUsedAt)) : t("never used");
-  const line = row("user", label, [email, make("span", {}, t("connected"), " ", onDay(createdAt)), used], null);
+  const used = lastUsedAt ? makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)}) : t("never used");
+  const line = row("user", label, [email, makeText(t("connected {day}"), {day: onDay(createdAt)}), used], null);
   line.querySelector(".details").append(make("span", {class: "muted"}, make("code", {}, issuer), " ", make("code", {}, subject)));
   return line;
 }

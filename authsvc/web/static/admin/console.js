@@ -1,21 +1,27 @@
 // The console: one screen at a time, named by what stands behind `#`. It asks the API, and shows only what that gives.
 
 import {logout, onChange, refresh, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, onPress, showErrorAt} from "../ui/dom.js";
-import {forget, remember} from "../ui/storage.js";
+import {byId, describeErrorsBy, onPress, showErrorAt} from "../ui/dom.js";
 import {errorText} from "../ui/messages.js";
 import {goToSignIn} from "../ui/redirect.js";
 import {showApps} from "./apps.js";
+import {letIn, showUnreachable} from "./doors.js";
 import {showEvents} from "./events.js";
+import {showLetters} from "./letters.js";
+import {showOverview} from "./overview.js";
 import {showPeople} from "./people.js";
 import {readRoute} from "./routes.js";
+import {showSettings} from "./settings.js";
 
 const SCREENS = {
+  overview: showOverview,
   people: showPeople,
   events: showEvents,
+  letters: showLetters,
   apps: showApps,
+  settings: showSettings,
 };
-const FIRST = "people";
+const FIRST = "overview";
 const REASON_WAIT = 300; // milliseconds in which the answer to a request may still tell why the session ended
 const serviceName = document.title.split(" · ").at(-1);
 let section, endReason, isLeaving = false;
@@ -26,30 +32,10 @@ describeErrorsBy((error) => {
 });
 
 /** Show what somebody may see who is signed in, or isn't. */
-function letIn(current) {
+function welcome(current) {
   if (isLeaving) return;
   if (!current) return setTimeout(() => goToSignIn(endReason), section ? REASON_WAIT : 0);
-  if (current.role !== "admin") return showDoor("absent");
-  if (!current.mfaEnabled) return showDoor("factor-first");
-  byId("who").textContent = current.name || current.email;
-  fillIn("user", current.email); // for password managers
-  for (const door of document.querySelectorAll(".door")) door.hidden = true;
-  byId("loading").hidden = true;
-  byId("console").hidden = false;
-  forget("authsvc console");
-  if (!section) showScreen();
-}
-
-/** Show a page in place of the console, of which nothing stays. */
-function showDoor(id) {
-  section = undefined;
-  byId("loading").hidden = true;
-  byId("console").hidden = true;
-  for (const door of document.querySelectorAll(".door")) door.hidden = door.id !== id;
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-  const title = byId(id).querySelector("h1");
-  document.title = `${title.textContent} · ${serviceName}`;
-  title.focus();
+  letIn(current, () => section || showScreen());
 }
 
 /** Show the screen that the address names. */
@@ -69,21 +55,14 @@ function showScreen() {
   return isNew;
 }
 
-onChange(letIn);
-user().catch((error) => { // the client keeps trying
-  if (section) return;
-  byId("unreachable-text").textContent = errorText(error);
-  showDoor("unreachable");
-});
+onChange(welcome);
+user().catch((error) => section || showUnreachable(error)); // the client keeps trying
 addEventListener("hashchange", () => {
   if (!section) return;
   const {id} = readRoute();
   if (showScreen() && !id) byId(`${section}-title`).focus();
 });
-// Whoever has set up a second factor comes back here.
-byId("to-security").addEventListener("click", () => remember("authsvc console", {address: `/admin/${location.hash}`}));
 addEventListener("pageshow", ({persisted}) => persisted && refresh().catch(() => {}));
-onPress(byId("reload"), () => location.reload());
 onPress(byId("sign-out"), async () => {
   isLeaving = true;
   try {

@@ -6,6 +6,7 @@ import {callPage} from "./listing.js";
 
 const MOST_COUNTED = 2000;
 const MOST_EXPORTED = 50_000;
+const GROUPS = {network: ({ip}) => ip, action: ({action}) => action, user: ({target, actor}) => target ?? actor};
 const COLUMNS = ["at", "action", "outcome", "actor", "target", "ip", "userAgent", "requestId", "details", "id"];
 
 /** Return a page of events. */
@@ -24,12 +25,13 @@ async function readAll(parameters, most, tell = () => {}) {
   return {items, isCut: Boolean(cursor)};
 }
 
-/** Count events by `ip`, `action` or `user`, most first. */
+/** Count events by `network`, `action` or `user`, most first. */
 export async function groupEvents(parameters, by) {
   const {items, isCut} = await readAll(parameters, MOST_COUNTED), counts = new Map();
+  const group = Object.hasOwn(GROUPS, by) ? GROUPS[by] : GROUPS.action;
   for (const event of items) {
-    const value = by === "user" ? event.target ?? event.actor : event[by];
-    counts.set(value ?? null, (counts.get(value ?? null) ?? 0) + 1);
+    const value = group(event) ?? null;
+    counts.set(value, (counts.get(value) ?? 0) + 1);
   }
   const groups = [...counts].map(([value, count]) => ({value, count})).sort((a, b) => b.count - a.count);
   return {items: groups, isCut, read: items.length};
@@ -59,7 +61,7 @@ function toCell(value) {
 
 /** Return the built-in filters, by name. */
 export const usualFilters = () => ({
-  [t("Failed sign-ins by network")]: {action: "login.failed", span: "7", by: "ip"},
+  [t("Failed sign-ins by network")]: {action: "login.failed", span: "7", by: "network"},
   [t("Failed sign-ins")]: {action: "login.failed", span: "7"},
   [t("Blocked attempts")]: {action: "attempts.throttled", span: "7"},
   [t("Changes of roles")]: {action: "role.changed"},

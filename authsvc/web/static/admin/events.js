@@ -1,6 +1,6 @@
 // What happened: events by person, kind, time and network. A row opens to its record.
 
-import {byId, make, makeButton, onPress} from "../ui/dom.js";
+import {byId, make, makeButton, makeText, onPress} from "../ui/dom.js";
 import {deviceName, exactTime, timeAgo} from "../ui/format.js";
 import {t} from "../ui/language.js";
 import {tableRow} from "../ui/lists.js";
@@ -57,8 +57,8 @@ async function load() {
 }
 
 /** Return the parameters of the API for filters, null if they name nobody. */
-async function parametersOf({user, action, span, from, to, ip}) {
-  const known = {action, ip};
+async function parametersOf({user, action, span, from, to, network}) {
+  const known = {action, network};
   if (user) {
     known.user = await resolvePerson(user);
     if (known.user === null) return null;
@@ -80,7 +80,7 @@ function drawEvent(event) {
     ["", toggle, outcome === "failure" ? make("span", {class: "badge bad"}, t("Failed")) : "",
       detail ? make("span", {class: "muted"}, detail) : ""],
     [t("Who"), personLink(target ?? actor), actor && target && actor !== target
-      ? make("span", {class: "muted"}, t("by"), " ", personLink(actor)) : ""],
+      ? make("span", {class: "muted"}, makeText(t("by {person}"), {person: personLink(actor)})) : ""],
     [t("When"), timeAgo(at)],
     [t("From"), ip ?? "", make("span", {class: "muted"}, userAgent ? deviceName(userAgent) : "")],
   );

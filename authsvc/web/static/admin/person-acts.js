@@ -4,6 +4,7 @@ import {call} from "/authsvc.js";
 import {make, makeButton, makeIcon, onPress} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 import {act, makeField} from "./acts.js";
+import {showSecret} from "./secrets.js";
 
 const NO_LETTER = () => t("They get no letter.");
 const WATCHED = ["name", "email", "role", "disabledAt", "emailVerified", "mfaEnabled", "hasPassword"];
@@ -19,7 +20,7 @@ export function actsOn(person, {changed, gone, overtaken}) {
     if (await act(question)) await (question.after ?? changed)();
   }
 
-  const buttons = actionsFor(person, path, gone).map(({name, icon, danger, ...question}) => {
+  const buttons = actionsFor(person, path, {changed, gone}).map(({name, icon, danger, ...question}) => {
     const button = make("button", {type: "button", class: `act${danger ? " danger" : ""}`}, makeIcon(icon), make("span", {}, name));
     onPress(button, () => perform({danger, ...question}));
     return button;
@@ -27,9 +28,11 @@ export function actsOn(person, {changed, gone, overtaken}) {
   return make("section", {class: "acts", "aria-label": t("What you can do")}, ...buttons);
 }
 
-function actionsFor(person, path, gone) {
+function actionsFor(person, path, {changed, gone}) {
   return [
+    !person.emailVerified && !person.disabledAt && confirmAddress(person, path),
     sendPasswordLink(person, path),
+    makePasswordLink(person, path, changed),
     rename(person, path),
     changeRole(person, path),
     person.mfaEnabled && removeFactors(person, path),
@@ -48,6 +51,32 @@ const sendPasswordLink = ({email, disabledAt}, path) => !disabledAt && ({
   work: () => call("POST", `${path}/password-reset`),
   done: t("The link is on its way."),
 });
+
+const confirmAddress = ({email}, path) => ({
+  name: t("Confirm the address"), icon: "check",
+  title: t("Confirm the address by hand?"),
+  text: t("You vouch that {email} is theirs. Nothing else about the account changes.", {email}),
+  letter: NO_LETTER(),
+  yes: t("Confirm the address"),
+  work: () => call("POST", `${path}/verify-email`),
+  done: t("The address is confirmed."),
+});
+
+function makePasswordLink({email, name, disabledAt}, path, changed) {
+  let link;
+  return !disabledAt && {
+    name: t("Make a password link"), icon: "key",
+    title: t("Make a link to set a password?"),
+    text: t("For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.", {email}),
+    letter: t("They get no letter now. Once the link is used, they get “Your password was changed”."),
+    yes: t("Make the link"),
+    work: async () => { ({link} = await call("POST", `${path}/reset-link`)); },
+    after: async () => {
+      await showSecret(t("The password link of {name}", {name: name || email}), link);
+      await changed();
+    },
+  };
+}
 
 const rename = ({name}, path) => ({
   name: t("Rename"), icon: "pencil",

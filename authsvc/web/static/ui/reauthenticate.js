@@ -25,14 +25,14 @@ const againPasskey = again.querySelector("#again-passkey button");
 const ways = byId("again-ways"), byMail = byId("again-by-mail"), mailed = byId("again-mailed");
 let challengeId; // of the code that was sent
 
-/** Ask the person to confirm who they are; resolve once they have. */
-export async function reauthenticate() {
+/** Ask the person to confirm who they are, if `byFactor` by a second factor only; resolve once they have. */
+export async function reauthenticate({byFactor = false} = {}) {
   const {hasPassword, required, totp, passkeys} = await call("GET", "/auth/mfa");
   const factors = [...(totp.enabled ? ["totp"] : []), ...(passkeys.length ? ["passkey"] : [])];
   const others = hasPassword || factors.length ? [] : ["email", ...(await identities()).map(({provider}) => provider)];
   const closed = open(again);
   setAlert(again, null);
-  offer([...factors, ...(hasPassword && !required ? ["password"] : factors.length ? [] : others)]);
+  offer(byFactor ? factors : [...factors, ...(hasPassword && !required ? ["password"] : factors.length ? [] : others)]);
   if (await closed !== "confirmed") throw Object.assign(new Error("cancelled"), {code: "aborted"});
 }
 
