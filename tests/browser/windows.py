@@ -15,7 +15,8 @@ from authsvc import clock
 from tests.support.accounts import Database
 from tests.support.service import Service
 
-SERIOUS = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations
+# A letter in a frame has an origin of its own, and axe can't ask it: letters are looked at by themselves.
+SERIOUS = """async () => (await axe.run(document, {resultTypes: ["violations"], iframes: false})).violations
   .filter(({impact}) => ["serious", "critical"].includes(impact))
   .map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html).join(" ")}`)"""
 

@@ -1,28 +1,28 @@
-// What is as it should be, by the name under which the service examines it.
+// What the service examines, in words.
 
 import {t} from "../ui/language.js";
 
-/** What is said of each, if nothing is wrong. */
-export const SOUND = {
-  environment: t("The service runs as in production."),
-  former_names: t("No setting has a former name."),
-  cookies: t("Cookies are sent over TLS."),
-  proxies: t("Proxies in front are counted right."),
-  origins: t("Listed pages can reach the service."),
-  hashing: t("Hashing a password takes the right time."),
-  workers: t("There are enough workers."),
-  options: t("The address of the database has the right options."),
-  mail: t("The mail server can be reached."),
-  password_grant: t("No app signs people in by their passwords."),
-  documents: t("Documents of apps can be read."),
-  providers: t("Other providers can be reached."),
-  server: t("The database server is fit for it."),
-  rights: t("The database lets the service write."),
-  indexes: t("All indexes are there."),
-  keys: t("All signing keys can be decrypted."),
-  issuer: t("Tokens name the same issuer as before."),
-  outbox: t("Letters are delivered."),
-  accounts: t("Accounts are whole."),
-  apps: t("Apps are registered as they should be."),
-  account_pages: t("There is a page to sign in on."),
+/** What each is called. */
+export const AREAS = {
+  environment: t("Environment"),
+  former_names: t("Names of settings"),
+  cookies: t("Cookies"),
+  proxies: t("Proxies"),
+  origins: t("Listed pages"),
+  hashing: t("Password hashing"),
+  workers: t("Workers"),
+  options: t("Address of the database"),
+  mail: t("Mail server"),
+  password_grant: t("Password grant"),
+  documents: t("Documents of apps"),
+  providers: t("Other providers"),
+  server: t("Database server"),
+  rights: t("Database rights"),
+  indexes: t("Indexes"),
+  keys: t("Signing keys"),
+  issuer: t("Issuer of tokens"),
+  outbox: t("Outbox"),
+  accounts: t("Accounts"),
+  apps: t("Apps"),
+  account_pages: t("Account pages"),
 };

@@ -6,7 +6,7 @@ import {t} from "../ui/language.js";
 export const LETTERS = {
   access_token_made: t("Access token created"),
   account_deleted: t("Account deleted"),
-  change: t("Confirm a new address"),
+  change: t("Confirm a new email address"),
   email_change_requested: t("Change of address requested"),
   email_changed: t("Address changed"),
   email_restored: t("Change of address undone"),
@@ -32,7 +32,7 @@ export const LETTERS = {
   sign_in_stopped: t("Sign-in stopped"),
   sign_up: t("Code to sign up"),
   taken: t("Address in use already"),
-  verify: t("Confirm your address"),
+  verify: t("Confirm your email address"),
 };
 
 /** Return what a letter is called; one of a newer kind by its name. */

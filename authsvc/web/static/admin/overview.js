@@ -5,7 +5,7 @@ import {byId, make, makeIcon, onPress} from "../ui/dom.js";
 import {language, t} from "../ui/language.js";
 import {fillPlace, makePlace} from "../ui/place.js";
 import {drawChart} from "./chart.js";
-import {SOUND} from "./doctor-words.js";
+import {AREAS} from "./doctor-words.js";
 import {showFirstSteps} from "./first-steps.js";
 import {addressOf} from "./routes.js";
 
@@ -55,15 +55,18 @@ function examine() {
   return fillPlace(health, () => call("GET", "/admin/doctor"), ({items, sound}) => {
     byId("health-list").replaceChildren(...items.map(drawFinding));
     byId("health-sound").replaceChildren(...sound.map((name) =>
-      make("li", {class: "good"}, makeIcon("check"), make("span", {}, SOUND[name] ?? name))));
+      make("li", {class: "good"}, makeIcon("check"), make("span", {}, AREAS[name] ?? name))));
   });
 }
 
 const drawFinding = ({subject, problem, remedy}) => make("li", {class: "bad"}, makeIcon("alert"), make("div", {},
-  make("p", {}, make("code", {}, subject)), make("p", {}, sentence(problem)),
-  make("p", {class: "muted"}, sentence(remedy))));
+  make("p", {}, make("code", {}, subject)), make("p", {}, ...sentence(problem)),
+  make("p", {class: "muted"}, ...sentence(remedy))));
 
-/** Return what a command says as a sentence of its own. */
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.:…]$/.test(text) ? "" : "."}`;
+/** Return what a command says as a sentence of its own; what stands between backticks is code. */
+function sentence(text) {
+  const begun = /^\w+:/.test(text) ? text : `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+  return `${begun}${/[.:…]$/.test(text) ? "" : "."}`.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
+}
 
 onPress(byId("health-again"), examine);
