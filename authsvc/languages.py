@@ -4,7 +4,7 @@ The English text is the key. `make messages` keeps the catalogues in `locale/`; 
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -38,12 +38,18 @@ def known() -> tuple[str, ...]:
     return (SOURCE, *sorted(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/messages.mo")))
 
 
+def pattern() -> str:
+    """Return what tags of the known languages look like, as a regular expression."""
+    return f"^(?:{'|'.join(known())})(?:-[A-Za-z0-9-]{{1,60}})?$"
+
+
 def match(tag: str) -> str | None:
     """Return the language that is known of a tag: `de` for `de-AT` (RFC 4647 section 3.4). None for any other."""
     language = tag.partition("-")[0].lower()
     return language if language in known() else None
 
 
+@lru_cache(maxsize=256)  # most browsers send one of a few
 def preferred(header: str) -> str | None:
     """Return the language that somebody likes best of those that are known (RFC 9110 section 12.5.4).
 

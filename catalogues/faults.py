@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from babel.messages.catalog import Catalog, Message
 
 _PLACEHOLDER = re.compile(r"%\([a-z_]+\)s|\{[a-zA-Z_]+\}|%%", re.ASCII)
+_MARKS = ("[", "]", "*", "`")
+"""What stands around a link, an emphasis or code."""
+
 _COUNT = ("%(num)s", "%(count)s", "{count}")
 """A form for exactly one, two or none may leave its number out."""
 
@@ -32,6 +35,10 @@ def _faults(message: Message, forms: int) -> Iterator[str]:
         missing, added = wanted - has - set(_COUNT if plural else ()), has - wanted
         if missing or added:
             yield f"other placeholders: {', '.join(sorted(missing | added))}"
+        english = message.id[-1] if plural else _first(message.id)
+        odd = [mark for mark in _MARKS if text.count(mark) != english.count(mark)]
+        if odd:
+            yield f"other marks: {' '.join(odd)}"
 
 
 def _placeholders(text: str) -> set[str]:

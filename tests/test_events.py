@@ -66,7 +66,7 @@ class TestEachTableKnowsEveryEvent:
 
     def test_every_recorded_event_has_a_sentence_for_the_activity_page(self):
         """In the account pages' messages; an administrator's own actions are told by name."""
-        scripts = "".join(path.read_text() for path in (PACKAGE / "web/static/ui").rglob("*.js"))
+        scripts = "".join(path.read_text() for path in (PACKAGE / "web/static/account").rglob("*.js"))
         own = [kind.name for kind in EVERY if kind.recorded is not Recorded.BY_EFFECT and kind not in ON_NO_OWN_PAGE]
         assert [name for name in own if f'"{name}"' not in scripts] == []
 

@@ -62,5 +62,5 @@ def remove() -> None:
 @blp.response(200, UserSchema)
 @blp.problems(TooManyAttempts)
 def change(changes: dict[str, Any]) -> User:
-    """Change the caller's name."""
-    return profile.rename_own(current_user, **changes)
+    """Change the caller's name, or the language in which they are written to."""
+    return profile.change_own(current_user, changes)

@@ -60,9 +60,13 @@ class AccountEnabled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDeleted(Event):
-    """An account was deleted."""
+    """An account was deleted.
+
+    `language` is the one in which its owner is told.
+    """
 
     name = "account.deleted"
+    language: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +90,7 @@ class RoleChanged(Weighty):
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileChanged(Event):
-    """The name of an account was changed.
+    """The name or locale of an account was changed.
 
     `changed` names the members.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from authsvc import clock
+from authsvc import clock, origin
 from authsvc.errors import EmailTaken
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened, happening
@@ -54,7 +54,9 @@ def sign_up(
 
 
 def _new_user(name: str, email: str, password: PasswordHash) -> User:
-    return User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
+    user = User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
+    user.locale = origin.current().language
+    return user
 
 
 def _create(user: User) -> User:

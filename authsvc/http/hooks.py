@@ -8,6 +8,7 @@ from flask import Flask, Request, Response, g, request
 
 from authsvc import logs, metrics, origin
 from authsvc.errors import CrossOriginRefused, NotFound, NotReady
+from authsvc.http import language
 from authsvc.http.cookies import device_cookie
 from authsvc.request_settings import RequestSettings
 from authsvc.services import ops
@@ -71,7 +72,8 @@ def _note_origin(incoming: Request, *, reads_cookies: bool) -> None:
     agent = incoming.headers.get("User-Agent")
     short = agent[:_MAX_USER_AGENT] if agent else None
     devices = tuple(device_cookie.values()) if reads_cookies and "HTTP_COOKIE" in incoming.environ else ()
-    origin.set_origin(origin.Origin(incoming.remote_addr or None, short, request_id, devices))
+    spoken = language.stated(incoming) if reads_cookies else language.preferred(incoming)
+    origin.set_origin(origin.Origin(incoming.remote_addr or None, short, request_id, spoken, devices))
 
 
 def _keep_metrics_apart(incoming: Request, settings: RequestSettings) -> None:

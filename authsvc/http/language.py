@@ -1,6 +1,6 @@
 """The language of an answer: what somebody chose here, else what an app asks for, else what their browser prefers."""
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Request, Response, current_app, request
 
 from authsvc import languages
 
@@ -16,23 +16,29 @@ _LONGEST = 1_024
 
 def current() -> str:
     """Return the language to answer the request in: one that is known."""
+    return stated(request) or languages.SOURCE
+
+
+def stated(incoming: Request) -> str | None:
+    """Return the language that somebody wants, None if they name none that is known."""
+    cookies = incoming.cookies if "HTTP_COOKIE" in incoming.environ else {}
     return (
-        languages.match(request.cookies.get(CHOSEN, ""))
-        or asked_for()
-        or languages.match(request.cookies.get(ASKED, ""))
-        or preferred()
-        or languages.SOURCE
+        languages.match(cookies.get(CHOSEN, ""))
+        or asked_for(incoming.args.get("ui_locales", ""))
+        or languages.match(cookies.get(ASKED, ""))
+        or preferred(incoming)
     )
 
 
-def preferred() -> str | None:
+def preferred(incoming: Request) -> str | None:
     """Return the language that the program at the other end likes best of those that are known, None if none is."""
-    return languages.preferred(request.headers.get("Accept-Language", "")[:_LONGEST])
+    header = incoming.environ.get("HTTP_ACCEPT_LANGUAGE", "")
+    return languages.preferred(header[:_LONGEST]) if header else None
 
 
-def asked_for(ui_locales: str | None = None) -> str | None:
-    """Return the first language that is known of a list, or of what the address asks for; None if none is."""
-    tags = (request.args.get("ui_locales", "") if ui_locales is None else ui_locales).split(" ")[:_MOST_TAGS]
+def asked_for(ui_locales: str) -> str | None:
+    """Return the first language of a list that is known (OpenID Connect Core section 3.1.2.1), None if none is."""
+    tags = ui_locales.split(" ")[:_MOST_TAGS] if ui_locales else []
     return next((language for tag in tags if (language := languages.match(tag))), None)
 
 
@@ -45,7 +51,7 @@ def keep(response: Response) -> Response:
 
 def remember(response: Response, ui_locales: str | None = None) -> Response:
     """Let the pages that follow be in the language that an app asks for."""
-    asked = asked_for(ui_locales)
+    asked = asked_for(request.args.get("ui_locales", "") if ui_locales is None else ui_locales)
     if asked is not None:
         response.set_cookie(
             ASKED,
@@ -60,7 +66,7 @@ def remember(response: Response, ui_locales: str | None = None) -> Response:
 
 def translated(text: str) -> str:
     """Return a text in the language that a program asks for: no cookie says anything of it."""
-    return languages.translations(preferred() or languages.SOURCE).gettext(text)
+    return languages.translations(preferred(request) or languages.SOURCE).gettext(text)
 
 
 def _gettext(text: str) -> str:

@@ -246,7 +246,8 @@ def _new_letter(
     kind: LetterKind, user_id: ObjectId, to: str, facts: dict[str, str], *, due_at: datetime | None
 ) -> Letter:
     letter_id = new_id()
-    contents = json.dumps({**facts, "to": to, "at": f"{clock.now():{letter_words.AT}}"}).encode()
+    reader = origin.current().language or ""
+    contents = json.dumps({"language": reader, **facts, "to": to, "at": f"{clock.now():{letter_words.AT}}"}).encode()
     return Letter(
         id=letter_id,
         kind=kind,
@@ -261,7 +262,8 @@ def _new_letter(
 def _wording(letter: Letter) -> Wording:
     facts = json.loads(vault(_PURPOSE).open(letter.sealed, str(letter.id)))
     owner, sample = User.find(str(letter.user)), facts.pop("sample", "")
-    language = sample.strip("-") or _language_for(owner)
+    reader = facts.pop("language", "")  # of whoever asked for the letter, to an address that has no account yet
+    language = sample.strip("-") or _language_for(owner, reader)
     written = letters.word(letter.kind, {**facts, "name": _name_of(owner, letter.to)}, language=language)
     return letters.as_sample(written, language) if sample else written
 
@@ -277,8 +279,9 @@ def _name_of(owner: User | None, to: str) -> str:
     return sanitize(str(owner.name or ""), length=names.MAX_LENGTH)
 
 
-def _language_for(_owner: User | None) -> str:
-    return str(current_app.config["MAIL_LANGUAGE"])
+def _language_for(owner: User | None, reader: str) -> str:
+    """Return the owner's language; nobody else decides in which an owner is written to."""
+    return (owner.language if owner is not None else reader) or str(current_app.config["MAIL_LANGUAGE"])
 
 
 def _text_of(letter: Letter) -> dict[str, str]:

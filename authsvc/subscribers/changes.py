@@ -71,7 +71,7 @@ CHANGES: Mapping[type[Event], Row] = {
     catalogue.AccountDeleted: _account("_id"),
     catalogue.AccountExported: CHANGES_NOTHING,
     catalogue.RoleChanged: _account("role"),
-    catalogue.ProfileChanged: _account("name"),
+    catalogue.ProfileChanged: _account("name", "locale"),
     catalogue.PasswordChanged: _account("password"),
     catalogue.PasswordSet: _account("password"),
     catalogue.PasswordIncorrect: CHANGES_NOTHING,

@@ -103,7 +103,7 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.AccountCreated: NO_LETTER,
     catalogue.AccountDisabled: NO_LETTER,
     catalogue.AccountEnabled: NO_LETTER,
-    catalogue.AccountDeleted: _from_where(LetterKind.ACCOUNT_DELETED),
+    catalogue.AccountDeleted: _from_where(LetterKind.ACCOUNT_DELETED, "language"),
     catalogue.AccountExported: NO_LETTER,
     catalogue.RoleChanged: NO_LETTER,
     catalogue.ProfileChanged: NO_LETTER,

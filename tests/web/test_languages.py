@@ -11,9 +11,12 @@ from flask.testing import FlaskClient
 
 from authsvc import languages
 from tests.web.scripts import STATIC, evaluate
-from tests.web.test_account import PAGES
 
-each_page = pytest.mark.parametrize("page", [*PAGES, "sign-out", "authorize", "device"])
+PAGES = (
+    *("", "sign-in", "sign-up", "forgot-password", "reset-password", "verify-email", "undo-email", "email-code"),
+    *("federation/work", "sign-out", "authorize", "device"),
+)
+each_page = pytest.mark.parametrize("page", PAGES)
 PAGE = "/account/sign-in"
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"}
 
@@ -24,7 +27,8 @@ STRING = re.compile(r"""("[^"\n]*"|`[^`]*`|'[^'\n]*')""")
 SENTENCE = re.compile(r"[A-Z][a-z]{2,}(?: |[.?!]?$)|[^<>=:;#]*\b[a-z]{2,} [a-z]{2,}\b[^<>=:;#]*$")
 """What may be one: a capitalised word, or words with a blank between them."""
 INNER = re.compile(
-    r"authsvc |no script$|\[|Edge|Opera|Samsung|Firefox|Chrome|Safari|Android|Windows|Linux|use strict|Escape|Enter|Arrow"
+    r"authsvc |no script$|\[|Edge"
+    r"|Opera|Samsung|Firefox|Chrome|Safari|Android|Windows|Linux|use strict|Escape|Enter|Arrow"
     r"|(?:Home|End|Tab)$|Authorization|Content-Type"
 )
 """Names of browsers, keys and places in a storage."""

@@ -16,6 +16,11 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_anything(_: Any) -> bool:
+    """Let other programs keep what they like: it is read only if it is a language that is known."""
+    return True
+
+
 def _is_time(value: Any) -> bool:
     return isinstance(value, datetime | DatetimeMS)
 
@@ -62,6 +67,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "email": _is_text,
     "password": _is_text,
     "role": _is_text,
+    "locale": _is_anything,
     "createdAt": _is_time,
     "passwordChangedAt": _is_time,
     "disabledAt": _is_time,

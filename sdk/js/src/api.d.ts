@@ -64,7 +64,7 @@ export type PasskeySignIn = { transport?: "body" | "cookie"; challengeId: string
 export type PasswordChange = { currentPassword?: string; newPassword: string; };
 export type PasswordReset = { token?: string; challengeId?: string; code?: string; newPassword: string; };
 export type Problem = { type: string; title: string; status: number; detail: string; code: "challenge_invalid" | "link_invalid" | "malformed_json" | "request_malformed" | "user_code_invalid" | "invalid_credentials" | "mfa_token_invalid" | "passkey_invalid" | "session_ended" | "token_expired" | "token_invalid" | "token_missing" | "account_disabled" | "cross_origin_refused" | "email_code_invalid" | "email_unverified" | "forbidden" | "fresh_login_required" | "mfa_code_invalid" | "password_incorrect" | "provider_refused" | "scope_missing" | "second_factor_required" | "not_found" | "method_not_allowed" | "email_taken" | "identity_taken" | "last_admin" | "last_login_method" | "link_confirmation_required" | "mfa_already_enabled" | "mfa_not_enabled" | "own_role" | "passkey_known" | "request_gone" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "too_many_attempts" | "internal_error" | "database_unavailable" | "hashing_busy" | "not_ready" | "upstream_unavailable"; requestId: string; reason?: string; reasons?: (Reason)[]; errors?: (FieldError)[]; };
-export type ProfileChange = { name: string; };
+export type ProfileChange = { name?: string; locale?: string; };
 export type Provider = { name: string; label: string; icon: string; };
 export type ProviderList = { items: (Provider)[]; };
 export type Reason = { component: string; detail: string; };
@@ -85,7 +85,7 @@ export type Step = { step: "sign_in" | "create" | "switch" | "prove" | "consent"
 export type TokenResponse = { accessToken: string; refreshToken?: string; tokenType: string; expiresIn: number; user: User; };
 export type TotpEnrolment = { secret: string; uri: string; qrSvg: string; };
 export type TotpStatus = { enabled: boolean; confirmedAt: string | null; };
-export type User = { id: string; name: string | null; email: string; emailVerified: boolean; role: string; mfaEnabled: boolean; createdAt: string | null; };
+export type User = { id: string; name: string | null; email: string; emailVerified: boolean; role: string; locale: string | null; mfaEnabled: boolean; createdAt: string | null; };
 export type WaitingChange = { email: string; requestedAt: string; expiresAt: string; };
 /** What each route takes and answers. */
 export interface Routes {
