@@ -1,9 +1,9 @@
 // One app, beside the list: what is registered for it, its secrets, and what can be done to it.
 
 import {call} from "/authsvc.js";
-import {byId, make, makeButton, makeIcon, makeText, onPress, toast} from "../ui/dom.js";
+import {byId, make, makeButton, makeIcon, onPress, toast} from "../ui/dom.js";
 import {onDay, timeAgo} from "../ui/format.js";
-import {t} from "../ui/language.js";
+import {t, tParts} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {act, makeField, makeTick} from "./acts.js";
 import {KINDS, linesOf} from "./app-words.js";
@@ -171,7 +171,7 @@ function addSecret(app, path) {
 function secretsOf(app) {
   if (!app.secrets.length) return "";
   const rows = app.secrets.map(({id, createdAt, expiresAt}) => {
-    const until = expiresAt ? makeText(t("until {time}"), {time: timeAgo(expiresAt)}) : t("no end");
+    const until = expiresAt ? make("span", {}, ...tParts("until {time}", {time: timeAgo(expiresAt)})) : t("no end");
     const button = makeButton(t("Remove"), async () => {
       const isDone = await act({
         title: t("Remove this secret?"), text: t("It stops working at once."), letter: NO_LETTER, yes: t("Remove"), danger: true,
@@ -179,7 +179,7 @@ function secretsOf(app) {
       });
       if (isDone) await showAgain();
     }, {label: t("Remove the secret {id}", {id: id.slice(-6)})});
-    return row("key", `…${id.slice(-6)}`, [makeText(t("made {day}"), {day: onDay(createdAt)}), until], null, button);
+    return row("key", `…${id.slice(-6)}`, [make("span", {}, ...tParts("made {day}", {day: onDay(createdAt)})), until], null, button);
   });
   return make("section", {class: "belonging"}, make("h3", {}, t("Secrets")), make("ul", {class: "rows small"}, ...rows));
 }

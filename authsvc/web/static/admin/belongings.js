@@ -1,9 +1,9 @@
 // What belongs to an account: where it is signed in, its keys, the accounts and apps it is connected to, what happened.
 
 import {call} from "/authsvc.js";
-import {make, makeIcon, makeText} from "../ui/dom.js";
+import {make, makeIcon} from "../ui/dom.js";
 import {deviceIcon, deviceName, onDay, timeAgo} from "../ui/format.js";
-import {t, tn} from "../ui/language.js";
+import {t, tParts, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {methodNames} from "../ui/history.js";
 import {eventText} from "./event-words.js";
@@ -50,8 +50,8 @@ function section(title, icon, path, draw, nothing, more, query = {}, fetchPage =
 }
 
 function drawSession({app, createdAt, lastUsedAt, ip, userAgent, methods}) {
-  const used = makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)});
-  const since = makeText(t("since {day}"), {day: onDay(createdAt)});
+  const used = make("span", {}, ...tParts("last used {time}", {time: timeAgo(lastUsedAt)}));
+  const since = make("span", {}, ...tParts("since {day}", {day: onDay(createdAt)}));
   return row(app ? "apps" : deviceIcon(userAgent), app?.name ?? deviceName(userAgent),
     [ip, used, since, methodNames(methods)], null);
 }
@@ -65,17 +65,17 @@ async function fetchFactors(path) {
   return {items: [...passkeys.map(drawPasskey), ...app, ...codes], next: null};
 }
 
-const setUpOn = (iso) => makeText(t("set up {day}"), {day: onDay(iso)});
+const setUpOn = (iso) => make("span", {}, ...tParts("set up {day}", {day: onDay(iso)}));
 
 function drawPasskey({name, createdAt, lastUsedAt, backedUp}) {
-  const used = lastUsedAt ? makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)}) : t("never used");
+  const used = lastUsedAt ? make("span", {}, ...tParts("last used {time}", {time: timeAgo(lastUsedAt)})) : t("never used");
   return row("passkey", name, [t("Passkey"), setUpOn(createdAt), used, backedUp && t("synced")], null);
 }
 
 function drawToken({name, scopes, createdAt, expiresAt, lastUsedAt}) {
-  const made = makeText(t("made {day}"), {day: onDay(createdAt)});
-  const until = expiresAt ? makeText(t("until {day}"), {day: onDay(expiresAt)}) : t("never expires");
-  const used = lastUsedAt ? makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)}) : t("never used");
+  const made = make("span", {}, ...tParts("made {day}", {day: onDay(createdAt)}));
+  const until = expiresAt ? make("span", {}, ...tParts("until {day}", {day: onDay(expiresAt)})) : t("never expires");
+  const used = lastUsedAt ? make("span", {}, ...tParts("last used {time}", {time: timeAgo(lastUsedAt)})) : t("never used");
   const line = row("key", name, [made, until, used], null);
   line.querySelector(".details").append(make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope))));
   return line;
@@ -91,8 +91,8 @@ const revokeAll = (path) => (listing) => [makeAct(t("Revoke all tokens"), {
 }, listing.reload)];
 
 function drawIdentity({label, email, issuer, subject, createdAt, lastUsedAt}) {
-  const used = lastUsedAt ? makeText(t("last used {time}"), {time: timeAgo(lastUsedAt)}) : t("never used");
-  const line = row("user", label, [email, makeText(t("connected {day}"), {day: onDay(createdAt)}), used], null);
+  const used = lastUsedAt ? make("span", {}, ...tParts("last used {time}", {time: timeAgo(lastUsedAt)})) : t("never used");
+  const line = row("user", label, [email, make("span", {}, ...tParts("connected {day}", {day: onDay(createdAt)})), used], null);
   line.querySelector(".details").append(make("span", {class: "muted"}, make("code", {}, issuer), " ", make("code", {}, subject)));
   return line;
 }

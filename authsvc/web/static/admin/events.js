@@ -1,8 +1,8 @@
 // What happened: events by person, kind, time and network. A row opens to its record.
 
-import {byId, make, makeButton, makeText, onPress} from "../ui/dom.js";
+import {byId, make, makeButton, onPress} from "../ui/dom.js";
 import {deviceName, exactTime, timeAgo} from "../ui/format.js";
-import {t} from "../ui/language.js";
+import {t, tParts} from "../ui/language.js";
 import {tableRow} from "../ui/lists.js";
 import {EVENTS, detailText, eventText} from "./event-words.js";
 import {makeListing, onFilter, showFilters} from "./listing.js";
@@ -80,7 +80,7 @@ function drawEvent(event) {
     ["", toggle, outcome === "failure" ? make("span", {class: "badge bad"}, t("Failed")) : "",
       detail ? make("span", {class: "muted"}, detail) : ""],
     [t("Who"), personLink(target ?? actor), actor && target && actor !== target
-      ? make("span", {class: "muted"}, makeText(t("by {person}"), {person: personLink(actor)})) : ""],
+      ? make("span", {class: "muted"}, ...tParts("by {person}", {person: personLink(actor)})) : ""],
     [t("When"), timeAgo(at)],
     [t("From"), ip ?? "", make("span", {class: "muted"}, userAgent ? deviceName(userAgent) : "")],
   );

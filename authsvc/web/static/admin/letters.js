@@ -1,9 +1,9 @@
 // Letters: those in the outbox, with the mail server's words, and how each kind looks.
 
 import {call} from "/authsvc.js";
-import {byId, make, makeButton, makeText} from "../ui/dom.js";
+import {byId, make, makeButton} from "../ui/dom.js";
 import {timeAgo} from "../ui/format.js";
-import {t, tn} from "../ui/language.js";
+import {t, tParts, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {act} from "./acts.js";
 import {letterName} from "./letter-words.js";
@@ -38,10 +38,10 @@ function drawLetter(letter) {
   const {id, kind, to, createdAt, dueAt, deliveredAt, attempts, error} = letter;
   const details = [
     make("span", {dir: "auto"}, to),
-    makeText(t("written {time}"), {time: timeAgo(createdAt)}),
-    deliveredAt ? makeText(t("delivered {time}"), {time: timeAgo(deliveredAt)}) : null,
+    make("span", {}, ...tParts("written {time}", {time: timeAgo(createdAt)})),
+    deliveredAt ? make("span", {}, ...tParts("delivered {time}", {time: timeAgo(deliveredAt)})) : null,
     attempts && !deliveredAt ? tn("{count} try", "{count} tries", attempts) : null,
-    dueAt && attempts ? makeText(t("next try {time}"), {time: timeAgo(dueAt)}) : null,
+    dueAt && attempts ? make("span", {}, ...tParts("next try {time}", {time: timeAgo(dueAt)})) : null,
   ];
   const line = row("mail", letterName(kind), details, null, ...(deliveredAt ? [] : actsOn(id, kind, to)));
   if (error) line.querySelector(".details").append(make("code", {class: "server-words", dir: "ltr"}, error));

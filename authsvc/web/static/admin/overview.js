@@ -46,7 +46,7 @@ function tilesOf({accounts, days, letters}) {
   ];
 }
 
-const drawTile = ({name, value, href, isBad}) => make("div", {class: isBad ? "tile bad" : "tile"},
+const drawTile = ({name, value, href, isBad}) => make("div", {class: `tile ${isBad ? "bad" : ""}`},
   make("dt", {}, make("a", {href}, name)), make("dd", {}, number.format(value)));
 
 function examine() {

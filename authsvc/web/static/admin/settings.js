@@ -1,9 +1,9 @@
 // Settings, which are only shown, and signing keys, of which a next one can be made.
 
 import {call} from "/authsvc.js";
-import {byId, make, makeButton, makeText} from "../ui/dom.js";
+import {byId, make, makeButton} from "../ui/dom.js";
 import {timeAgo} from "../ui/format.js";
-import {t, tn} from "../ui/language.js";
+import {t, tParts, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {fillPlace, makePlace} from "../ui/place.js";
 import {act} from "./acts.js";
@@ -29,10 +29,10 @@ function fill({items}) {
 const drawSetting = (one) => make("div", {},
   make("dt", {}, make("code", {}, one.name)),
   make("dd", {}, valueOf(one), make("p", {}, one.meaning),
-    one.default ? make("p", {class: "muted"}, makeText(t("Default: {value}"), {value: make("code", {dir: "ltr"}, one.default)})) : ""));
+    one.default ? make("p", {class: "muted"}, ...tParts("Default: {value}", {value: make("code", {dir: "ltr"}, one.default)})) : ""));
 
 function valueOf({value, isSet, isSecret}) {
-  if (isSecret) return make("p", {class: "value"}, make("span", {class: isSet ? "badge good" : "badge"}, isSet ? t("Set, and secret") : t("Not set")));
+  if (isSecret) return make("p", {class: "value"}, make("span", {class: `badge ${isSet ? "good" : ""}`}, isSet ? t("Set, and secret") : t("Not set")));
   return value === null ? make("p", {class: "value muted"}, t("Not set")) : make("p", {class: "value"}, make("code", {dir: "ltr"}, value));
 }
 
@@ -58,9 +58,9 @@ function drawKey({ring, key, alg, kid, state, createdAt, signsFrom, verifiesUnti
   const [text, kind] = STATES[state] ?? [state, ""];
   const line = row("key", t("{ring}: key {number}", {ring: RINGS[ring] ?? ring, number: key}), [
     alg, make("code", {}, kid),
-    makeText(t("made {time}"), {time: timeAgo(createdAt)}),
-    state === "next" && signsFrom ? makeText(t("signs {time}"), {time: timeAgo(signsFrom)}) : null,
-    verifiesUntil ? makeText(t("verifies until {time}"), {time: timeAgo(verifiesUntil)}) : null,
+    make("span", {}, ...tParts("made {time}", {time: timeAgo(createdAt)})),
+    state === "next" && signsFrom ? make("span", {}, ...tParts("signs {time}", {time: timeAgo(signsFrom)})) : null,
+    verifiesUntil ? make("span", {}, ...tParts("verifies until {time}", {time: timeAgo(verifiesUntil)})) : null,
   ], null);
   line.querySelector(".title").append(make("span", {class: `badge ${kind}`}, text));
   return line;

@@ -12,10 +12,6 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Make a text in which `{name}` stands for an element. */
-export const makeText = (text, elements) => make("span", {}, ...text.split(/\{(\w+)\}/).map((part, index) =>
-  index % 2 ? elements[part] ?? `{${part}}` : part));
-
 export const makeIcon = (name) => make("span", {class: `icon i-${name}`});
 
 /** Make a button that does `work` when it is pressed; `label` tells screen readers what it belongs to. */
