@@ -64,7 +64,7 @@ class TestU4Proof:
         at_home(eyes)
         assert visitor.login(account["email"], PASSWORD).status_code == 401
 
-    def test_u4_whoever_closed_the_page_is_shown_another_way(
+    def test_u4_whoever_closed_the_page_is_asked_for_a_password_again(
         self, app: Flask, account: dict[str, str], eyes: Page
     ) -> None:
         token = newest(app, "verify", account["email"])
@@ -72,7 +72,10 @@ class TestU4Proof:
         eyes.get_by_role("button", name="Confirm").click()
         expect(eyes.get_by_label("New password")).to_be_visible()
         follow(eyes, "verify-email", token)
-        eyes.get_by_role("button", name="Confirm").click()
+        eyes.get_by_label("New password").fill(NEW)
+        eyes.get_by_role("button", name="Set password").click()
+        expect(eyes.get_by_role("heading", name="You're all set")).to_be_focused()
+        follow(eyes, "verify-email", token)
         expect(eyes.get_by_role("heading", name="This link no longer works")).to_be_focused()
         fits(eyes, "used")
         eyes.get_by_role("link", name="Set a password").click()

@@ -4,7 +4,7 @@
 import {call, loginWithPasskey, login, signIn} from "/authsvc.js";
 import {sayNext} from "../ui/done.js";
 import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
-import {askForFactor, onFactor} from "./factor.js";
+import {askForFactor, onFactor, resumeFactor} from "./factor.js";
 import {onSubmit, setAlert, showError} from "../ui/forms.js";
 import {t} from "../ui/language.js";
 import {errorText} from "../ui/messages.js";
@@ -39,7 +39,10 @@ async function complete() {
   const answer = await signIn("/auth/federation/complete", {provider, state, code, error, iss, user});
   target = answer.returnTo ?? target;
   passOn("[data-way-on]", target);
-  if (answer.mfaRequired) return askForFactor(answer);
+  if (answer.mfaRequired) {
+    remember(WAITING, {target});
+    return askForFactor(answer);
+  }
   if (answer.confirmLink ?? answer.emailRequired) return wait(answer.confirmLink ?? answer.emailRequired);
   if (answer.user) return signedIn();
   if (answer.identity) sayNext(t("{name} is connected.", {name: answer.identity.label}));
@@ -127,11 +130,13 @@ onPress(byId("link-passkey"), async () => {
 onProviders(confirming, () => ({intent: "sign_in", returnTo: target, link}), (error) => showError(confirming, error));
 document.querySelector("#dont-connect").addEventListener("click", () => forget(WAITING));
 
-if (!brought.state && recall(WAITING).link) { // the page is loaded again
-  ({target} = recall(WAITING));
-  wait(recall(WAITING).link);
-} else {
+let isResumed = false; // the page is loaded again
+if (brought.state) {
   forget(WAITING);
+} else {
+  ({target, link} = {target, link, ...recall(WAITING)});
+  isResumed = resumeFactor();
+  if (link && !isResumed) wait(link);
 }
 if (byId("emailed-code")) {
   const sendCode = onSentCode(proceed, () => wait(link));
@@ -141,4 +146,4 @@ if (byId("emailed-code")) {
 }
 
 if (brought.state) complete().catch(refuse);
-else if (!link) refuse({code: "validation_failed"});
+else if (!link && !isResumed) refuse({code: "validation_failed"});

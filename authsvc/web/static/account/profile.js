@@ -79,10 +79,8 @@ async function sendProof() {
   showCodeField();
 }
 
-for (const button of [byId("resend"), ...document.querySelectorAll("[data-needs-proof] button")]) {
-  const text = verifying ? t("Another email is on its way. Use the newest one.") : t("Another email is on its way.");
-  onResend(button, sendProof, text);
-}
+onResend([byId("resend"), ...document.querySelectorAll("[data-needs-proof] button")], sendProof,
+  verifying ? t("Another email is on its way. Use the newest one.") : t("Another email is on its way."));
 
 if (verifying) {
   onSubmit(verifying, async ({code}, form) => {

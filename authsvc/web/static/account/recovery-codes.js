@@ -1,12 +1,11 @@
 // Recovery codes, which are shown once.
 
 import {open} from "../ui/dialog.js";
-import {download, keepOpen, linesOf} from "../ui/dialogs.js";
+import {download, holdPage, keepOpen, linesOf} from "../ui/dialogs.js";
 import {byId, make} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 
 const dialog = byId("codes-dialog");
-const warn = (event) => event.preventDefault(); // they are on no other page
 
 /**
  * Show recovery codes, which are never shown again; resolve once the dialog is closed to whether they are saved. That
@@ -15,11 +14,11 @@ const warn = (event) => event.preventDefault(); // they are on no other page
 export async function showCodes(codes, {canWait = false} = {}) {
   byId("codes").replaceChildren(...codes.map((code) => make("li", {}, code)));
   byId("codes-later").hidden = !canWait;
-  addEventListener("beforeunload", warn);
+  const release = holdPage();
   const closed = open(dialog);
   byId("codes-title").focus();
   const answer = await closed;
-  removeEventListener("beforeunload", warn);
+  release();
   byId("codes").replaceChildren();
   return answer === "saved";
 }

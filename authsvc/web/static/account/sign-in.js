@@ -2,7 +2,8 @@
 
 import {call, login, loginWithPasskey, onChange} from "/authsvc.js";
 import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "../ui/dom.js";
-import {askForFactor, onFactor} from "./factor.js";
+import {tellWhatWasDone} from "../ui/done.js";
+import {askForFactor, onFactor, resumeFactor} from "./factor.js";
 import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
 import {t} from "../ui/language.js";
@@ -25,6 +26,7 @@ onChange((user) => user && leaveOrStay(() => {
   showStep("elsewhere");
 }));
 onPress(byId("go-on-here"), leave);
+tellWhatWasDone();
 
 const endReason = new URLSearchParams(location.search).get("ended");
 if (Object.hasOwn(END_REASONS, endReason)) {
@@ -72,6 +74,7 @@ function startAgain(error) {
 }
 
 onFactor(untilUnload, startAgain);
+resumeFactor(proceed);
 
 const nextVisibilityChange = () =>
   new Promise((resolve) => document.addEventListener("visibilitychange", resolve, {once: true}));

@@ -18,10 +18,21 @@ export const confirmed = (question, work) => async () => {
   if (await confirm(question)) await work();
 };
 
+/** Let the browser ask before the page is left with what is never shown again; return what ends that. */
+export function holdPage() {
+  const warn = (event) => event.preventDefault();
+  addEventListener("beforeunload", warn);
+  return () => removeEventListener("beforeunload", warn);
+}
+
 /** Show an access token, which is never shown again; resolve once the dialog is closed. */
 export function showToken(token) {
+  const release = holdPage();
   byId("token-value").textContent = token;
-  const closed = open(byId("token-dialog")).then(() => { byId("token-value").textContent = ""; });
+  const closed = open(byId("token-dialog")).then(() => {
+    release();
+    byId("token-value").textContent = "";
+  });
   byId("token-title").focus();
   return closed;
 }

@@ -2,47 +2,68 @@
 
 import {showErrorAt, toast, whileBusy} from "./dom.js";
 import {t} from "./language.js";
+import {recall, remember} from "./storage.js";
 
 const PAUSE = 30; // seconds
-const SEVERAL = 3; // after so many letters another one is not what helps
+const SEVERAL = 3; // after so many letters another one is not what helps; the service may send none then
+const MEMORY = 3600e3; // milliseconds for which letters are counted
 
 /**
- * Send a letter by `work` whenever a button is pressed, and count down on the button until it may be pressed again.
- * Return what starts to count, for a letter that was sent some other way.
+ * Send a letter by `work` whenever one of `buttons` is pressed, and count down on all of them until one may be pressed
+ * again; the tab remembers that. Return what starts to count, for a first letter that was sent some other way.
  */
-export function onResend(button, work, text = t("Another email is on its way.")) {
-  const label = button.lastElementChild, name = label.textContent;
-  let count = 0, timer;
+export function onResend(buttons, work, text = t("Another email is on its way.")) {
+  const all = [buttons].flat().map((button) => {
+    const label = button.lastElementChild;
+    return {button, label, action: label.textContent};
+  });
+  const key = `authsvc letters ${location.pathname} ${all[0].button.id}`; // in the storage of this tab
+  let counted = {count: 0, ...recall(key)}, timer;
+  if (!(counted.since > Date.now() - MEMORY)) counted = {count: 0};
 
-  function wait(seconds = PAUSE) {
-    const end = Date.now() + seconds * 1000;
+  function count(seconds, number) {
+    const now = Date.now();
+    counted = {count: number, since: counted.since ?? now, until: now + 1000 * seconds};
+    remember(key, counted);
+    countDown();
+  }
+
+  function countDown() {
     clearInterval(timer);
-    button.setAttribute("aria-disabled", "true"); // it isn't disabled: that would lose the focus
-    button.classList.add("waits");
     const tick = () => {
-      const left = Math.ceil((end - Date.now()) / 1000);
-      label.textContent = left > 0 ? t("{action} in {seconds} s", {action: name, seconds: left}) : name;
-      if (left > 0) return;
-      clearInterval(timer);
-      button.classList.remove("waits");
-      button.removeAttribute("aria-disabled");
+      const left = Math.ceil((counted.until - Date.now()) / 1000), waits = left > 0;
+      for (const {button, label, action} of all) {
+        label.textContent = waits ? t("{action} in {seconds} s", {action, seconds: left}) : action;
+        button.classList.toggle("waits", waits);
+        if (waits) button.setAttribute("aria-disabled", "true"); // it isn't disabled: that would lose the focus
+        else button.removeAttribute("aria-disabled");
+      }
+      if (!waits) clearInterval(timer);
     };
     tick();
     timer = setInterval(tick, 500);
   }
 
-  button.addEventListener("click", async () => {
+  async function send(button) {
     if (button.getAttribute("aria-disabled") === "true") return;
     try {
       await whileBusy(button, work);
-      count += 1;
-      toast(count < SEVERAL ? text : t("We sent several emails. Look into your spam folder too."));
-      wait();
+      count(PAUSE, counted.count + 1);
+      toast(counted.count < SEVERAL ? text : t("You asked for {count} emails. Use the newest one. If none has come, look into \
+your spam folder, or try again later.", {count: counted.count}));
     } catch (error) {
       showErrorAt(button, error);
-      if (error.status === 429) wait(Math.min(error.retryAfter ?? PAUSE, 3600));
+      if (error.status === 429) count(Math.min(error.retryAfter ?? PAUSE, 3600), counted.count);
     }
-  });
-  button.disabled = false;
-  return wait;
+  }
+
+  for (const {button} of all) {
+    button.addEventListener("click", () => send(button));
+    button.disabled = false;
+  }
+  if (counted.until > Date.now()) countDown();
+  return () => {
+    counted = {count: 0};
+    count(PAUSE, 1);
+  };
 }
