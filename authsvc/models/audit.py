@@ -79,9 +79,22 @@ class AuditEvent(Document):
 
     @classmethod
     @bounded
-    def about(cls, target: str, since: datetime, *, limit: int, before: str | None = None) -> list[Self]:
-        """Return the events of an account since then, newest first, from after the event with the id `before`."""
-        return cast(list[Self], cls.objects(target=object_id(target), at__gt=since).newest(limit, before=before))
+    def about(
+        cls,
+        target: str,
+        since: datetime,
+        *,
+        limit: int,
+        before: str | None = None,
+        actions: list[str] | None = None,
+    ) -> list[Self]:
+        """Return the events of an account since then, newest first, from after the event with the id `before`.
+
+        Or those with the names `actions`: what the account has is looked through.
+        """
+        kinds = {} if actions is None else {"action__in": actions}
+        events = cls.objects(target=object_id(target), at__gt=since, **kinds)
+        return cast(list[Self], events.newest(limit, before=before))
 
     @classmethod
     @bounded

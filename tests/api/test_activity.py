@@ -353,6 +353,25 @@ class TestActivity:
         assert set(newest) == {"id", "action", "at", "ip", "userAgent", "details"}
         assert newest["details"] == {"changed": ["name"]}
 
+    def test_it_is_filtered_by_what_it_is_about(self, alice: Person, mongo: Database):
+        def of(about: str, paging: str = "") -> list[str]:
+            return [item["action"] for item in activity(alice, f"?about={about}{paging}")["items"]]
+
+        login(alice.client, alice.email, WRONG)
+        alice.client.post("/auth/access-tokens", json={"name": "x", "scopes": ["account:read"]}, headers=alice.headers)
+        alice.client.post(
+            "/auth/me/password", json={"currentPassword": alice.password, "newPassword": NEW}, headers=alice.headers
+        )
+        assert of("security")[0] == "password.changed"
+        assert of("apps") == ["access_token.issued"]
+        assert "login.failed" in of("sign_in")
+        kinds = [set(of(about)) for about in ("sign_in", "security", "apps")]
+        assert set.union(*kinds) < set(actions(alice))  # `account.registered` is none of them
+        assert not set.intersection(*kinds)
+        first = activity(alice, "?about=sign_in&limit=1")
+        assert of("sign_in", f"&limit=100&cursor={first['next']}") == of("sign_in")[1:]
+        problem(alice.client.get("/auth/me/activity?about=nothing", headers=alice.headers), 422, "validation_failed")
+
     def test_the_order_is_that_of_time_within_a_second_too(self, alice: Person, mongo: Database):
         """Whichever worker wrote them: ids of the driver's making sort by second, then by worker."""
         for number in range(20):

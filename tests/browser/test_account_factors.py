@@ -233,6 +233,7 @@ class TestProof:
         turn_to(signed_in, "Your data", "Your data")
         outdate(mongo)
         signed_in.get_by_role("button", name="Delete account").click()
+        signed_in.get_by_label("Type your email address to go on").fill(proved["email"])
         signed_in.get_by_role("dialog").get_by_role("button", name="Delete account").click()
         dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         dialog.get_by_label("Password", exact=True).fill("not the right one")

@@ -112,13 +112,13 @@ class TestKeyboard:
         expect(desk.get_by_role("heading", level=1, name="Your data")).to_be_focused()
         self.tab_to(desk, "Delete account")
         desk.keyboard.press("Enter")
-        expect(desk.get_by_role("button", name="Cancel")).to_be_focused()
+        expect(desk.get_by_label("Type your email address to go on")).to_be_focused()
         desk.keyboard.press("Escape")
         expect(desk.locator("#delete")).to_be_focused()
         expect(desk.locator("#delete")).to_be_enabled()  # it is busy for an instant more: no hand is that fast
         desk.keyboard.press("Enter")
-        expect(desk.get_by_role("button", name="Cancel")).to_be_focused()
-        self.tab_to(desk, "Delete account")
+        expect(desk.get_by_label("Type your email address to go on")).to_be_focused()
+        desk.keyboard.type("ada@example.com")
         desk.keyboard.press("Enter")
         expect(desk.get_by_text("Your account has been deleted.")).to_be_visible()
         assert mongo.users.count_documents({}) == 0

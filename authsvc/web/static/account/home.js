@@ -1,9 +1,9 @@
 // The account page: one section at a time, named by what stands behind `#`.
 
-import {logout, onChange, user} from "/authsvc.js";
+import {logout, subscribe, user} from "/authsvc.js";
 import {showWayToConsole} from "./console.js";
 import {byId, clearNotes, describeErrorsBy, onPress} from "../ui/dom.js";
-import {errorText} from "../ui/messages.js";
+import {END_REASONS, errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {loadProfile, recheck, showUser} from "./profile.js";
 import {region} from "../ui/region.js";
@@ -30,8 +30,9 @@ describeErrorsBy((error) => {
   return errorText(error);
 });
 
-onChange((current) => {
-  if (!current) return setTimeout(() => goToSignIn(endReason), shown ? REASON_WAIT : 0);
+subscribe((current, {event, reason}) => {
+  if (event === "unreachable") return;
+  if (!current) return setTimeout(() => goToSignIn(endReason ?? reasonOf(reason)), shown ? REASON_WAIT : 0);
   showUser(current);
   showWayToConsole(current);
   if (!shown) showAccount();
@@ -40,6 +41,9 @@ onChange((current) => {
 user().catch((error) => { // the client keeps trying
   byId("loading").lastChild.textContent = errorText(error);
 });
+
+/** Return a reason that another tab, or a refresh, has given for the end of the session; a code of a problem is none. */
+const reasonOf = (reason) => Object.hasOwn(END_REASONS, reason ?? "") ? reason : undefined;
 
 /** Return what loads a section, whose script comes before it is turned to, or then. */
 function section(id, fetchScript) {
@@ -68,8 +72,10 @@ function showSection() {
   shown = name;
   for (const panel of document.querySelectorAll(".panel")) panel.hidden = panel.id !== name;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.hash === `#${name}`) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({block: "nearest", inline: "center"}); // on a phone they stand in a row that is longer than it
+    } else link.removeAttribute("aria-current");
   }
   document.title = `${byId(`${name}-title`).textContent} · ${serviceName}`;
   scrollTo(0, 0);

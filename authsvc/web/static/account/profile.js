@@ -11,6 +11,13 @@ import {loadWaitingEmail, recheckWaitingEmail, requestEmail} from "./waiting-ema
 const verifiesAddresses = document.body.dataset.verification !== "off";
 let user;
 
+/** Return the first letters of the first and the last word of a name. */
+function initialsOf(name) {
+  const words = name.trim().split(/\s+/), letters = Intl.Segmenter && new Intl.Segmenter(); // a letter may be several characters
+  const first = (word) => letters ? [...letters.segment(word)][0]?.segment ?? "" : [...word][0] ?? "";
+  return (first(words[0]) + (words.length > 1 ? first(words.at(-1)) : "")).toLocaleUpperCase();
+}
+
 /** Return the account as it was shown last. */
 export const currentUser = () => user;
 
@@ -22,6 +29,7 @@ export function showUser(account) {
     if (element instanceof HTMLInputElement) element.value = user.email;
     else element.textContent = user.email;
   }
+  byId("initials").textContent = initialsOf(user.name);
   byId("who").textContent = user.name;
   byId("who").title = user.email;
   if (document.activeElement !== byId("profile-name")) byId("profile-name").value = user.name;

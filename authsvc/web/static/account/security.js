@@ -83,8 +83,9 @@ const requireFactor = () => withRecentSignIn(() => call("POST", "/auth/mfa/requi
 
 let onName; // what to do with the name that the dialog asks for
 
-function askForName(title, name, work) {
+function askForName(title, name, work, {isNew = false} = {}) {
   byId("passkey-title").textContent = title;
+  byId("passkey-elsewhere").hidden = !isNew;
   onName = work;
   const closed = open(byId("passkey-dialog"));
   byId("passkey-name").value = name;
@@ -129,7 +130,7 @@ onPress(byId("add-passkey"), async () => {
     await call("POST", "/auth/passkeys", {challengeId, name, credential});
     isAdded = true;
     toast(t("Passkey added."));
-  });
+  }, {isNew: true});
   if (!isAdded || codesLeft) return;
   await makeCodes();
   byId("add-passkey").focus();

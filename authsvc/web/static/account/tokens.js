@@ -4,7 +4,7 @@ import {call} from "/authsvc.js";
 import {confirmed, showToken} from "../ui/dialogs.js";
 import {byId, make, makeButton, toast} from "../ui/dom.js";
 import {onDay, timeAgo} from "../ui/format.js";
-import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
+import {onSubmit, resetForm} from "../ui/forms.js";
 import {t} from "../ui/language.js";
 import {paged, tableRow} from "../ui/lists.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
@@ -38,12 +38,13 @@ function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   );
 }
 
+const scopesOf = (form) => [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
+
 onSubmit(byId("token-form"), async ({name, expiresInDays}, form) => {
-  const scopes = [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
-  if (!scopes.length) throw fieldError("scopes", t("Choose at least one."));
+  const scopes = scopesOf(form);
   const body = {name, scopes, ...(expiresInDays && {expiresInDays: Number(expiresInDays)})};
   const {token} = await withRecentSignIn(() => call("POST", "/auth/access-tokens", body));
   resetForm(form);
   await showToken(token);
   await reload("tokens");
-});
+}, {}, (form) => scopesOf(form).length ? [] : [["scopes", t("Choose at least one.")]]);

@@ -86,7 +86,7 @@ export function showErrorAt(button, error) {
   if (!text) return;
   const note = make("p", {class: "alert", role: "alert", "data-note": true}, text);
   const box = button.closest(".row, td, li, .banner"), line = button.closest("p") ?? button;
-  if (!button.isConnected || button.closest("header")) byId("main").prepend(note);
+  if (!button.isConnected || button.closest("header")) (document.querySelector("main > .card") ?? byId("main")).prepend(note);
   else if (box) box.append(note);
   else line.after(note);
   note.scrollIntoView({block: "nearest"});

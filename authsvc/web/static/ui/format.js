@@ -22,7 +22,7 @@ const makeTime = (iso, text) => make("time", {datetime: iso, title: dateAndTime.
 export const exactTime = (iso) => dateAndTime.format(new Date(iso));
 
 /** Make an element that tells how long ago a time was, with the time itself as its title. */
-export const timeAgo = (iso) => makeTime(iso, relativeTime(iso));
+export const timeAgo = (iso) => makeTime(iso, new Date(iso) < Date.now() ? relativeTime(iso) : t("just now")); // by a slow clock
 
 /** Make an element that tells a day, with the time itself as its title. */
 export const onDay = (iso) => makeTime(iso, date.format(new Date(iso)));
@@ -44,8 +44,13 @@ export function deviceName(agent) {
   const firstMatch = (patterns) => patterns.find(([, pattern]) => pattern.test(agent))?.[0];
   const browser = firstMatch(BROWSERS), system = firstMatch(SYSTEMS);
   if (browser && system) return t("{browser} on {system}", {browser, system});
-  return browser ?? system ?? (agent.length > LONGEST ? `${agent.slice(0, LONGEST)}…` : agent);
+  const program = /^[^\s/()]+(?=\/)/.exec(agent)?.[0] ?? agent; // "okhttp" of "okhttp/4.12.0" (RFC 9110 section 10.1.5)
+  return browser ?? system ?? (program.length > LONGEST ? `${program.slice(0, LONGEST)}…` : program);
 }
 
 /** Return the name of the icon for a device. */
-export const deviceIcon = (agent) => /\bMobile\b|\biPhone\b|\bAndroid\b/.test(agent ?? "") ? "phone" : "screen";
+export function deviceIcon(agent) {
+  const isMobile = /\bMobile\b/.test(agent ?? "");
+  if (/\biPad\b|\bTablet\b/.test(agent ?? "") || /\bAndroid\b/.test(agent ?? "") && !isMobile) return "tablet"; // as Android says
+  return isMobile || /\biPhone\b/.test(agent ?? "") ? "phone" : "screen";
+}

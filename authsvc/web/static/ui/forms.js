@@ -7,14 +7,14 @@ import {FIELD_ERRORS, faultText} from "./messages.js";
 
 /**
  * Do `work` with the values of a form whenever it is submitted. `fields` maps the codes of problems to the fields at
- * which they are shown; all others are shown at the top of the form.
+ * which they are shown; all others are shown at the top of the form. `findMore` returns mistakes that only this form has.
  */
-export function onSubmit(form, work, fields = {}) {
+export function onSubmit(form, work, fields = {}, findMore = () => []) {
   const button = form.querySelector(".button:not([type=button])");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearErrors(form);
-    const mistakes = findMistakes(form);
+    const mistakes = [...findMistakes(form), ...findMore(form)];
     if (mistakes.length) return markFields(form, mistakes);
     whileBusy(button, () => work(valuesOf(form), form))
       .catch((error) => showError(form, error, fields));

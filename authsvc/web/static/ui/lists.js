@@ -19,14 +19,15 @@ export const tableRow = (...cells) => make("tr", {role: "row"}, ...cells.map(([l
 
 /**
  * Return a function that loads the first page of a list; a button loads further pages. `draw` makes the element for an
- * item; `onLoad` receives how many are shown and the cursor of the next page.
+ * item, `order` compares items of a page, and `query` returns further parameters. `onLoad` receives how many are shown and
+ * the cursor of the next page.
  */
-export function paged(path, {list, more, limit, draw, onLoad = () => {}}) {
+export function paged(path, {list, more, limit, draw, order = () => 0, query = () => ({}), onLoad = () => {}}) {
   const rows = byId(list), footer = byId(more), button = footer.querySelector("button");
   let next = null;
   async function load(cursor) {
-    const answer = await call("GET", `${path}?limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-    const page = answer.items.map(draw);
+    const answer = await call("GET", `${path}?${new URLSearchParams({limit, ...query(), ...(cursor && {cursor})})}`);
+    const page = answer.items.sort(order).map(draw);
     if (cursor) rows.append(...page);
     else rows.replaceChildren(...page);
     ({next} = answer);

@@ -6,7 +6,7 @@
   function tell() {
     var note = document.getElementById("not-loaded");
     if (isStarted || !note) return;
-    var main = document.querySelector("main");
+    var main = document.querySelector("main > .card") || document.querySelector("main");
     var spinner = document.getElementById("loading");
     if (spinner) spinner.hidden = true;
     if (main && main.offsetParent) main.insertBefore(note, main.firstChild);
