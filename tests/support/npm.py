@@ -28,8 +28,14 @@ def packed(folder: Path) -> Path:
 
 def with_package(folder: Path, *packages: str) -> Path:
     """Install the package in a folder, from what `npm pack` makes of it, and others of npm beside it."""
-    tarball = packed(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text('{"private": true, "type": "module"}')
+    return add_package(folder, *packages)
+
+
+def add_package(folder: Path, *packages: str) -> Path:
+    """Install the package beside what there is in a folder, from what `npm pack` makes of it."""
+    tarball = packed(folder)
     command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *packages, str(tarball)]
     subprocess.run(command, cwd=folder, check=True, timeout=150)
     return folder

@@ -31,8 +31,8 @@ export function createSession(wire, vault) {
     const name = `authsvc ${wire.base}`; // of the lock, the channel and the lease that all tabs share
     queue = createQueue(name);
     if (globalThis.document) {
-      channel = new BroadcastChannel(name);
-      channel.onmessage = ({data}) => data.at > stateTime && set(data.session, data.at, data);
+      channel = globalThis.BroadcastChannel && new BroadcastChannel(name); // jsdom has none
+      if (channel) channel.onmessage = ({data}) => data.at > stateTime && set(data.session, data.at, data);
       for (const event of WAKES) addEventListener(event, wake);
     }
     refreshQuietly();
