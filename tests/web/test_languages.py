@@ -33,7 +33,9 @@ INNER = re.compile(
 )
 """Names of browsers, keys and places in a storage."""
 SUPPORT = {"ACCOUNT_SUPPORT": "123@456.example", "ADMIN_PAGES": "on"}
-ALLOWED = re.compile(r"(?:\b(?:user|admin)$|^CSV$|ŝervo|123@456.example|JSON|[a-z]+:[a-z]+|/[a-z/]+|localhost:?\d*|authsvc)")
+ALLOWED = re.compile(
+    r"(?:\b(?:user|admin)$|^CSV$|ŝervo|123@456.example|JSON|[a-z]+:[a-z]+|/[a-z/]+|localhost:?\d*|authsvc)"
+)
 """What stays as it is in any language: names, and what only programs read."""
 
 

@@ -5,6 +5,7 @@ import {showWayToConsole} from "./console.js";
 import {byId, clearNotes, describeErrorsBy, onPress} from "../ui/dom.js";
 import {END_REASONS, errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
+import {offerPasskey} from "./passkey-offer.js";
 import {loadProfile, recheck, showUser} from "./profile.js";
 import {region} from "../ui/region.js";
 import {goToSignIn} from "../ui/redirect.js";
@@ -36,6 +37,7 @@ subscribe((current, {event, reason}) => {
   showUser(current);
   showWayToConsole(current);
   if (!shown) showAccount();
+  offerPasskey(current);
 });
 
 user().catch((error) => { // the client keeps trying

@@ -122,19 +122,23 @@ const rename = (id, oldName) => askForName(t("Rename the passkey"), oldName, asy
   toast(t("Passkey renamed."));
 });
 
-onPress(byId("add-passkey"), async () => {
+/** Ask for a name, and add a passkey; the first one brings recovery codes. */
+export async function addPasskey() {
   let isAdded = false;
   await askForName(t("Add a passkey"), asName(deviceName(navigator.userAgent)), async (name) => {
     const {challengeId, publicKey} = await withRecentSignIn(() => call("POST", "/auth/passkeys/options"));
     const credential = await createPasskey(publicKey);
     await call("POST", "/auth/passkeys", {challengeId, name, credential});
     isAdded = true;
+    byId("passkey-offer").hidden = true;
     toast(t("Passkey added."));
   }, {isNew: true});
   if (!isAdded || codesLeft) return;
   await makeCodes();
   byId("add-passkey").focus();
-});
+}
+
+onPress(byId("add-passkey"), addPasskey);
 
 onPress(byId("require-factor"), confirmed({
   title: t("Require it at sign-in?"),

@@ -12,6 +12,7 @@ import {onProviders} from "../ui/providers.js";
 import {keepReturnAddress, leave, leaveOrStay, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";
 import {onSentCode} from "./sent-code.js";
+import {forgetWay, rememberPassword} from "./way-in.js";
 
 const RENEWAL = 240e3; // milliseconds; a challenge is valid for five minutes
 // Nobody has asked for the offer, so nobody is told why it failed.
@@ -37,7 +38,9 @@ if (Object.hasOwn(END_REASONS, endReason)) {
 onSubmit(byPassword, async (values) => {
   byId("unverified").hidden = true;
   try {
-    await proceed(await login(values));
+    const answer = await login(values);
+    rememberPassword();
+    await proceed(answer);
   } catch (error) {
     byId("unverified").hidden = error.code !== "email_unverified";
     throw error;
@@ -97,6 +100,7 @@ if ("PublicKeyCredential" in globalThis) {
   onPress(byId("by-passkey"), async () => {
     setAlert(byPassword, null);
     await loginWithPasskey();
+    forgetWay();
     return untilUnload();
   }, (error) => {
     showError(byPassword, error);
