@@ -13,6 +13,7 @@ export const AREAS = {
   workers: t("Workers"),
   options: t("Address of the database"),
   mail: t("Mail server"),
+  passkeys: t("Passkeys"),
   password_grant: t("Password grant"),
   documents: t("Documents of apps"),
   providers: t("Other providers"),

@@ -8,6 +8,7 @@ import {drawChart} from "./chart.js";
 import {AREAS} from "./doctor-words.js";
 import {showFirstSteps} from "./first-steps.js";
 import {addressOf} from "./routes.js";
+import {sentenceOf} from "./sentences.js";
 
 const WEEK = 7;
 const number = new Intl.NumberFormat(language);
@@ -60,13 +61,7 @@ function examine() {
 }
 
 const drawFinding = ({subject, problem, remedy}) => make("li", {class: "bad"}, makeIcon("alert"), make("div", {},
-  make("p", {}, make("code", {}, subject)), make("p", {}, ...sentence(problem)),
-  make("p", {class: "muted"}, ...sentence(remedy))));
-
-/** Return what a command says as a sentence of its own; what stands between backticks is code. */
-function sentence(text) {
-  const begun = /^\w+:/.test(text) ? text : `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-  return `${begun}${/[.:…]$/.test(text) ? "" : "."}`.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
-}
+  make("p", {}, make("code", {}, subject)), make("p", {}, ...sentenceOf(problem)),
+  make("p", {class: "muted"}, ...sentenceOf(remedy))));
 
 onPress(byId("health-again"), examine);
