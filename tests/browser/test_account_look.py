@@ -110,6 +110,7 @@ class TestKeyboard:
         self.tab_to(desk, "Your data")
         desk.keyboard.press("Enter")
         expect(desk.get_by_role("heading", level=1, name="Your data")).to_be_focused()
+        expect(desk.locator("#delete")).to_be_visible()
         self.tab_to(desk, "Delete account")
         desk.keyboard.press("Enter")
         expect(desk.get_by_label("Type your email address to go on")).to_be_focused()

@@ -10,7 +10,7 @@ import {loadIdentities} from "./identities.js";
 import {t, tParts, tn} from "../ui/language.js";
 import {showCodes} from "./recovery-codes.js";
 import {row} from "../ui/lists.js";
-import {showNeeds} from "./profile.js";
+import {currentUser, loadProfile, showNeeds} from "./profile.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {reload} from "../ui/region.js";
 
@@ -20,6 +20,7 @@ let count = 0; // passkeys that somebody has
 let codesLeft = 0; // recovery codes that somebody has
 
 export async function load() {
+  if (!currentUser().emailVerified) await loadProfile(); // it may be confirmed by now, on another device
   const {hasPassword, required, totp, recoveryCodes, passkeys} = await call("GET", "/auth/mfa");
   codesLeft = required ? recoveryCodes.remaining : 0; // others may have been shown, but nobody said that they are saved
   byId("password-form").hidden = !hasPassword;
