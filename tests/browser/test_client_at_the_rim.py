@@ -291,7 +291,8 @@ class TestPasskeys:
         assert tab.attempt("loginWithPasskey")["value"]["user"]["email"] == account["email"]
         assert tab.status() == 200
 
-    def test_one_is_a_second_factor(self, tab: Tab, account: Account) -> None:
+    def test_one_is_a_second_factor(self, tab: Tab, account: Account, mongo: Database) -> None:
+        mongo.users.update_many({}, {"$unset": {"passkeysOptional": True}})  # once its owner wants that
         pending = tab.attempt("login", account)["value"]
         assert (pending["mfaRequired"], "passkey" in pending["methods"]) == (True, True)
         assert tab.user() is None

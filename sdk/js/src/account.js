@@ -36,7 +36,9 @@ function freshSignIn(call) {
     return work();
   }
 
-  return {reauthenticate, withFreshSignIn};
+  const requestReauthenticationCode = () => call("POST", "/auth/reauthenticate/email");
+
+  return {reauthenticate, requestReauthenticationCode, withFreshSignIn};
 }
 
 export function accountCalls({adopt, call, refresh}, wire) {
@@ -62,6 +64,7 @@ export function accountCalls({adopt, call, refresh}, wire) {
     activity: (page) => get("/auth/me/activity", page),
     factors: () => get("/auth/mfa"),
     createRecoveryCodes: async () => (await post("/auth/mfa/recovery-codes")).recoveryCodes,
+    requireSecondFactor: () => post("/auth/mfa/require").then(nothing).then(withRefresh),
     sessions: {
       list: (page) => get("/auth/sessions", page),
       end: (one) => end(`/auth/sessions/${id(one)}`),

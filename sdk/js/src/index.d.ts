@@ -66,7 +66,8 @@ export interface Options {
 }
 
 /** A proof of who is signed in. */
-export type Proof = { password: string } | { code: string } | { passkey: true; signal?: AbortSignal };
+export type Proof =
+  | { password: string } | { code: string } | { challengeId: string; code: string } | { passkey: true; signal?: AbortSignal };
 type ByLetter = { token: string } | { challengeId: string; code: string };
 type Listed<Route extends keyof api.Routes> = (page?: Page) => Promise<Answer<Route>>;
 
@@ -104,6 +105,8 @@ export interface Client {
   logout(): Promise<void>;
 
   reauthenticate(proof: Proof): Promise<void>;
+  /** Send a code by email, for somebody who has no other proof. */
+  requestReauthenticationCode(): Promise<Answer<"POST /auth/reauthenticate/email">>;
   /** Do `work`; if that takes a recent sign-in, `ask` for a proof and do it again. Nothing for a proof: `aborted`. */
   withFreshSignIn<T>(
     work: () => Promise<T>, ask: (factors: Answer<"GET /auth/mfa">) => Promise<Proof | null | undefined>): Promise<T>;
@@ -123,6 +126,8 @@ export interface Client {
   unlink(id: string): Promise<void>;
   factors(): Promise<Answer<"GET /auth/mfa">>;
   createRecoveryCodes(): Promise<string[]>;
+  /** Ask for a second factor at every sign-in from now on. */
+  requireSecondFactor(): Promise<void>;
   sessions: {
     list: Listed<"GET /auth/sessions">; end(id: string): Promise<void>;
     endOthers(): Promise<void>; endAll(): Promise<void>;
