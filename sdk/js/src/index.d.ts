@@ -115,8 +115,13 @@ export interface Client {
   verifyEmail(proof: ByLetter): Promise<User>;
   resendVerification(fields: Body<"POST /auth/email/resend">): Promise<Answer<"POST /auth/email/resend">>;
   revertEmail(proof: { token: string }): Promise<User>;
+  /** Say what the link of a letter does, without using it up. */
+  inspectLink(proof: { token: string }): Promise<Answer<"POST /auth/links/inspect">>;
   updateProfile(fields: Body<"PATCH /auth/me">): Promise<User>;
   changeEmail(fields: Body<"POST /auth/me/email">): Promise<void>;
+  /** The change that waits for its link to be followed, or null. */
+  emailChange(): Promise<Answer<"GET /auth/me/email">["waiting"]>;
+  cancelEmailChange(): Promise<void>;
   changePassword(fields: Body<"POST /auth/me/password">): Promise<void>;
   deleteAccount(): Promise<void>;
   exportData(): Promise<Answer<"GET /auth/me/export">>;
