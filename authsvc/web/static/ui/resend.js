@@ -49,8 +49,8 @@ export function onResend(buttons, work, text = t("Another email is on its way.")
     try {
       await whileBusy(button, work);
       count(PAUSE, counted.count + 1);
-      toast(counted.count < SEVERAL ? text : t("You asked for {count} emails. Use the newest one. If none has come, look into \
-your spam folder, or try again later.", {count: counted.count}));
+      toast(counted.count < SEVERAL ? text : t("You asked for {count} emails. Use the newest one, and look into your spam folder.",
+        {count: counted.count}));
     } catch (error) {
       showErrorAt(button, error);
       if (error.status === 429) count(Math.min(error.retryAfter ?? PAUSE, 3600), counted.count);
