@@ -54,4 +54,5 @@ def _rendered() -> Response:
         page="console",
         screens=_SCREENS,
         roles=current_app.config["ROLES"],
+        is_development=current_app.config["APP_ENV"] == "development",
     )

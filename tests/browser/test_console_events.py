@@ -75,6 +75,9 @@ class TestFilters:
         expect(record).to_contain_text("2001:db8::1")
         expect(record).to_contain_text(FORMULA)
         expect(rows(events).first).to_have_attribute("aria-expanded", "true")
+        events.keyboard.press("ArrowDown")
+        expect(rows(events).nth(1)).to_be_focused()
+        events.keyboard.press("Home")
         events.keyboard.press("Enter")
         expect(record).to_be_hidden()
 

@@ -24,16 +24,19 @@ const SCREENS = {
 const FIRST = "overview";
 const REASON_WAIT = 300; // milliseconds in which the answer to a request may still tell why the session ended
 const serviceName = document.title.split(" · ").at(-1);
-let section, endReason, isLeaving = false;
+const SHUT = ["forbidden", "second_factor_required"];
+let section, somebody, endReason, isLeaving = false;
 
 describeErrorsBy((error) => {
   if (error.code === "session_ended") endReason ??= error.reason;
+  if (SHUT.includes(error.code) && section) welcome(somebody); // the role or the factor was taken away meanwhile
   return errorText(error);
 });
 
 /** Show what somebody may see who is signed in, or isn't. */
 function welcome(current) {
   if (isLeaving) return;
+  somebody = current;
   if (!current) return setTimeout(() => goToSignIn(endReason), section ? REASON_WAIT : 0);
   letIn(current, () => section || showScreen());
 }

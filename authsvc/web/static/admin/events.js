@@ -5,7 +5,7 @@ import {deviceName, exactTime, timeAgo} from "../ui/format.js";
 import {t, tParts} from "../ui/language.js";
 import {tableRow} from "../ui/lists.js";
 import {EVENTS, detailText, eventText} from "./event-words.js";
-import {makeListing, onFilter, showFilters} from "./listing.js";
+import {goByKeys, makeListing, onFilter, showFilters} from "./listing.js";
 import {exportEvents, fetchEvents, groupEvents} from "./event-reports.js";
 import {drawSaved} from "./event-filters.js";
 import {makePlace} from "../ui/place.js";
@@ -74,7 +74,7 @@ async function parametersOf({user, action, span, from, to, network}) {
 
 function drawEvent(event) {
   const {actor, target, at, ip, userAgent, outcome} = event;
-  const toggle = make("button", {type: "button", class: "row-link", "aria-expanded": "false"}, eventText(event));
+  const toggle = make("button", {type: "button", class: "row-link", "data-row": event.id, "aria-expanded": "false"}, eventText(event));
   const detail = detailText(event);
   const row = tableRow(
     ["", toggle, outcome === "failure" ? make("span", {class: "badge bad"}, t("Failed")) : "",
@@ -148,6 +148,7 @@ function say(text) {
 }
 
 onFilter(form, (filters) => goTo("events", "", filters, {replace: true}));
+goByKeys(byId("events-list"));
 for (const kind of ["csv", "json"]) {
   onPress(byId(`events-${kind}`), async () => {
     const parameters = await parametersOf(query);

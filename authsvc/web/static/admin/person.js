@@ -3,7 +3,7 @@
 import {call} from "/authsvc.js";
 import {byId, make, makeIcon, onPress, toast} from "../ui/dom.js";
 import {onDay, timeAgo} from "../ui/format.js";
-import {t} from "../ui/language.js";
+import {language, t} from "../ui/language.js";
 import {badgesOf} from "./badges.js";
 import {belongings} from "./belongings.js";
 import {actsOn} from "./person-acts.js";
@@ -11,6 +11,7 @@ import {fillPlace, makePlace} from "../ui/place.js";
 
 const panel = byId("person");
 const place = make("div", {class: "place"}), placed = makePlace(place);
+const languages = new Intl.DisplayNames(language, {type: "language"});
 let openId = null, around = {};
 
 /** Close the panel. */
@@ -90,7 +91,7 @@ function factsOf(person) {
     [t("Last sign-in"), lastLoginAt ? timeAgo(lastLoginAt) : t("not lately")],
     lastSeenAt !== undefined && [t("Last seen"), lastSeenAt ? timeAgo(lastSeenAt) : t("not lately")],
     [t("Made"), createdAt ? onDay(createdAt) : t("not known")],
-    [t("Language"), person.locale ?? t("not known")],
+    [t("Language"), person.locale ? languages.of(person.locale) : t("That of the service")],
     ["Id", make("code", {}, id)],
   ].filter(Boolean);
   return make("dl", {class: "facts"}, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));

@@ -9,6 +9,7 @@ import {filtersOf, onFilter, queryOf} from "./listing.js";
 
 const form = byId("preview-filters"), frame = byId("preview-frame"), place = makePlace(byId("preview-place"));
 const languages = new Intl.DisplayNames(language, {type: "language"});
+const WIDEST_PHONE = 640; // pixels
 let isFilled = false, asked = "";
 
 /** Show the kinds of letter to choose from, and the one that is chosen. */
@@ -25,6 +26,9 @@ function fill({items, languages: tags}) {
   form.elements.kind.value = "verify";
   form.elements.language.replaceChildren(...tags.map((tag) =>
     make("option", {value: tag, selected: tag === language}, languages.of(tag) ?? tag)));
+  // At first as somebody would see it here.
+  form.elements.scheme.value = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  form.elements.width.value = innerWidth < WIDEST_PHONE ? "360" : "600";
   isFilled = true;
 }
 
