@@ -14,7 +14,7 @@ SOURCE = "en"
 FOLDER = Path(__file__).parent / "locale"
 """Where the catalogues are: `<language>/LC_MESSAGES/messages.mo`."""
 
-NAMES = {
+_NAMES = {
     "en": "English",
     "de": "Deutsch",
     "fr": "Français",
@@ -22,7 +22,7 @@ NAMES = {
     "ja": "日本語",
     "ar": "العربية",
 }
-"""What languages call themselves, in the order in which a menu has them."""
+"""What languages call themselves."""
 
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _RANGE = re.compile(
@@ -36,6 +36,12 @@ _MOST_RANGES = 20
 def known() -> tuple[str, ...]:
     """Return the languages that there is a catalogue for, English first."""
     return (SOURCE, *sorted(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/messages.mo")))
+
+
+def names() -> dict[str, str]:
+    """Return what each known language calls itself, in the order in which a menu has them."""
+    ours = {tag: title for tag, title in _NAMES.items() if tag in known()}
+    return {**ours, **{tag: tag for tag in known() if tag not in ours}}
 
 
 def pattern() -> str:

@@ -22,6 +22,8 @@ def find(catalogue: Catalog) -> Iterator[str]:
 
 
 def _faults(message: Message, forms: int) -> Iterator[str]:
+    if "${" in _first(message.id):
+        yield "this is a script's template: put it into a constant before the call"
     texts = [message.string] if isinstance(message.string, str) else list(message.string or ())
     plural = not isinstance(message.id, str)
     if message.fuzzy:

@@ -78,6 +78,7 @@ class TestCatalogues:
             ("Hello %(name)s,", "Hallo,", "other placeholders: %(name)s"),
             ("Hello %(name)s,", "Hallo %(nmae)s,", "other placeholders: %(name)s, %(nmae)s"),
             ("Again in {seconds} s", "Wieder in {sekunden} s", "other placeholders: {seconds}, {sekunden}"),
+            ("${a}", "${a}", "this is a script's template: put it into a constant before the call"),
             ("[Help] is *here*", "Hilfe ist *hier*", "other marks: [ ]"),
             (("{count} code left", "{count} codes left"), ("Noch {count} Code", ""), "a plural form is missing"),
         ],

@@ -4,9 +4,9 @@ from flask import Flask, Request, Response, current_app, request
 
 from authsvc import languages
 
-CHOSEN = "authsvc_language"
+CHOSEN = "pages_language"
 """The cookie that holds what somebody chose. Scripts write it, and it says nothing else of them."""
-ASKED = "authsvc_ui_locales"
+ASKED = "ui_locales"
 """The cookie that holds what an app asked for (OpenID Connect, `ui_locales`), until the browser is closed."""
 
 _MOST_TAGS = 20

@@ -83,6 +83,7 @@ def render(page: Page, template: str, /, **context: Any) -> Response:
         template,
         language=spoken,
         direction=languages.direction(spoken),
+        languages=languages.names(),
         texts=page.texts(spoken),
         script=page.script,
         modules=page.modules,

@@ -46,7 +46,7 @@ class TestSignUp:
         assert stored(mongo).get("locale") == locale
 
     def test_what_was_chosen_on_the_pages_counts_more(self, browser_client: FlaskClient):
-        browser_client.set_cookie("authsvc_language", "en")
+        browser_client.set_cookie("pages_language", "en")
         assert sign_up(browser_client, GERMAN)["locale"] == "en"
 
     def test_a_letter_to_somebody_new_is_in_it(self, client: FlaskClient):

@@ -26,7 +26,7 @@ export const ACTIONS = {
   "grant.given": t("You allowed an app to sign you in"),
   "grant.revoked": t("You disconnected an app"),
   "role.changed": t("Your role was changed"),
-  "profile.changed": t("You changed your name"),
+  "profile.changed": t("You changed your profile"),
   "password.changed": t("You changed your password"),
   "password.set": t("You set a password"),
   "password.incorrect": t("A wrong password was entered"),

@@ -5,6 +5,7 @@ import {awaitCode, awaitedChallenge, forgetCode} from "./awaited-code.js";
 import {byId, toast} from "../ui/dom.js";
 import {fieldError, onSubmit, resetForm} from "../ui/forms.js";
 import {t} from "../ui/language.js";
+import {onLanguage, speak} from "../ui/language-menu.js";
 import {onResend} from "../ui/resend.js";
 import {loadWaitingEmail, recheckWaitingEmail, requestEmail} from "./waiting-email.js";
 
@@ -25,6 +26,7 @@ export const currentUser = () => user;
 export function showUser(account) {
   if (user && user.email !== account.email) recheckWaitingEmail();
   user = account;
+  speak(user.locale);
   for (const element of document.querySelectorAll('[data-user="email"]')) {
     if (element instanceof HTMLInputElement) element.value = user.email;
     else element.textContent = user.email;
@@ -59,6 +61,8 @@ export function recheck() {
   if (!user?.emailVerified) refresh().catch(() => {}); // it is tried again anyhow
   recheckWaitingEmail();
 }
+
+onLanguage((locale) => call("PATCH", "/auth/me", {locale}));
 
 onSubmit(byId("name-form"), async (values) => {
   showUser(await call("PATCH", "/auth/me", values));

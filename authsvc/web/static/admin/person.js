@@ -87,7 +87,7 @@ function factsOf(person) {
     [t("State"), disabledAt ? make("span", {}, t("Disabled"), " · ", timeAgo(disabledAt)) : t("Active")],
     [t("Address"), emailVerified ? t("Confirmed") : t("Not confirmed")],
     [t("Password"), hasPassword ? hashScheme ?? t("Set") : t("None")],
-    [t("Second factor"), mfaEnabled ? t("Set up") : t("None")],
+    [t("Second factor"), mfaEnabled ? t("In use") : t("None")],
     [t("Last sign-in"), lastLoginAt ? timeAgo(lastLoginAt) : t("not lately")],
     lastSeenAt !== undefined && [t("Last seen"), lastSeenAt ? timeAgo(lastSeenAt) : t("not lately")],
     [t("Made"), createdAt ? onDay(createdAt) : t("not known")],

@@ -26,7 +26,7 @@
   }
 
   function isPage(target) {
-    return isModule(target) && !target.hasAttribute("data-texts");
+    return isModule(target) && !target.hasAttribute("data-aside");
   }
 
   // Neither event of an element bubbles: they are caught on the way down. What a module throws comes to the window itself.
