@@ -163,3 +163,12 @@ def look(page: Page, axe: str, name: str) -> None:
     if folder := os.environ.get("PICTURES"):
         dark = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
         page.screenshot(path=Path(folder) / f"{name}-{page.evaluate('innerWidth')}-{dark}.png", full_page=True)
+
+
+def sign_in_by_id(page: Page, account: dict[str, str]) -> None:
+    """Sign in by password, in whatever language the page is."""
+    page.goto("/account/sign-in")
+    page.locator("#email").fill(account["email"])
+    page.locator("#password").fill(account["password"])
+    page.locator("#by-password .button:not([type=button])").click()
+    page.wait_for_url("**/account/")

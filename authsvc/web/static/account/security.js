@@ -10,6 +10,7 @@ import {loadIdentities} from "./identities.js";
 import {t, tParts, tn} from "../ui/language.js";
 import {showCodes} from "./recovery-codes.js";
 import {row} from "../ui/lists.js";
+import {keeperOf} from "./passkey-names.js";
 import {currentUser, loadProfile, showNeeds} from "./profile.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
 import {reload} from "../ui/region.js";
@@ -125,10 +126,12 @@ const rename = (id, oldName) => askForName(t("Rename the passkey"), oldName, asy
 
 /** Ask for a name, and add a passkey; the first one brings recovery codes. */
 export async function addPasskey() {
+  const suggestion = asName(deviceName(navigator.userAgent));
   let isAdded = false;
-  await askForName(t("Add a passkey"), asName(deviceName(navigator.userAgent)), async (name) => {
+  await askForName(t("Add a passkey"), suggestion, async (chosen) => {
     const {challengeId, publicKey} = await withRecentSignIn(() => call("POST", "/auth/passkeys/options"));
     const credential = await createPasskey(publicKey);
+    const name = chosen === suggestion ? keeperOf(credential) ?? chosen : chosen; // it may be on another device than this
     await call("POST", "/auth/passkeys", {challengeId, name, credential});
     isAdded = true;
     byId("passkey-offer").hidden = true;

@@ -1,0 +1,127 @@
+"""Every page and state in every language: nobody is shut out, and nothing is wider than the window.
+
+`make pictures` keeps a picture of each, to be looked at.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.walk import See, fill, through_forms, through_home
+from tests.browser.windows import SERIOUS, sign_in_by_id
+from tests.support.accounts import Database
+from tests.support.console import enter, make_administrator, seed
+from tests.support.service import Service
+
+pytestmark = pytest.mark.browser
+
+FOLDER = os.environ.get("PICTURES", "")
+LANGUAGES = tuple(os.environ.get("PICTURES_IN", "en de fr es ja ar").split())
+ALL = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
+LOOKS = ALL if FOLDER else [(360, "dark"), (1280, "light")]
+WIDTHS = (320, 640)
+"""400 % and 200 % of a window of 1,280 (WCAG 1.4.10)."""
+SCREENS = ("people", "events", "apps")
+TOO_WIDE = """() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
+  .map((one) => one.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    """Return a language."""
+    return str(request.param)
+
+
+@pytest.fixture(params=LOOKS, ids=str)
+def context(
+    request: pytest.FixtureRequest, browser: Browser, service: Service, language: str
+) -> Iterator[BrowserContext]:
+    """Return a browser in that language, on a phone or a desk, by day or by night, in which nothing moves."""
+    width, scheme = request.param
+    opened = browser.new_context(
+        base_url=f"http://localhost:{service.port}",
+        bypass_csp=True,
+        locale=language,
+        viewport={"width": width, "height": 800},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """Return a window."""
+    return context.new_page()
+
+
+def seeing(page: Page, axe: str, language: str) -> See:
+    """Return what checks a state, and keeps a picture of it."""
+
+    def see(name: str) -> None:
+        assert page.evaluate("document.documentElement.lang") == language, name
+        page.evaluate(axe)
+        assert page.evaluate(SERIOUS) == [], name
+        size = page.viewport_size
+        assert size is not None
+        for width in (*(WIDTHS if size["width"] == 1280 else ()), size["width"]):
+            page.set_viewport_size({**size, "width": width})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, (name, width, wide, page.evaluate(TOO_WIDE))
+        if FOLDER:
+            dark = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+            folder = Path(FOLDER) / language
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name}-{size['width']}-{dark}.png", full_page=True)
+
+    return see
+
+
+class TestEveryPage:
+    def test_the_ways_in(self, page: Page, axe: str, language: str) -> None:
+        through_forms(page, seeing(page, axe, language))
+
+    def test_the_account(
+        self, page: Page, axe: str, language: str, account: dict[str, str], service: Service, mongo: Database
+    ) -> None:
+        fill(service, account, mongo)
+        through_home(page, seeing(page, axe, language), account, mongo)
+
+    def test_the_console(
+        self, page: Page, axe: str, language: str, clean: None, service: Service, mongo: Database
+    ) -> None:
+        people = seed(mongo, 12)
+        enter(page, make_administrator(service, mongo), mongo, "#people")
+        see = seeing(page, axe, language)
+        for screen in SCREENS:
+            page.goto(f"/admin/#{screen}")
+            expect(page.locator(f"#{screen}-title")).to_be_visible()
+            page.wait_for_load_state("networkidle")
+            see(f"console-{screen}")
+        page.goto(f"/admin/#people/{people[0]}")
+        expect(page.locator(".acts")).to_be_visible()
+        see("console-person")
+
+
+class TestForcedColours:
+    def test_the_current_section_and_what_matters_most_are_told_apart(
+        self, browser: Browser, service: Service, account: dict[str, str]
+    ) -> None:
+        options = {"base_url": f"http://localhost:{service.port}", "forced_colors": "active"}
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto("/account/sign-in")
+        ground = "(button) => getComputedStyle(button).backgroundColor"
+        primary, other = page.locator(".button.primary:visible"), page.locator("#by-email")
+        assert primary.evaluate(ground) != other.evaluate(ground)
+        sign_in_by_id(page, account)
+        expect(page.locator("#profile-title")).to_be_visible()
+        border = "(link) => getComputedStyle(link).borderTopColor"
+        links = page.locator("nav a")
+        assert links.first.evaluate(border) != links.last.evaluate(border)
+        context.close()
