@@ -13,6 +13,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 from authsvc import clock, languages
 from authsvc.models import readiness
 from authsvc.models.ids import new_id
+from authsvc.models.sessions import Session
 from authsvc.services import doctor, letters
 from tests.conftest import Person, problem
 from tests.support.accounts import Database, import_account, login
@@ -294,6 +295,15 @@ class TestLists:
         assert text == seen.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         mongo.sessions.delete_many({"user": ObjectId(alice.id)})
         assert shown(admin, f"/admin/users/{alice.id}")["lastSeenAt"] is None
+
+    def test_a_page_asks_once_for_the_sessions_of_all(
+        self, admin: Person, alice: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch
+    ):
+        asked: list[int] = []
+        latest_of = Session.latest_of
+        monkeypatch.setattr(Session, "latest_of", lambda owners: latest_of(asked.append(1) or owners))
+        assert len(shown(admin, "/admin/users")["items"]) == 2
+        assert len(asked) == 1
 
     @pytest.mark.parametrize(
         ("network", "wanted"),

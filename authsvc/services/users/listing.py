@@ -1,6 +1,7 @@
 """Lists of accounts, for administrators."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +40,13 @@ class UserRow:
 
 def row_of(user: User) -> UserRow:
     """Return an account with what else administrators see of it."""
-    return UserRow(user, Session.last_opened(user.id), Session.last_seen(user.id))
+    return rows_of([user])[0]
+
+
+def rows_of(users: Sequence[User]) -> list[UserRow]:
+    """Return accounts likewise."""
+    latest = Session.latest_of(user.id for user in users)
+    return [UserRow(user, *latest.get(user.id, (None, None))) for user in users]
 
 
 def search(
@@ -66,7 +73,7 @@ def search(
         for name, text in {"verified": verified, "second_factor": second_factor}.items()
     }
     accounts = User.search(q, role=role, disabled=disabled, after=after, limit=limit + 1, **state)
-    rows = [row_of(user) for user, _ in accounts[:limit]]
+    rows = rows_of([user for user, _ in accounts[:limit]])
     return Page(list[Any](rows), _encode(accounts[limit - 1][1]) if len(accounts) > limit else None)
 
 
