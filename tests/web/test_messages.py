@@ -20,7 +20,7 @@ def messages() -> dict[str, dict[str, str | None]]:
     """Return the tables of texts."""
     return {
         "problems": evaluate("ui/messages.js", "module.PROBLEMS"),
-        "reasons": evaluate("ui/messages.js", "module.END_REASONS"),
+        "reasons": evaluate("account/end-reasons.js", "module.END_REASONS"),
         "labels": evaluate("ui/history.js", "module.END_LABELS"),
         "actions": evaluate("account/actions.js", "module.ACTIONS"),
     }

@@ -3,7 +3,8 @@
 import {logout, subscribe, user} from "/authsvc.js";
 import {showWayToConsole} from "./console.js";
 import {byId, clearNotes, describeErrorsBy, onPress} from "../ui/dom.js";
-import {END_REASONS, errorText} from "../ui/messages.js";
+import {END_REASONS} from "./end-reasons.js";
+import {errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {offerPasskey} from "./passkey-offer.js";
 import {loadProfile, recheck, showUser} from "./profile.js";

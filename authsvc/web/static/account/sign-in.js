@@ -1,13 +1,14 @@
 // Signing in: by password, passkey, a code sent by mail or a provider, and then by a second factor if the account has one.
 
 import {call, login, loginWithPasskey, onChange} from "/authsvc.js";
+import {END_REASONS} from "./end-reasons.js";
 import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "../ui/dom.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {askForFactor, onFactor, resumeFactor} from "./factor.js";
 import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
 import {t} from "../ui/language.js";
-import {END_REASONS, errorText} from "../ui/messages.js";
+import {errorText} from "../ui/messages.js";
 import {onProviders} from "../ui/providers.js";
 import {keepReturnAddress, leave, leaveOrStay, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
 import {onResend} from "../ui/resend.js";

@@ -2,23 +2,28 @@
 
 import {language, t, tn} from "./language.js";
 
+const RELOAD = t("Something went wrong on this page. Reload it and try again.");
+const SIGNED_OUT = t("You're no longer signed in.");
+const NOT_ALLOWED = t("You're not allowed to do this.");
+const LATER = t("Something went wrong. Try again later.");
+
 /** Problems by code. Null: the person changed their mind, and knows. */
 export const PROBLEMS = {
-  malformed_json: t("Something went wrong on this page. Reload it and try again."),
-  request_malformed: t("Something went wrong on this page. Reload it and try again."),
+  malformed_json: RELOAD,
+  request_malformed: RELOAD,
   link_invalid: t("This link no longer works. It was used already, has expired, or was replaced by a newer one."),
   user_code_invalid: t("This code is wrong, was used already, or has expired. Check it, or start again on the device."),
   challenge_invalid: t("That took too long. Try again."),
   token_missing: t("You're not signed in."),
-  token_invalid: t("You're no longer signed in."),
-  token_expired: t("You're no longer signed in."),
-  session_ended: t("You're no longer signed in."),
+  token_invalid: SIGNED_OUT,
+  token_expired: SIGNED_OUT,
+  session_ended: SIGNED_OUT,
   email_code_invalid: t("This code is wrong or no longer works. Check the email, or get a new code."),
   invalid_credentials: t("The email address or password is wrong."),
   mfa_token_invalid: t("That took too long. Sign in again."),
   passkey_invalid: t("We don't recognise this passkey. Sign in another way."),
-  forbidden: t("You're not allowed to do this."),
-  scope_missing: t("You're not allowed to do this."),
+  forbidden: NOT_ALLOWED,
+  scope_missing: NOT_ALLOWED,
   fresh_login_required: t("Confirm that it's you."),
   cross_origin_refused: t("This page isn't allowed to do this. Open the service at its own address."),
   password_incorrect: t("This password is wrong."),
@@ -29,9 +34,9 @@ export const PROBLEMS = {
   account_disabled: t("This account is disabled. Contact the people who run this service."),
   not_found: t("This no longer exists."),
   request_gone: t("This request was answered already, or has expired. Go back to the app and start again."),
-  method_not_allowed: t("Something went wrong on this page. Reload it and try again."),
+  method_not_allowed: RELOAD,
   body_too_large: t("This is too long."),
-  unsupported_media_type: t("Something went wrong on this page. Reload it and try again."),
+  unsupported_media_type: RELOAD,
   email_taken: t("An account with this email address already exists."),
   passkey_known: t("This device already has a passkey for an account here."),
   last_login_method: t("This is your only way to sign in. Set a password or add a passkey first."),
@@ -49,8 +54,8 @@ export const PROBLEMS = {
   upstream_unavailable: t("The service you're signing in with isn't available right now. Try again in a moment."),
   not_ready: t("The service is starting up."),
   offline: t("We can't reach the service. Are you online?"),
-  unexpected: t("Something went wrong. Try again later."),
-  redirect_refused: t("Something went wrong. Try again later."),
+  unexpected: LATER,
+  redirect_refused: LATER,
   passkey_unsupported: t("This browser doesn't support passkeys."),
   passkey_failed: t("Something went wrong with the passkey. Try again."),
   passkey_cancelled: t("No passkey was used."),
@@ -78,21 +83,6 @@ const FIELD_FAULTS = {
 /** Return what is wrong with a field. */
 export const faultText = ({code, detail}) =>
   FIELD_ERRORS[code] ?? (language === "en" ? detail : FIELD_FAULTS[code] ?? detail);
-
-/** Why a session ended, shown at the next sign-in. */
-export const END_REASONS = {
-  logout: t("You're signed out."),
-  logout_others: t("You were signed out from another device."),
-  email_verified: t("Your address was confirmed from another browser. Sign in once more."),
-  replaced: t("You were signed out because you signed in again, or on too many devices."),
-  password_changed: t("Your password was changed. Sign in with the new one."),
-  password_reset: t("Your password was reset. Sign in with the new one."),
-  token_reuse: t("You were signed out because your session may have been copied. Sign in again."),
-  admin: t("An administrator signed you out."),
-  account_disabled: t("Your account is disabled. Contact the people who run this service."),
-  account_deleted: t("Your account has been deleted."),
-  expired: t("Your session has expired. Sign in again."),
-};
 
 function retryText(seconds) {
   if (!seconds) return t("Try again later.");
