@@ -1,6 +1,7 @@
 """What is written agrees with the code: pages, names, numbers, and what a number in a test's docstring means."""
 
 import os
+import json
 import re
 import socket
 import subprocess
@@ -147,10 +148,14 @@ class TestExamples:
         assert [target for target in targets if not (folder / target).exists()] == []
 
 
+ENTRIES = {f"authsvc{entry[1:]}" for entry in json.loads((ROOT / "sdk/js/package.json").read_text())["exports"]}
+"""What the npm package is imported by."""
+
+
 def is_there(place: str) -> bool:
-    """Tell whether a page names a file or a module: `services/guesses.py`, `authsvc/cli/`, `security.names`."""
+    """Tell whether a page names a file, a module or an entry of the package: `authsvc/cli/`, `security.names`."""
     module = place.replace(".", "/")
-    return any(
+    return place in ENTRIES or any(
         (folder / name).exists() for folder in (ROOT, ROOT / "authsvc") for name in (place, module, f"{module}.py")
     )
 
