@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # The processes that tests start compile the modules once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help run cli test check scripts durations format soak timing bench scale docs reference messages client lock audit sbom clean
+.PHONY: help run cli test check scripts durations format soak pictures timing bench scale docs reference messages client lock audit sbom clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -9,6 +9,7 @@ ROUNDS ?= 200
 JOBS ?= 3
 SCALE ?= 1000000
 GROWN ?= 100000
+IN ?= en
 CLIENT ?= authsvc/web/static/authsvc.min.js
 MINIFY := npm exec --yes -- esbuild@0.28.2 --bundle --minify --format=esm --target=es2022 --log-level=warning \
     "--banner:js=// authsvc's client for browsers, minified; authsvc.d.ts beside it describes it."
@@ -56,6 +57,9 @@ format: $(READY) ## Format the code, and mend what lint can
 
 soak: $(READY) ## Run the races and faults ROUNDS times each (200), and the slow rounds that `test` leaves out
 	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m "race or soak" --timeout=3600
+
+pictures: $(READY) ## Keep a picture of every page and letter in pictures/, in the languages IN ("en"): phone, desk, light, dark
+	@PICTURES=$(CURDIR)/pictures PICTURES_IN="$(IN)" $(BIN)/python -m pytest -m "" --timeout=900 tests/browser/test_every_page.py
 
 timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 	@$(BIN)/python -m pytest -m timing --timeout=1200

@@ -33,7 +33,7 @@ class TestDevices:
         expect(rows.filter(has_text="This device")).to_contain_text("Chrome on Linux")
         iphone = rows.filter(has_text="Safari on iPhone")
         expect(iphone).to_contain_text("127.0.0.1 · last used just now · signed in on ")
-        expect(iphone).to_contain_text(" · by password")
+        expect(iphone).to_contain_text(" by password")
         expect(rows.first).to_contain_text("This device")
         expect(iphone.locator(".i-phone")).to_have_count(1)
         desk.get_by_role("button", name="Sign out Safari on iPhone").click()

@@ -141,6 +141,26 @@ class TestP11ErrorsStandWhereTheyHappen:
         home.wait_for_url("**/account/sign-in*")
 
 
+class TestPagesThatCannotAsk:
+    @pytest.mark.parametrize(
+        "path", ["", "authorize?request=asr_x", "device?user_code=BCDF-GHJK", "sign-out?request=asr_x"]
+    )
+    def test_what_a_page_needs_first_can_be_asked_for_again(
+        self, desk: Page, account: dict[str, str], path: str
+    ) -> None:
+        sign_in(desk, account)
+        at_home(desk)
+        desk.route("**/auth/**", lambda route: route.abort())
+        desk.goto(f"/account/{path}")
+        expect(desk.get_by_text(LOST).filter(visible=True).first).to_be_visible()
+        again = desk.get_by_role("button", name="Try again")
+        again.click()
+        expect(desk.get_by_text(LOST).filter(visible=True).first).to_be_visible()
+        desk.unroute("**/auth/**")
+        again.click()
+        expect(desk.get_by_text(LOST).filter(visible=True)).to_have_count(0)
+
+
 class TestSections:
     def test_p11_a_script_that_is_lost_on_the_way_is_fetched_again(
         self, desk: Page, account: dict[str, str], mongo: Database

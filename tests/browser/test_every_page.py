@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from authsvc.services import letters
 from tests.browser.walk import See, fill, through_forms, through_home
 from tests.browser.windows import SERIOUS, sign_in_by_id
 from tests.support.accounts import Database
@@ -77,7 +78,8 @@ def seeing(page: Page, axe: str, language: str) -> See:
             dark = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
             folder = Path(FOLDER) / language
             folder.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=folder / f"{name}-{size['width']}-{dark}.png", full_page=True)
+            whole = page.locator("dialog[open]").count() == 0
+            page.screenshot(path=folder / f"{name}-{size['width']}-{dark}.png", full_page=whole)
 
     return see
 
@@ -106,6 +108,20 @@ class TestEveryPage:
         page.goto(f"/admin/#people/{people[0]}")
         expect(page.locator(".acts")).to_be_visible()
         see("console-person")
+
+
+class TestEveryLetter:
+    def test_it_is_shown_as_web_mail_shows_it(self, page: Page, axe: str, language: str) -> None:
+        size = page.viewport_size
+        assert size is not None
+        page.set_viewport_size({**size, "width": min(size["width"], 600)})
+        dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        scheme = "dark" if dark else "light"
+        for kind in letters.kinds():
+            answer = page.goto(f"/account/letter-preview/{kind}?language={language}&scheme={scheme}")
+            assert answer is not None
+            assert answer.status == 200, kind
+            seeing(page, axe, language)(f"letter-{kind}")
 
 
 class TestForcedColours:

@@ -8,6 +8,7 @@ import {errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {offerPasskey} from "./passkey-offer.js";
 import {loadProfile, recheck, showUser} from "./profile.js";
+import {makePlace} from "../ui/place.js";
 import {region} from "../ui/region.js";
 import {goToSignIn} from "../ui/redirect.js";
 
@@ -41,9 +42,9 @@ subscribe((current, {event, reason}) => {
   offerPasskey(current);
 });
 
-user().catch((error) => { // the client keeps trying
-  byId("loading").lastChild.textContent = errorText(error);
-});
+const loading = makePlace(byId("loading"));
+const reach = () => user().catch((error) => loading.fail(error, reach)); // and the client keeps trying by itself
+reach();
 
 /** Return a reason that another tab, or a refresh, has given for the end of the session; a code of a problem is none. */
 const reasonOf = (reason) => Object.hasOwn(END_REASONS, reason ?? "") ? reason : undefined;

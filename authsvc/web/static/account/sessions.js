@@ -25,8 +25,9 @@ function byUse(one, other) {
 
 function drawSession({id, app, current, createdAt, lastUsedAt, ip, userAgent, methods}) {
   const name = app?.name ?? deviceName(userAgent), lastUsed = make("span", {}, ...lastUse(lastUsedAt));
-  const since = make("span", {}, ...tParts("signed in on {day}", {day: onDay(createdAt)})), used = methodNames(methods);
-  const details = [app && t("app"), ip, lastUsed, since, used && t("by {methods}", {methods: used})];
+  const day = onDay(createdAt), used = methodNames(methods);
+  const since = used ? tParts("signed in on {day} by {methods}", {day, methods: used}) : tParts("signed in on {day}", {day});
+  const details = [app && t("app"), ip, lastUsed, make("span", {}, ...since)];
   const icon = app ? "apps" : deviceIcon(userAgent);
   if (current) return row(icon, name, details, t("This device"));
   return row(icon, name, details, null, makeButton(t("Sign out"), confirmed({
