@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 from bson import ObjectId
@@ -280,8 +281,13 @@ def _name_of(owner: User | None, to: str) -> str:
 
 
 def _language_for(owner: User | None, reader: str) -> str:
-    """Return the owner's language; nobody else decides in which an owner is written to."""
-    return (owner.language if owner is not None else reader) or str(current_app.config["MAIL_LANGUAGE"])
+    """Return the owner's language; nobody else decides in which an owner is written to.
+
+    An operator's own templates say more than ours: where there are some, it must be a language of theirs.
+    """
+    spoken, usual = owner.language if owner is not None else reader, str(current_app.config["MAIL_LANGUAGE"])
+    own = current_app.config["MAIL_TEMPLATES"]
+    return spoken if spoken and (not own or (Path(own) / spoken).is_dir()) else usual
 
 
 def _text_of(letter: Letter) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The language of an account: from its sign-up, changed by its owner, and that of its letters."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,4 +102,14 @@ class TestLetters:
 
     def test_one_to_an_address_without_an_account_is_in_that_of_whoever_asked(self, client: FlaskClient, app: Flask):
         client.post("/auth/login/email", json={"email": "new@example.com", "name": "New"}, headers=GERMAN)
+        assert is_german(newest(app))
+
+    def test_templates_of_an_operator_count_first(
+        self, alice: Person, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setitem(app.config, "MAIL_TEMPLATES", str(tmp_path))
+        change(alice, locale="de")
+        alice.client.post("/auth/password/forgot", json={"email": alice.email})
+        assert not is_german(newest(app))
+        (tmp_path / "de").mkdir()
         assert is_german(newest(app))
