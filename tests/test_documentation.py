@@ -1,7 +1,7 @@
 """What is written agrees with the code: pages, names, numbers, and what a number in a test's docstring means."""
 
-import os
 import json
+import os
 import re
 import socket
 import subprocess
