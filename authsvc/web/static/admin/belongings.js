@@ -8,6 +8,7 @@ import {row} from "../ui/lists.js";
 import {methodNames} from "../ui/history.js";
 import {eventText} from "./event-words.js";
 import {callPage, makeListElements, makeListing} from "./listing.js";
+import {makeNetwork} from "./networks.js";
 import {makeAct} from "./person-acts.js";
 import {addressOf} from "./routes.js";
 
@@ -53,7 +54,7 @@ function drawSession({app, createdAt, lastUsedAt, ip, userAgent, methods}) {
   const used = make("span", {}, ...tParts("last used {time}", {time: timeAgo(lastUsedAt)}));
   const since = make("span", {}, ...tParts("since {day}", {day: onDay(createdAt)}));
   return row(app ? "apps" : deviceIcon(userAgent), app?.name ?? deviceName(userAgent),
-    [ip, used, since, methodNames(methods)], null);
+    [ip && makeNetwork(ip), used, since, methodNames(methods)], null);
 }
 
 /** Return the second factors of an account as a list of rows. */
@@ -106,5 +107,5 @@ const unlinkAll = (path, changed) => () => [makeAct(t("Disconnect all"), {
   done: t("The accounts are disconnected."),
 }, changed)];
 
-const drawEvent = (event) => row("clock", eventText(event), [timeAgo(event.at), event.ip,
+const drawEvent = (event) => row("clock", eventText(event), [timeAgo(event.at), event.ip && makeNetwork(event.ip),
   event.userAgent && deviceName(event.userAgent)], null);

@@ -3,7 +3,7 @@
 import {make, makeIcon, onPress} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 import {act, makeField} from "./acts.js";
-import {usualFilters} from "./event-reports.js";
+import {USUAL_FILTERS} from "./event-reports.js";
 import {addressOf} from "./routes.js";
 
 const KEPT = "authsvc console filters"; // in the storage
@@ -24,7 +24,7 @@ const sameAs = (one, other) => addressOf("events", "", one) === addressOf("event
 
 /** Show the filters that there are, and what keeps the current one. */
 export function drawSaved(parent, query) {
-  const usual = Object.entries(usualFilters()).map(([name, filter]) => makeLink(name, filter, query));
+  const usual = USUAL_FILTERS.map(({name, query: filter}) => makeLink(name, filter, query));
   const own = readKept().map(({name, query: filter}) => make("span", {class: "chip-group"},
     makeLink(name, filter, query), makeRemover(name, () => drawSaved(parent, query))));
   parent.replaceChildren(...usual, ...own);

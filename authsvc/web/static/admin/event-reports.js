@@ -59,10 +59,10 @@ function toCell(value) {
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
 
-/** Return the built-in filters, by name. */
-export const usualFilters = () => ({
-  [t("Failed sign-ins by network")]: {action: "login.failed", span: "7", by: "network"},
-  [t("Failed sign-ins")]: {action: "login.failed", span: "7"},
-  [t("Blocked attempts")]: {action: "attempts.throttled", span: "7"},
-  [t("Changes of roles")]: {action: "role.changed"},
-});
+/** The built-in filters. */
+export const USUAL_FILTERS = [
+  {name: t("Failed sign-ins by network"), query: {action: "login.failed", span: "7", by: "network"}},
+  {name: t("Failed sign-ins"), query: {action: "login.failed", span: "7"}},
+  {name: t("Blocked attempts"), query: {action: "attempts.throttled", span: "7"}},
+  {name: t("Changes of roles"), query: {action: "role.changed"}},
+];

@@ -4,6 +4,7 @@ import {byId, make, makeButton, onPress} from "../ui/dom.js";
 import {deviceName, exactTime, timeAgo} from "../ui/format.js";
 import {t, tParts} from "../ui/language.js";
 import {tableRow} from "../ui/lists.js";
+import {makeNetwork} from "./networks.js";
 import {EVENTS, detailText, eventText} from "./event-words.js";
 import {goByKeys, makeListing, onFilter, showFilters} from "./listing.js";
 import {exportEvents, fetchEvents, groupEvents} from "./event-reports.js";
@@ -82,7 +83,7 @@ function drawEvent(event) {
     [t("Who"), personLink(target ?? actor), actor && target && actor !== target
       ? make("span", {class: "muted"}, ...tParts("by {person}", {person: personLink(actor)})) : ""],
     [t("When"), timeAgo(at)],
-    [t("From"), ip ?? "", make("span", {class: "muted"}, userAgent ? deviceName(userAgent) : "")],
+    [t("From"), ip ? makeNetwork(ip) : "", make("span", {class: "muted"}, userAgent ? deviceName(userAgent) : "")],
   );
   const record = make("tr", {class: "record", role: "row", hidden: true}, make("td", {role: "cell", colspan: 4}));
   const turn = () => {
@@ -109,7 +110,7 @@ function recordOf(event) {
     [t("Outcome"), event.outcome],
     [t("Done to"), event.target ?? t("nobody")],
     [t("Done by"), event.actor ?? t("nobody who is known")],
-    [t("Network"), event.ip ?? t("not known")],
+    [t("Network"), event.ip ? makeNetwork(event.ip) : t("not known")],
     [t("Program"), event.userAgent ?? t("not known")],
     [t("Request"), make("code", {}, event.requestId)],
     ...Object.entries(event.details).map(([name, value]) =>

@@ -8,7 +8,7 @@ import {drawChart} from "./chart.js";
 import {AREAS} from "./doctor-words.js";
 import {showFirstSteps} from "./first-steps.js";
 import {addressOf} from "./routes.js";
-import {sentenceOf} from "./sentences.js";
+import {IN_ENGLISH, sentenceOf} from "./sentences.js";
 
 const WEEK = 7;
 const number = new Intl.NumberFormat(language);
@@ -61,7 +61,7 @@ function examine() {
 }
 
 const drawFinding = ({subject, problem, remedy}) => make("li", {class: "bad"}, makeIcon("alert"), make("div", {},
-  make("p", {}, make("code", {}, subject)), make("p", {}, ...sentenceOf(problem)),
-  make("p", {class: "muted"}, ...sentenceOf(remedy))));
+  make("p", {}, make("code", {}, subject)), make("p", IN_ENGLISH, ...sentenceOf(problem)),
+  make("p", {...IN_ENGLISH, class: "muted"}, ...sentenceOf(remedy))));
 
 onPress(byId("health-again"), examine);

@@ -92,7 +92,7 @@ function factsOf(person) {
     lastSeenAt !== undefined && [t("Last seen"), lastSeenAt ? timeAgo(lastSeenAt) : t("not lately")],
     [t("Made"), createdAt ? onDay(createdAt) : t("not known")],
     [t("Language"), person.locale ? languages.of(person.locale) : t("That of the service")],
-    ["Id", make("code", {}, id)],
+    [t("Id"), make("code", {}, id)],
   ].filter(Boolean);
   return make("dl", {class: "facts"}, ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
 }

@@ -2,6 +2,9 @@
 
 import {make} from "../ui/dom.js";
 
+/** What such a text is, whatever the language of the page. */
+export const IN_ENGLISH = {lang: "en", dir: "ltr"};
+
 /** Return a text with its code marked up, as a list of texts and elements. */
 export const codeIn = (text) => text.split("`").map((part, index) => (index % 2 ? make("code", {dir: "ltr"}, part) : part));
 

@@ -8,7 +8,7 @@ import {row} from "../ui/lists.js";
 import {fillPlace, makePlace} from "../ui/place.js";
 import {act} from "./acts.js";
 import {onFilter} from "./listing.js";
-import {codeIn, sentenceOf} from "./sentences.js";
+import {IN_ENGLISH, codeIn, sentenceOf} from "./sentences.js";
 
 const place = makePlace(byId("settings-place")), keysPlace = makePlace(byId("keys-place"));
 const form = byId("settings-filters"), list = byId("settings-list"), tools = byId("keys-tools");
@@ -29,8 +29,8 @@ function fill({items}) {
 
 const drawSetting = (one) => make("div", {},
   make("dt", {}, make("code", {}, one.name)),
-  make("dd", {}, valueOf(one), make("p", {}, ...sentenceOf(one.meaning)),
-    one.default ? make("p", {class: "muted"}, ...tParts("Default: {value}", {value: make("span", {}, ...codeIn(one.default))})) : ""));
+  make("dd", {}, valueOf(one), make("p", IN_ENGLISH, ...sentenceOf(one.meaning)),
+    one.default ? make("p", {class: "muted"}, ...tParts("Default: {value}", {value: make("span", IN_ENGLISH, ...codeIn(one.default))})) : ""));
 
 function valueOf({value, isSet, isSecret}) {
   if (isSecret) return make("p", {class: "value"}, make("span", {class: `badge ${isSet ? "good" : ""}`}, isSet ? t("Set, and secret") : t("Not set")));
