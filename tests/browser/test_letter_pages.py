@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.browser.windows import at_home, prove, sign_in
+from tests.browser.windows import at_home, look, prove, sign_in
 from tests.conftest import Person
 from tests.support.accounts import Database
 from tests.support.letters import newest_link
@@ -24,6 +24,13 @@ def titled(page: Page, title: str) -> None:
 
 def confirm(page: Page) -> None:
     page.get_by_role("button", name="Confirm").click()
+
+
+def ask_for_another_address(page: Page) -> None:
+    """Ask for it in the profile."""
+    page.get_by_label("New address").fill(OTHER)
+    page.get_by_role("button", name="Change address").click()
+    expect(page.get_by_text("Waiting for confirmation")).to_be_visible()
 
 
 class TestP9ConfirmedInTheNextTab:
@@ -138,9 +145,7 @@ class TestP10TheAddressIsNamed:
         prove(mongo, account["email"])
         sign_in(desk, account)
         at_home(desk)
-        desk.get_by_label("New address").fill(OTHER)
-        desk.get_by_role("button", name="Change address").click()
-        expect(desk.get_by_text("Waiting for confirmation")).to_be_visible()
+        ask_for_another_address(desk)
         desk.goto(newest_link(app, "change", OTHER))
         expect(desk.get_by_text(f"{OTHER} becomes the address of your account.")).to_be_visible()
         confirm(desk)
@@ -163,9 +168,7 @@ class TestP10ItWaits:
         prove(mongo, account["email"])
         sign_in(desk, account)
         at_home(desk)
-        desk.get_by_label("New address").fill(OTHER)
-        desk.get_by_role("button", name="Change address").click()
-        expect(desk.get_by_text("Waiting for confirmation")).to_be_visible()
+        ask_for_another_address(desk)
         return desk
 
     def test_p10_it_is_shown_after_a_reload_and_can_be_called_off(
@@ -216,9 +219,7 @@ def test_d_the_undo_ends_with_a_way_on(app: Flask, desk: Page, account: dict[str
     prove(mongo, account["email"])
     sign_in(desk, account)
     at_home(desk)
-    desk.get_by_label("New address").fill(OTHER)
-    desk.get_by_role("button", name="Change address").click()
-    expect(desk.locator("#waiting-email")).to_be_visible()
+    ask_for_another_address(desk)
     desk.goto(newest_link(app, "change", OTHER))
     confirm(desk)
     titled(desk, "Your email address is confirmed")
@@ -236,3 +237,42 @@ def test_a_lost_network_still_shows_the_form(app: Flask, desk: Page, account: di
     expect(desk.get_by_text("Confirm only if you asked for this yourself.")).to_be_visible()
     confirm(desk)
     titled(desk, "You are confirmed")
+
+
+class TestLook:
+    """It fits, and nobody is shut out by it."""
+
+    def test_of_a_change_from_the_request_to_its_undo(
+        self, app: Flask, eyes: Page, axe: str, account: dict[str, str], mongo: Database
+    ) -> None:
+        eyes.goto(newest_link(app, "verify", account["email"]))
+        expect(eyes.get_by_role("button", name="Confirm")).to_be_enabled()
+        look(eyes, axe, "letter-verify")
+        prove(mongo, account["email"])
+        sign_in(eyes, account)
+        at_home(eyes)
+        ask_for_another_address(eyes)
+        look(eyes, axe, "address-waits")
+        eyes.goto(newest_link(app, "change", OTHER))
+        expect(eyes.get_by_role("button", name="Confirm")).to_be_enabled()
+        look(eyes, axe, "letter-change")
+        link = newest_link(app, "change", OTHER)
+        confirm(eyes)
+        titled(eyes, "Your email address is confirmed")
+        eyes.goto("about:blank")
+        eyes.goto(link)
+        titled(eyes, "Already confirmed")
+        look(eyes, axe, "letter-known")
+        eyes.goto(newest_link(app, "email_changed", account["email"]))
+        eyes.get_by_role("button", name="Restore my address").click()
+        titled(eyes, "Your email address is restored")
+        look(eyes, axe, "letter-undone")
+
+    def test_of_an_address_that_has_an_account(self, eyes: Page, axe: str, account: dict[str, str]) -> None:
+        eyes.goto("/account/sign-up")
+        eyes.get_by_label("Name").fill("Ada Lovelace")
+        eyes.get_by_label("Email").fill(account["email"])
+        eyes.get_by_label("Password", exact=True).fill(account["password"])
+        eyes.get_by_role("button", name="Create account").click()
+        expect(eyes.get_by_role("link", name="Sign in with this address")).to_be_visible()
+        look(eyes, axe, "address-taken")
