@@ -16,7 +16,9 @@ export const makeIcon = (name) => make("span", {class: `icon i-${name}`});
 
 /** Make a button that does `work` when it is pressed; `label` tells screen readers what it belongs to. */
 export function makeButton(text, work, {kind = "", label = null} = {}) {
-  const button = make("button", {type: "button", class: `button ${kind}`, "aria-label": label}, make("span", {}, text));
+  // Whoever says what they see must be understood (WCAG 2.5.3), and translations need not hold the words of each other.
+  const name = label && !label.toLowerCase().includes(text.toLowerCase()) ? `${text}: ${label}` : label;
+  const button = make("button", {type: "button", class: `button ${kind}`, "aria-label": name}, make("span", {}, text));
   onPress(button, work);
   return button;
 }
