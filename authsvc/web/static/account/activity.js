@@ -4,7 +4,7 @@ import {call} from "/authsvc.js";
 import {actionText} from "./actions.js";
 import {confirmed} from "../ui/dialogs.js";
 import {byId, make, onPress, toast} from "../ui/dom.js";
-import {deviceName, timeAgo} from "../ui/format.js";
+import {deviceName, makeAddress, timeAgo} from "../ui/format.js";
 import {END_LABELS, methodNames} from "../ui/history.js";
 import {t} from "../ui/language.js";
 import {paged, tableRow} from "../ui/lists.js";
@@ -38,7 +38,7 @@ function drawEvent({action, at, ip, userAgent, details}) {
   return tableRow(
     ["", make("strong", {}, actionText(action)), detail ? make("span", {class: "muted"}, detail) : null],
     [t("When"), timeAgo(at)],
-    [t("From"), userAgent ? deviceName(userAgent) : "", make("span", {class: "muted"}, ip ?? "")],
+    [t("From"), userAgent ? deviceName(userAgent) : "", make("span", {class: "muted"}, ip ? makeAddress(ip) : "")],
   );
 }
 

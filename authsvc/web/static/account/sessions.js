@@ -3,7 +3,7 @@
 import {call} from "/authsvc.js";
 import {byId, make, makeButton, onPress, toast} from "../ui/dom.js";
 import {confirmed} from "../ui/dialogs.js";
-import {deviceIcon, deviceName, lastUse, onDay} from "../ui/format.js";
+import {deviceIcon, deviceName, lastUse, makeAddress, onDay} from "../ui/format.js";
 import {methodNames} from "../ui/history.js";
 import {t, tParts} from "../ui/language.js";
 import {paged, row} from "../ui/lists.js";
@@ -27,7 +27,7 @@ function drawSession({id, app, current, createdAt, lastUsedAt, ip, userAgent, me
   const name = app?.name ?? deviceName(userAgent), lastUsed = make("span", {}, ...lastUse(lastUsedAt));
   const day = onDay(createdAt), used = methodNames(methods);
   const since = used ? tParts("signed in on {day} by {methods}", {day, methods: used}) : tParts("signed in on {day}", {day});
-  const details = [app && t("app"), ip, lastUsed, make("span", {}, ...since)];
+  const details = [app && t("app"), ip && makeAddress(ip), lastUsed, make("span", {}, ...since)];
   const icon = app ? "apps" : deviceIcon(userAgent);
   if (current) return row(icon, name, details, t("This device"));
   return row(icon, name, details, null, makeButton(t("Sign out"), confirmed({

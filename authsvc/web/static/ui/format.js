@@ -27,6 +27,9 @@ export const timeAgo = (iso) => makeTime(iso, new Date(iso) < Date.now() ? relat
 /** Make an element that tells a day, with the time itself as its title. */
 export const onDay = (iso) => makeTime(iso, date.format(new Date(iso)));
 
+/** Make an element with a network address, which is written from left to right everywhere. */
+export const makeAddress = (ip) => make("bdi", {dir: "ltr"}, ip);
+
 /** Return in words, with the time, when something was last used. */
 export const lastUse = (iso) => iso ? tParts("last used {time}", {time: timeAgo(iso)}) : [t("not used yet")];
 
