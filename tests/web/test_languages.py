@@ -186,6 +186,8 @@ class TestTexts:
             code = re.sub(r"^\s*(?://|/?\*).*$|\s// .*$", "", path.read_text(), flags=re.MULTILINE)
             unwrapped = MARKED.sub("", NAMED.sub("", code))
             strings = [text[1:-1] for text in STRING.findall(unwrapped)]
+            if path.name == "passkey-names.js":  # of programs, which are the same in any language
+                continue
             texts = [text for text in strings if SENTENCE.match(text) and not INNER.match(text)]
             if texts:
                 found[path.name] = texts
