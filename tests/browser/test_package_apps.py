@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, expect
 
 from authsvc import clock
-from tests.browser.windows import watch
+from tests.browser.windows import plug_in, watch
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.package_apps import PackageApp, package_app
@@ -173,6 +173,19 @@ class TestJourney:
         page.get_by_label("Code of your authenticator app").fill(codes[0])
         page.get_by_role("button", name="Continue").click()
         greets(page, "Somebody")
+
+    def test_a_passkey_signs_in(self, page: Page, mongo: Database) -> None:
+        plug_in(page)
+        sign_up(page)
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_role("alert").first).to_contain_text("Confirm your address first.")
+        mongo.users.update_many({}, {"$set": {"emailVerifiedAt": clock.now()}})
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_text("This device", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        asks_to_sign_in(page)
+        page.get_by_role("button", name="Use a passkey").click()
+        greets(page, "Ada")
 
     def test_a_sign_out_elsewhere_is_noticed(self, page: Page, service: Service) -> None:
         email = sign_up(page)

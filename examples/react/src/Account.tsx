@@ -6,6 +6,7 @@ import {useAttempt} from "./useAttempt";
 export function Account({user}: {user: User}) {
   const {attempt, problem, isBusy} = useAttempt();
   const [devices, setDevices] = useState<number>();
+  const [passkey, setPasskey] = useState("");
   const rename = (form: FormData) => auth.updateProfile({name: `${form.get("name")}`});
   return (
     <section>
@@ -13,6 +14,7 @@ export function Account({user}: {user: User}) {
       <dl>
         <dt>Address</dt><dd>{user.email}</dd>
         <dt>Role</dt><dd>{user.role}</dd>
+        {passkey && <><dt>Passkey</dt><dd>{passkey}</dd></>}
         {devices !== undefined && <><dt>Signed in on</dt><dd>{devices} {devices === 1 ? "device" : "devices"}</dd></>}
       </dl>
       <form onSubmit={(event) => {
@@ -26,6 +28,10 @@ export function Account({user}: {user: User}) {
       <button className="quiet" disabled={isBusy}
         onClick={() => attempt(async () => setDevices((await auth.sessions.list({limit: 100})).items.length))}>
         Count my devices
+      </button>
+      <button className="quiet" disabled={isBusy}
+        onClick={() => attempt(async () => setPasskey((await auth.passkeys.add("This device")).name))}>
+        Add a passkey
       </button>
       <button className="quiet" disabled={isBusy} onClick={() => attempt(auth.logout)}>Sign out</button>
     </section>
