@@ -178,7 +178,7 @@ function secretsOf(app) {
         work: () => call("DELETE", `${pathOf(app.key)}/secrets/${id}`), done: t("The secret is removed."),
       });
       if (isDone) await showAgain();
-    }, {label: t("Remove the secret {id}", {id: id.slice(-6)})});
+    }, {label: t("{action}: secret {id}", {action: t("Remove"), id: id.slice(-6)})});
     return row("key", `…${id.slice(-6)}`, [make("span", {}, ...tParts("made {day}", {day: onDay(createdAt)})), until], null, button);
   });
   return make("section", {class: "belonging"}, make("h3", {}, t("Secrets")), make("ul", {class: "rows small"}, ...rows));

@@ -48,13 +48,16 @@ function drawLetter(letter) {
   return line;
 }
 
+/** Return what a button is called for who hears it: what is written on it comes first, in any language. */
+const labelOf = (action, values) => t("{action}: {letter}, {email}", {action, ...values});
+
 function actsOn(id, kind, to) {
   const values = {letter: letterName(kind), email: to};
   return [
     makeButton(t("Try again"), async () => {
       await call("POST", `/admin/letters/${id}/retry`);
       await listing.reload();
-    }, {label: t("Try again to deliver “{letter}” to {email}", values)}),
+    }, {label: labelOf(t("Try again"), values)}),
     makeButton(t("Delete"), async () => {
       const isDone = await act({
         title: t("Delete this letter?"),
@@ -65,7 +68,7 @@ function actsOn(id, kind, to) {
         done: t("The letter is deleted."),
       });
       if (isDone) await listing.reload();
-    }, {kind: "danger", label: t("Delete “{letter}” to {email}", values)}),
+    }, {kind: "danger", label: labelOf(t("Delete"), values)}),
   ];
 }
 
