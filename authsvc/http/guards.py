@@ -108,6 +108,7 @@ def for_console(*, fresh: bool = False) -> Callable[[View], View]:
     """Let an administrator in who is signed in by a second factor too; if `fresh`, within ten minutes."""
 
     def check(who: Caller) -> None:
+        callers.require_scope(who, None)
         callers.require_role(who, ADMIN)
         registry.require_second_factor(who)
         if fresh:

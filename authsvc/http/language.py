@@ -1,5 +1,7 @@
 """The language of an answer: what somebody chose here, else what an app asks for, else what their browser prefers."""
 
+from urllib.parse import urlencode
+
 from flask import Flask, Request, Response, current_app, request
 
 from authsvc import languages
@@ -21,7 +23,7 @@ def current() -> str:
 
 def stated(incoming: Request) -> str | None:
     """Return the language that somebody wants, None if they name none that is known."""
-    cookies = incoming.cookies if "HTTP_COOKIE" in incoming.environ else {}
+    cookies = incoming.cookies if "HTTP_COOKIE" in incoming.environ and _may_use_cookies(incoming) else {}
     return (
         languages.match(cookies.get(CHOSEN, ""))
         or asked_for(incoming.args.get("ui_locales", ""))
@@ -43,25 +45,32 @@ def asked_for(ui_locales: str) -> str | None:
 
 
 def keep(response: Response) -> Response:
-    """Let an answer say in which language it is, and be kept for no other."""
+    """Let an answer say in which language it is, be kept for no other, and those that follow be in it too."""
     response.headers["Content-Language"] = current()
-    response.vary.update(("Accept-Language", "Cookie"))
-    return remember(response)
-
-
-def remember(response: Response, ui_locales: str | None = None) -> Response:
-    """Let the pages that follow be in the language that an app asks for."""
-    asked = asked_for(request.args.get("ui_locales", "") if ui_locales is None else ui_locales)
-    if asked is not None:
-        response.set_cookie(
-            ASKED,
-            asked,
-            secure=current_app.config["PUBLIC_URL"].startswith("https:"),
-            httponly=True,
-            samesite="Lax",
-            path="/",
-        )
+    response.vary.add("Accept-Language")
+    if _may_use_cookies(request):
+        response.vary.add("Cookie")
+        _remember(response, asked_for(request.args.get("ui_locales", "")))
     return response
+
+
+def page_of(name: str, query: dict[str, str], ui_locales: str | None) -> str:
+    """Return the address of an account page, in the language that an app asks for: the page keeps it in a cookie."""
+    spoken = asked_for(ui_locales or "")
+    text = urlencode({**query, **({} if spoken is None else {"ui_locales": spoken})})
+    return f"{current_app.config['PUBLIC_URL']}/account/{name}?{text}"
+
+
+def _may_use_cookies(incoming: Request) -> bool:
+    """Tell whether cookies may be read and set: not where apps and strangers ask (O51)."""
+    return not incoming.path.startswith("/oauth2/")
+
+
+def _remember(response: Response, language: str | None) -> None:
+    if language is None:
+        return
+    secure = current_app.config["PUBLIC_URL"].startswith("https:")
+    response.set_cookie(ASKED, language, secure=secure, httponly=True, samesite="Lax", path="/")
 
 
 def translated(text: str) -> str:

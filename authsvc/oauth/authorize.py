@@ -82,8 +82,8 @@ def _begun(asked: Asked, params: dict[str, object], hint: str | None = None) -> 
     authorization_cookie(begun.secret).store(begun.browser)
     # An address belongs in no query: what stands behind `#` is for the page alone, and in no log and no referrer.
     fragment = "" if hint is None else f"#{urlencode({'login_hint': hint})}"
-    page = f"{current_app.config['PUBLIC_URL']}/account/authorize?request={begun.secret}{fragment}"
-    return language.remember(_see_other(page), asked.rest.get("ui_locales") or "")
+    page = language.page_of("authorize", {"request": begun.secret}, asked.rest.get("ui_locales"))
+    return _see_other(f"{page}{fragment}")
 
 
 def _see_other(url: str) -> Response:

@@ -131,8 +131,10 @@ export async function findInterrupted() {
 
 /** Return the address of this page as a path: with the query if that says what the page is about, or else the fragment. */
 export function hereAsPath() {
-  const isAboutRequest = REQUESTS.includes(location.pathname);
-  return location.pathname.replace(/^\/account$/, HOME) + (isAboutRequest ? location.search : location.hash);
+  if (!REQUESTS.includes(location.pathname)) return location.pathname.replace(/^\/account$/, HOME) + location.hash;
+  const asked = new URLSearchParams(location.search);
+  asked.delete("ui_locales"); // the cookie that came with the page has it
+  return `${location.pathname}?${asked}`;
 }
 
 /** Leave for the sign-up, with a fragment for it, and return from there. */
