@@ -25,7 +25,11 @@ ALL = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 LOOKS = ALL if FOLDER else [(360, "dark"), (1280, "light")]
 WIDTHS = (320, 640)
 """400 % and 200 % of a window of 1,280 (WCAG 1.4.10)."""
+BRAND = "Contoso Versicherungsgesellschaft auf Gegenseitigkeit"
 SCREENS = ("people", "events", "apps")
+OUTSIDE = """async () => (await axe.run(document, {runOnly: ["region"]})).violations
+  .flatMap(({nodes}) => nodes.map(({html}) => html))"""
+"""What no landmark leads to."""
 TOO_WIDE = """() => [...document.querySelectorAll("body *")]
   .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
   .map((one) => one.outerHTML.slice(0, 120))"""
@@ -68,6 +72,7 @@ def seeing(page: Page, axe: str, language: str) -> See:
         assert page.evaluate("document.documentElement.lang") == language, name
         page.evaluate(axe)
         assert page.evaluate(SERIOUS) == [], name
+        assert page.evaluate(OUTSIDE) == [], name
         size = page.viewport_size
         assert size is not None
         for width in (*(WIDTHS if size["width"] == 1280 else ()), size["width"]):
@@ -122,6 +127,22 @@ class TestEveryLetter:
             assert answer is not None
             assert answer.status == 200, kind
             seeing(page, axe, language)(f"letter-{kind}")
+
+
+class TestLongNames:
+    def test_p15_a_long_name_breaks_no_page(self, browser: Browser, service: Service, account: dict[str, str]) -> None:
+        context = browser.new_context(base_url=f"http://localhost:{service.port}")
+        page = context.new_page()
+        for path, heading in (("sign-in", "h1"), ("", "#profile-title")):
+            if not path:
+                sign_in_by_id(page, account)
+            page.goto(f"/account/{path}")
+            expect(page.locator(heading).first).to_be_visible()
+            page.locator(".brand span").evaluate("(brand, name) => { brand.textContent = name; }", BRAND)
+            for width in (320, 360):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        context.close()
 
 
 class TestForcedColours:

@@ -34,7 +34,7 @@ INNER = re.compile(
 """Names of browsers, keys and places in a storage."""
 SUPPORT = {"ACCOUNT_SUPPORT": "123@456.example", "ADMIN_PAGES": "on"}
 ALLOWED = re.compile(
-    r"(?:\b(?:user|admin)$|^CSV$|ŝervo|123@456.example|JSON|[a-z]+:[a-z]+|/[a-z/]+|localhost:?\d*|authsvc)"
+    r"(?:\b(?:user|admin)$|^CSV(?:$|:)|ŝervo|123@456.example|JSON|[a-z]+:[a-z]+|/[a-z/]+|localhost:?\d*|authsvc)"
 )
 """What stays as it is in any language: names, and what only programs read."""
 
@@ -182,6 +182,8 @@ class TestTexts:
     def test_no_script_has_one_that_is_not(self, folder: str):
         found = {}
         for path in (STATIC / folder).glob("*.js"):
+            if path.name == "passkey-names.js":  # names of products
+                continue
             # Comments may come after code, but no text has `//` in it.
             code = re.sub(r"^\s*(?://|/?\*).*$|\s// .*$", "", path.read_text(), flags=re.MULTILINE)
             unwrapped = MARKED.sub("", NAMED.sub("", code))
