@@ -134,7 +134,6 @@ class TestRoutes:
         "POST /auth/authorizations/advance",  # steps of the account pages
         "POST /auth/devices/advance",
         "POST /auth/sign-outs/advance",
-        "POST /auth/links/inspect",
         "POST /auth/federation/complete",
         "POST /auth/federation/confirm",
         "POST /auth/login/email/link",
