@@ -8,6 +8,7 @@ import {forgetWay, wasPassword} from "./way-in.js";
 const DECLINED = "authsvc passkey declined"; // in the storage of this browser: when, and not by whom
 const PAUSE = 90 * 864e5; // milliseconds
 const banner = byId("passkey-offer");
+const isAmongPasskeys = () => location.hash === "#security"; // which the section itself offers
 let isAsked = false;
 
 /** Return the storage; a browser that keeps none asks again the next time. */
@@ -27,10 +28,15 @@ async function isWanted() {
 
 /** Offer a passkey to somebody who may add one, if they have typed a password in this tab. */
 export async function offerPasskey({emailVerified}) {
-  if (isAsked || !emailVerified || !wasPassword()) return;
+  if (isAsked || !emailVerified || !wasPassword() || isAmongPasskeys()) return;
   isAsked = true;
-  banner.hidden = !await isWanted().catch(() => false); // nobody has asked for it
+  const isOffered = await isWanted().catch(() => false); // nobody has asked for it
+  banner.hidden = !isOffered || isAmongPasskeys();
 }
+
+addEventListener("hashchange", () => {
+  if (isAmongPasskeys()) banner.hidden = true;
+});
 
 function close() {
   banner.hidden = true;
