@@ -24,7 +24,6 @@ from tests.conftest import PASSWORD, Person
 from tests.support.accounts import Database
 from tests.support.app_devices import Device, new_device_app
 from tests.support.app_kinds import OWN_API
-from tests.support.console_routes import by_two_factors
 from tests.support.factors import post, with_totp
 from tests.support.federation import someone
 from tests.support.letters import newest
@@ -228,12 +227,6 @@ def with_an_unproved_address(world: World) -> str:
     return newest(world.app, "verify", world.own.email)
 
 
-def vouch(world: World) -> Any:
-    with_an_unproved_address(world)
-    by_two_factors(world.admin, world.mongo)
-    return by_admin(world, "POST", f"/admin/users/{world.own.id}/verify-email")
-
-
 def prove_by_a_provider(world: World) -> Any:
     world.mongo.users.update_one({"email": world.own.email}, {"$unset": {"emailVerifiedAt": True}})
     begun = anybody(world, "/auth/federation/work", intent="sign_in")
@@ -298,7 +291,6 @@ EVENTS: dict[type[Event], Callable[[World], Any]] = {
         world, "/auth/email/verify", token=with_an_unproved_address(world)
     ),
     catalogue.EmailVerifiedByProvider: prove_by_a_provider,
-    catalogue.EmailVerifiedByAdmin: vouch,
     catalogue.EmailChanged: lambda world: own(
         world, "POST", "/auth/email/verify", token=with_a_change_asked_for(world)
     ),
