@@ -277,7 +277,7 @@ add({
 "Anything that uses “{name}” will stop working at once.": "Alles, was „{name}“ benutzt, funktioniert sofort nicht mehr.",
 "Revoke": "Widerrufen",
 "Token revoked.": "Token widerrufen.",
-"Scopes": "Berechtigungen",
+"Scopes": "Berechti­gungen",
 "Last used": "Zuletzt benutzt",
 "never": "nie",
 "Expires": "Läuft ab",

@@ -199,7 +199,7 @@ add({
 "Look at all of it": "Alles ansehen",
 "since {day}": "seit {day}",
 "Authenticator app": "Authenticator-App",
-"Recovery codes": "Wiederherstellungscodes",
+"Recovery codes": "Wiederherstellungs­codes",
 "{count} code left": {
 "one": "noch {count} Code",
 "other": "noch {count} Codes"
