@@ -98,7 +98,7 @@ def verify_email(by: Caller, user_id: str) -> User:
     if user.is_verified:
         return user
     with happening(EmailVerifiedByAdmin.done_to(user, callers.id_of(by))):
-        verified = User.verify_email(user.id, user.email, keep=True)
+        verified = User.vouch_for_email(user)
         if verified is None:
             raise Overtaken
     return verified

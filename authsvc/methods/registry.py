@@ -55,13 +55,14 @@ def require_password_to_be_enough(user: User) -> None:
 
 
 def require_second_factor(who: Caller) -> None:
-    """Refuse a session that only one factor opened, and whatever is no session.
+    """Refuse a session that only one factor opened, an account that asks for only one, and whatever is no session.
 
     `methods` of the refusal are those that the account has. Raises SecondFactorRequired, SessionEnded, ScopeMissing.
     """
     callers.require_scope(who, None)
-    if "mfa" not in step_up.live_session(who).methods:
-        user = User.find(who.user_id)
+    session, user = step_up.live_session(who), User.find(who.user_id)
+    # Where the password is enough, whoever knows it adds a passkey of their own, and is strong by that.
+    if user is None or not user.mfa_enabled or "mfa" not in session.methods:
         raise SecondFactorRequired([method.name for method in second_factors_of(user)] if user is not None else [])
 
 

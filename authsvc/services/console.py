@@ -60,7 +60,7 @@ def stats() -> dict[str, Any]:
 def _first_steps() -> Iterator[tuple[str, bool]]:
     config, administrators = current_app.config, User.other_admins(None)
     is_mailed = config["MAIL_URL"].startswith(("smtp:", "smtps:"))
-    yield "factors", all(one.has_factor for one in administrators)
+    yield "factors", all(one.mfa_enabled for one in administrators)
     yield "deputy", len(administrators) > 1
     yield "tls", config["PUBLIC_URL"].startswith("https://")
     yield "mail", is_mailed and bool(Letter.in_state(LetterState.DELIVERED, 1))

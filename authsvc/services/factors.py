@@ -38,7 +38,7 @@ def status_of(user: User) -> dict[str, Any]:
         "has_password": user.password is not None,
         "required": user.mfa_enabled,
         "totp": {"enabled": user.totp_enabled, "confirmed_at": user.totp.confirmed_at if user.totp else None},
-        "recovery_codes": {"remaining": len(user.recovery_code_hashes or [])},
+        "recovery_codes": {"remaining": len(user.saved_codes)},
         "passkeys": Passkey.among(user.all_passkeys),
     }
 

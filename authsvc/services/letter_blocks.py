@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-_ADDRESS = r"https?://[^\s<>\"“”]*[^\s<>\"“”.,:;!?)]"
+_ADDRESS = r"https?://[!#-;=?-~]+(?<![.,:;!?)])"
 
 Rows = list[tuple[str, str]]
 

@@ -52,12 +52,11 @@ def kinds() -> list[str]:
 
 
 def word(kind: str, facts: Mapping[str, str], *, language: str) -> Wording:
-    """Return the letter of a kind, with its facts filled in; in English if a stranger names what is no language.
+    """Return the letter of a kind, with its facts filled in; in English if there is nothing in the language.
 
     Raises jinja2.TemplateError.
     """
-    if LANGUAGE.fullmatch(language) is None:  # it becomes part of a path
-        language = languages.SOURCE
+    language = _spoken(current_app.config["MAIL_TEMPLATES"], language)
     config, branding, words = current_app.config, brand(), languages.translations(language)
     rows = letter_words.details(facts, words, language)
     context = _context(facts, branding, language, words, rows)
@@ -148,6 +147,16 @@ def _frame(library: Environment, kind: str) -> Any:
         return library.get_template(f"{kind}.html")
     except TemplateNotFound:
         return library.get_template("letter.html")
+
+
+def _spoken(templates: str, language: str) -> str:
+    """Return the language that texts are there in, an operator's or ours; English for what a stranger makes up.
+
+    Each makes environments of its own, which are kept, and it becomes part of a path.
+    """
+    if templates and LANGUAGE.fullmatch(language) is not None and (Path(templates) / language).is_dir():
+        return language
+    return languages.match(language) or languages.SOURCE
 
 
 @lru_cache(maxsize=32)

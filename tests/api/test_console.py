@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from flask import Flask
+from flask.testing import FlaskClient
 from pymongo.errors import ServerSelectionTimeoutError
 
 from authsvc import clock, languages
@@ -15,10 +16,11 @@ from authsvc.models import readiness
 from authsvc.models.ids import new_id
 from authsvc.models.sessions import Session
 from authsvc.services import doctor, letters
-from tests.conftest import Person, problem
+from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import Database, import_account, login
+from tests.support.authenticator import Authenticator
 from tests.support.console_routes import CONSOLE_ROUTES, ID, by_two_factors
-from tests.support.factors import verified, with_totp
+from tests.support.factors import post, register_passkey, verified, with_totp
 from tests.support.letters import sent
 from tests.support.races import race
 
@@ -67,6 +69,14 @@ class TestWhoMay:
     def test_r126_setting_a_factor_up_lets_in(self, admin: Person, mongo: Database):
         problem(ask(admin, "GET", "/admin/console"), 403, "second_factor_required")
         with_totp(admin, mongo)
+        assert ask(admin, "GET", "/admin/console").status_code == 200
+
+    def test_r126_a_passkey_beside_which_the_password_is_enough_does_not(self, admin: Person, mongo: Database):
+        """Or whoever knows the password adds one of their own."""
+        register_passkey(verified(mongo, admin), Authenticator())
+        assert "mfa" in mongo.sessions.find_one({"user": ObjectId(admin.id)})["methods"]
+        assert problem(ask(admin, "GET", "/admin/console"), 403, "second_factor_required")["methods"] == ["passkey"]
+        assert post(admin, "/auth/mfa/require").status_code == 204
         assert ask(admin, "GET", "/admin/console").status_code == 200
 
     def test_r126_whoever_has_one_is_told_which(self, admin: Person, mongo: Database):
@@ -122,10 +132,12 @@ class TestOverview:
 
     def test_first_steps(self, boss: Person, alice: Person, mongo: Database, app: Flask):
         steps = {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
-        assert steps == {"factors": False, "deputy": False, "tls": False, "mail": False, "support": False}
+        assert steps == {"factors": True, "deputy": False, "tls": False, "mail": False, "support": False}
         mongo.users.update_many({}, {"$set": {"role": "admin"}})
-        with_totp(boss, mongo)
-        with_totp(alice, mongo)
+        register_passkey(verified(mongo, alice), Authenticator())
+        steps = {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
+        assert (steps["deputy"], steps["factors"]) == (True, False)  # her password is enough
+        assert post(alice, "/auth/mfa/require").status_code == 204
         mongo.letters.update_many({}, {"$set": {"deliveredAt": clock.now()}, "$unset": {"dueAt": 1}})
         own = {
             "MAIL_URL": "smtp://mail.example.com",
@@ -201,8 +213,25 @@ class TestLanguage:
         english = shown(boss, "/admin/letter-kinds/reset?language=en")
         assert shown(boss, "/admin/letter-kinds/reset?language=xx") == english
 
+    def test_r125_those_that_a_stranger_makes_up_cost_nothing(self, client: FlaskClient):
+        client.get("/account/letter-preview/reset?language=de")
+        before = letters._texts.cache_info().misses, letters._frames.cache_info().misses
+        for language in ("zz", "xx-Latn", "de-AT", "de-ZZ", "aaa"):
+            assert client.get(f"/account/letter-preview/reset?language={language}").status_code == 200
+        client.get("/account/letter-preview/reset")
+        after = letters._texts.cache_info().misses, letters._frames.cache_info().misses
+        assert [now - then for now, then in zip(after, before, strict=True)] <= [1, 1]  # English
+
 
 class TestConfirmByHand:
+    def test_what_waits_for_its_owner_goes_on(self, boss: Person, mongo: Database, app: Flask):
+        """An invitation, for one: nobody has proved anything."""
+        invited = ask(boss, "POST", "/admin/users", name="Eve", email="eve@example.com", role="user").get_json()
+        assert ask(boss, "POST", f"/admin/users/{invited['id']}/verify-email").status_code == 200
+        token = re.search(r"#token=(asl_[0-9A-Za-z]+)", sent(app, "invitation", "eve@example.com")[0]["text"])[1]
+        body = {"token": token, "newPassword": PASSWORD}
+        assert boss.client.post("/auth/password/reset", json=body).status_code == 204
+
     def test_the_account_stays_as_it_is(self, alice: Person, boss: Person, mongo: Database, app: Flask):
         link = sent(app, "verify", alice.email)[0]["text"]
         token = re.search(r"#token=(asl_[0-9A-Za-z]+)", link)[1]

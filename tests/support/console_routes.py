@@ -2,6 +2,7 @@
 
 from bson import ObjectId
 
+from authsvc import clock
 from tests.conftest import Person
 from tests.support.accounts import Database
 
@@ -26,6 +27,8 @@ CONSOLE_ROUTES = [
 
 
 def by_two_factors(person: Person, mongo: Database) -> Person:
-    """Let somebody be signed in by a second factor too."""
+    """Let somebody be signed in by a second factor too, which their account asks for."""
+    app = {"sealed": "x", "createdAt": clock.now(), "confirmedAt": clock.now()}
+    mongo.users.update_one({"_id": ObjectId(person.id)}, {"$set": {"totp": app}})
     mongo.sessions.update_many({"user": ObjectId(person.id)}, {"$addToSet": {"methods": "mfa"}})
     return person

@@ -31,10 +31,10 @@ export function showUser(account) {
     if (element instanceof HTMLInputElement) element.value = user.email;
     else element.textContent = user.email;
   }
-  byId("initials").textContent = initialsOf(user.name);
-  byId("who").textContent = user.name;
+  byId("initials").textContent = initialsOf(user.name || user.email); // accounts of other programs may have no name
+  byId("who").textContent = user.name || user.email;
   byId("who").title = user.email;
-  if (document.activeElement !== byId("profile-name")) byId("profile-name").value = user.name;
+  if (document.activeElement !== byId("profile-name")) byId("profile-name").value = user.name ?? "";
   byId("unverified").hidden = user.emailVerified || !verifiesAddresses;
   showNeeds();
   const badge = byId("email-badge");

@@ -67,7 +67,7 @@ function makePasswordLink({email, name, disabledAt}, path, changed) {
   return !disabledAt && {
     name: t("Make a password link"), icon: "key",
     title: t("Make a link to set a password?"),
-    text: t("For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.", {email}),
+    text: t("For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone. The address counts as confirmed then.", {email}),
     letter: t("They get no letter now. Once the link is used, they get “Your password was changed”."),
     yes: t("Make the link"),
     work: async () => { ({link} = await call("POST", `${path}/reset-link`)); },

@@ -444,7 +444,7 @@ add({
 "The address is confirmed.": "أُكّد العنوان.",
 "Make a password link": "إنشاء رابط كلمة المرور",
 "Make a link to set a password?": "إنشاء رابط لتعيين كلمة مرور؟",
-"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.": "لمن لا تصله أي رسالة. يعمل مرة واحدة خلال ساعة لكل من يملكه: أعطه لـ {email} وحده.",
+"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone. The address counts as confirmed then.": "لمن لا تصله أي رسالة. يعمل مرة واحدة خلال ساعة لكل من يملكه: أعطه لـ {email} وحده. ويُعدّ العنوان عندئذ مؤكدًا.",
 "They get no letter now. Once the link is used, they get “Your password was changed”.": "لا يتلقى الشخص رسالة الآن. بعد استخدام الرابط يتلقى «تغيّرت كلمة مرورك».",
 "Make the link": "إنشاء الرابط",
 "The password link of {name}": "رابط كلمة المرور لـ {name}",

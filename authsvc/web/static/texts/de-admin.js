@@ -420,7 +420,7 @@ add({
 "The address is confirmed.": "Die Adresse ist bestätigt.",
 "Make a password link": "Passwortlink erstellen",
 "Make a link to set a password?": "Einen Link für ein Passwort erstellen?",
-"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.": "Für jemanden, den keine E-Mail erreicht. Er funktioniert einmal, eine Stunde lang, für alle, die ihn haben: Geben Sie ihn nur {email}.",
+"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone. The address counts as confirmed then.": "Für jemanden, den keine E-Mail erreicht. Er funktioniert einmal, eine Stunde lang, für alle, die ihn haben: Geben Sie ihn nur {email}. Die Adresse gilt dann als bestätigt.",
 "They get no letter now. Once the link is used, they get “Your password was changed”.": "Die Person bekommt jetzt keine E-Mail. Wenn der Link benutzt wurde, bekommt sie „Ihr Passwort wurde geändert“.",
 "Make the link": "Link erstellen",
 "The password link of {name}": "Der Passwortlink von {name}",

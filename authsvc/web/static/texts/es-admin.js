@@ -426,7 +426,7 @@ add({
 "The address is confirmed.": "La dirección está confirmada.",
 "Make a password link": "Crear un enlace de contraseña",
 "Make a link to set a password?": "¿Crear un enlace para establecer una contraseña?",
-"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.": "Para alguien a quien no llega ningún correo. Funciona una vez, durante una hora, para cualquiera que lo tenga: déselo solo a {email}.",
+"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone. The address counts as confirmed then.": "Para alguien a quien no llega ningún correo. Funciona una vez, durante una hora, para cualquiera que lo tenga: déselo solo a {email}. La dirección cuenta entonces como confirmada.",
 "They get no letter now. Once the link is used, they get “Your password was changed”.": "Ahora no recibe ningún correo. Cuando se use el enlace, recibe «Su contraseña se cambió».",
 "Make the link": "Crear el enlace",
 "The password link of {name}": "El enlace de contraseña de {name}",

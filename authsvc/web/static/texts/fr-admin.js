@@ -426,7 +426,7 @@ add({
 "The address is confirmed.": "L’adresse est confirmée.",
 "Make a password link": "Créer un lien de mot de passe",
 "Make a link to set a password?": "Créer un lien pour définir un mot de passe ?",
-"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.": "Pour quelqu’un qu’aucun e-mail n’atteint. Il fonctionne une seule fois, pendant une heure, pour quiconque le possède : ne le donnez qu’à {email}.",
+"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone. The address counts as confirmed then.": "Pour quelqu’un qu’aucun e-mail n’atteint. Il fonctionne une seule fois, pendant une heure, pour quiconque le possède : ne le donnez qu’à {email}. L’adresse compte alors comme confirmée.",
 "They get no letter now. Once the link is used, they get “Your password was changed”.": "La personne ne reçoit pas d’e-mail maintenant. Une fois le lien utilisé, elle reçoit « Votre mot de passe a été changé ».",
 "Make the link": "Créer le lien",
 "The password link of {name}": "Le lien de mot de passe de {name}",

@@ -414,7 +414,7 @@ add({
 "The address is confirmed.": "アドレスを確認済みにしました。",
 "Make a password link": "パスワード用リンクを作成",
 "Make a link to set a password?": "パスワードを設定するリンクを作成しますか?",
-"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone.": "メールが届かない人のためのものです。持っている人ならだれでも 1 時間以内に 1 回使えます。{email} にだけ渡してください。",
+"For somebody whom no letter reaches. It works once, for an hour, for anyone who has it: give it to {email} alone. The address counts as confirmed then.": "メールが届かない人のためのものです。持っている人ならだれでも 1 時間以内に 1 回使えます。{email} にだけ渡してください。使われるとアドレスは確認済みになります。",
 "They get no letter now. Once the link is used, they get “Your password was changed”.": "今はメールは送られません。リンクが使われると、本人に「パスワードが変更されました」が送られます。",
 "Make the link": "リンクを作成",
 "The password link of {name}": "{name} のパスワード用リンク",

@@ -114,7 +114,8 @@ function createHandler({ask, read, keepFresh, askAs, seal}, cookie, basePath, or
     if (!path) return problem(404, "not_found", "Not found");
     return route(request, path).catch((error) => {
       if (error.name !== "AuthError") throw error;
-      return respond(toProblem(error), isOver(error) ? null : undefined);
+      // Another tab may have signed in meanwhile: only who asks for the session itself is told to forget it.
+      return respond(toProblem(error), isOver(error) && path === "/auth/refresh-token" ? null : undefined);
     });
   };
 }
