@@ -1,6 +1,7 @@
 """P2, P3: a first passkey locks nobody out, and recovery codes that somebody has saved stay."""
 
 from bson import ObjectId
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import Person, problem
@@ -18,6 +19,7 @@ from tests.support.factors import (
     with_passkey,
     with_totp,
 )
+from tests.support.letters import sent
 
 
 def with_first_passkey(person: Person, mongo: Database) -> Authenticator:
@@ -54,6 +56,19 @@ class TestP2AFirstPasskey:
         with_first_passkey(alice, mongo)
         assert len(post(alice, "/auth/mfa/recovery-codes").get_json()["recoveryCodes"]) == 10
         assert login(client, alice.email, alice.password).status_code == 200
+
+    def test_p2_codes_that_nobody_says_are_saved_are_none(self, alice: Person, mongo: Database):
+        with_first_passkey(alice, mongo)
+        assert len(post(alice, "/auth/mfa/recovery-codes").get_json()["recoveryCodes"]) == 10
+        assert (status(alice)["required"], status(alice)["recoveryCodes"]) == (False, {"remaining": 0})
+        assert post(alice, "/auth/mfa/require").status_code == 204
+        assert (status(alice)["required"], status(alice)["recoveryCodes"]) == (True, {"remaining": 10})
+
+    def test_p2_the_letter_about_a_first_passkey_is_true(self, alice: Person, mongo: Database, app: Flask):
+        with_first_passkey(alice, mongo)
+        (letter,) = sent(app, "factor_added", alice.email)
+        assert "without" not in letter["text"]
+        assert login(alice.client).status_code == 200
 
     def test_p2_once_they_are_saved_the_password_is_not_enough(
         self, alice: Person, mongo: Database, client: FlaskClient

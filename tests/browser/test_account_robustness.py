@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.browser.windows import sign_in_by_id
+from tests.support.accounts import Database
 from tests.support.service import Service
 
 pytestmark = pytest.mark.browser
@@ -37,6 +39,18 @@ class TestOldBrowsers:
         old.goto("/account/sign-in?return=/account/")
         expect(old.get_by_role("button", name="Sign in", exact=True)).to_be_enabled()
         expect(old.get_by_text(NOT_LOADED)).to_be_hidden()
+        old.context.close()
+
+
+class TestOddAccounts:
+    def test_one_without_a_name_is_shown_by_its_address(
+        self, old: Page, account: dict[str, str], mongo: Database
+    ) -> None:
+        """As another program may have stored it."""
+        mongo.users.update_one({"email": account["email"]}, {"$unset": {"name": 1}})
+        sign_in_by_id(old, account)
+        expect(old.locator("#who")).to_have_text(account["email"])
+        expect(old.locator("#profile-name")).to_have_value("")
         old.context.close()
 
 

@@ -260,6 +260,8 @@ class TestEnd:
         assert window.ask("GET", "/token").json()["accessToken"] is None
         answer = window.ask("GET", "/api/auth/me")
         assert (answer.status_code, answer.json()["code"], answer.json()["reason"]) == (401, "session_ended", "admin")
+        assert "Set-Cookie" not in answer.headers  # another tab may have signed in since this one asked
+        assert window.refresh().json()["code"] == "session_ended"
         assert "session" not in window.jar.cookies
 
     def test_whoever_deletes_the_account_is_signed_out(self, window: Window, ada: dict[str, Any]) -> None:
