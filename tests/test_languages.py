@@ -105,6 +105,14 @@ class TestLetters:
             plain = {part for part in english.text.split("\n\n") if " " in part}
             assert not plain & set(other.text.split("\n\n")), kind
 
+    @pytest.mark.parametrize("language", TRANSLATED)
+    def test_what_was_added_too(self, in_app: None, language: str):
+        facts = {**dict.fromkeys(letters.FACTS, "x"), "at": "2026-11-30 12:00 UTC", "to": "a@b.c"}
+        for factor in ("the passkey my laptop", "an authenticator app"):
+            text = letters.word("factor_added", {**facts, "factor": factor}, language=language).text
+            assert factor not in text
+            assert ("my laptop" in text) == ("laptop" in factor)
+
     def test_an_operators_language_is_that_of_all(self, in_app: None, app: Flask, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setitem(app.config, "MAIL_LANGUAGE", "de")
         letter = letter_previews.preview("new_sign_in")

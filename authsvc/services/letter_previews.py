@@ -66,7 +66,7 @@ def _facts(kind: str) -> dict[str, str]:
         raise NotFound(f"There is no letter {kind}.")
     pages = current_app.config["LINK_URL"]
     path = "email-code" if kind in _BY_CODE else _PATHS.get(kind, "reset-password")
-    facts = {**_SAMPLES, "link": f"{pages}/{path}#token=asl_sample", "factor": "passkey “Laptop”"}
+    facts = {**_SAMPLES, "link": f"{pages}/{path}#token=asl_sample", "factor": "the passkey Laptop"}
     if kind in _BESIDE_LINKS and not current_app.config["EMAIL_CODES"]:
         del facts["code"]
     if kind in _WITHOUT_ACT:

@@ -57,6 +57,15 @@ def device_in_words(facts: Mapping[str, str], words: NullTranslations) -> str:
     return browser or system or (_("Unknown device") if agent in ("", "unknown") else agent)
 
 
+def factor_in_words(factor: str, words: NullTranslations) -> str:
+    """Return what a second factor is called: the app, or a passkey by the name that its owner gave it."""
+    _ = words.gettext
+    if factor == "an authenticator app":
+        return _("an authenticator app")
+    head, __, name = factor.partition("the passkey ")
+    return _("the passkey %(name)s") % {"name": name} if name and not head else factor
+
+
 def place_in_words(ip: str, words: NullTranslations) -> str:
     """Return where a request came from: its IP address."""
     _ = words.gettext

@@ -118,6 +118,8 @@ def _context(
 ) -> Context:
     config = current_app.config
     name = facts.get("name", "")
+    if "factor" in facts:
+        facts = {**facts, "factor": letter_words.factor_in_words(facts["factor"], words)}
     isolated = {key: letter_words.isolated(facts[key], language) for key in _ISOLATED if key in facts}
     return {
         **facts,
