@@ -52,7 +52,7 @@ class TestWhoMay:
     def test_r126_an_administrator_by_two_factors(
         self, alice: Person, admin: Person, mongo: Database, method: str, path: str, fresh: bool
     ):
-        path = path.format(id=ID)
+        path = path.format(id=ID, kind="nothing")
         problem(alice.client.open(path, method=method, json={}), 401, "token_missing")
         problem(ask(by_two_factors(alice, mongo), method, path), 403, "forbidden")
         assert problem(ask(admin, method, path), 403, "second_factor_required")["methods"] == []

@@ -15,6 +15,7 @@ from tests.api.forging import altered, claims_of, now
 from tests.conftest import PASSWORD, Person
 from tests.support import app_kinds
 from tests.support.accounts import Database
+from tests.support.console_routes import CONSOLE_ROUTES
 from tests.support.email_codes import ask, challenge_of, follow, type_code
 from tests.support.federation import Traveller, someone
 from tests.support.letters import code_in, newest, sent
@@ -235,8 +236,8 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/federation/{provider}": (fresh("POST", "/auth/federation/nobody", intent="link"), {"access"}),
     "POST /auth/federation/confirm": (fresh("POST", "/auth/federation/confirm", token="x"), {"access"}),
     **{
-        f"{method} {path}": (fresh(method, path.replace("{id}", NOWHERE)), set[str]())
-        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES)
+        f"{method} {path}": (fresh(method, re.sub(r"{\w+}", NOWHERE, path)), set[str]())
+        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *CONSOLE_ROUTES)
     },
     "POST /auth/login/mfa, body": (
         lambda a, t: a.client.post("/auth/login/mfa", json={"mfaToken": t, "code": "000000"}),
