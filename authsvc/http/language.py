@@ -26,7 +26,7 @@ def stated(incoming: Request) -> str | None:
     cookies = incoming.cookies if "HTTP_COOKIE" in incoming.environ and _may_use_cookies(incoming) else {}
     return (
         languages.match(cookies.get(CHOSEN, ""))
-        or asked_for(incoming.args.get("ui_locales", ""))
+        or asked_for(_ui_locales(incoming))
         or languages.match(cookies.get(ASKED, ""))
         or preferred(incoming)
     )
@@ -50,8 +50,16 @@ def keep(response: Response) -> Response:
     response.vary.add("Accept-Language")
     if _may_use_cookies(request):
         response.vary.add("Cookie")
-        _remember(response, asked_for(request.args.get("ui_locales", "")))
+        _remember(response, asked_for(_ui_locales(request)))
     return response
+
+
+def _ui_locales(incoming: Request) -> str:
+    """Return what the query asks for; nothing if it is no text."""
+    try:
+        return incoming.args.get("ui_locales", "")
+    except UnicodeDecodeError:
+        return ""
 
 
 def page_of(name: str, query: dict[str, str], ui_locales: str | None) -> str:

@@ -151,6 +151,8 @@ class AdminUserPageSchema(PageSchema):
 class Network(Text):
     """An address, or a network such as `203.0.113.0/24` or `2001:db8::/48`."""
 
+    bounds = {"pattern": r"^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         try:
