@@ -1,5 +1,6 @@
 """Languages: which one somebody gets, and that no catalogue says less, or something else, than the English texts."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,7 @@ from flask import Flask, render_template_string
 from authsvc import languages
 from authsvc.services import letter_previews, letters
 from catalogues import __main__ as messages
-from catalogues import faults
+from catalogues import faults, texts
 
 TRANSLATED = languages.known()[1:]
 
@@ -70,6 +71,19 @@ class TestCatalogues:
     def test_each_has_every_text_and_is_compiled(self, capsys: pytest.CaptureFixture[str]):
         assert messages.main(["--check"]) == 0, capsys.readouterr().out
         assert TRANSLATED
+
+    def test_each_text_of_a_script_is_in_it(self):
+        """A regular expression or a computed name in a script can hide what comes after it from the extraction."""
+        known = {one if isinstance(one, str) else one[0] for name in texts.BUNDLES for one in texts.of_bundle(name)}
+        scripts = {path: path.read_text(encoding="utf-8") for path in texts.SCRIPTS.glob("*/*.js")}
+        marked = {
+            (path.name, text)
+            for path, script in scripts.items()
+            if path.parent.name in {folder for folders in texts.BUNDLES.values() for folder in folders}
+            for text in re.findall(r'\b(?:t|tn|tParts)\(\s*"([^"\\]+)"', script)
+        }
+        assert len(marked) > 400
+        assert {(name, text) for name, text in marked if text not in known} == set()
 
     @pytest.mark.parametrize(
         ("english", "german", "fault"),

@@ -3,11 +3,17 @@
 import {make, makeIcon, onPress} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 import {act, makeField} from "./acts.js";
-import {USUAL_FILTERS} from "./event-reports.js";
 import {addressOf} from "./routes.js";
 
 const KEPT = "authsvc console filters"; // in the storage
 const MOST = 20;
+
+const USUAL_FILTERS = [
+  {name: t("Failed sign-ins by network"), query: {action: "login.failed", span: "7", by: "network"}},
+  {name: t("Failed sign-ins"), query: {action: "login.failed", span: "7"}},
+  {name: t("Blocked attempts"), query: {action: "attempts.throttled", span: "7"}},
+  {name: t("Changes of roles"), query: {action: "role.changed"}},
+]; // everybody has these
 
 function readKept() {
   try {

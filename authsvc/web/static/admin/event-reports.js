@@ -1,7 +1,6 @@
 // Events as a whole: counted in groups, and exported to a file.
 
 import {download} from "../ui/dialogs.js";
-import {t} from "../ui/language.js";
 import {callPage} from "./listing.js";
 
 const MOST_COUNTED = 2000;
@@ -58,11 +57,3 @@ function toCell(value) {
   const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }
-
-/** The built-in filters. */
-export const USUAL_FILTERS = [
-  {name: t("Failed sign-ins by network"), query: {action: "login.failed", span: "7", by: "network"}},
-  {name: t("Failed sign-ins"), query: {action: "login.failed", span: "7"}},
-  {name: t("Blocked attempts"), query: {action: "attempts.throttled", span: "7"}},
-  {name: t("Changes of roles"), query: {action: "role.changed"}},
-];
