@@ -77,6 +77,8 @@ class TestP11ListsThatDoNotCome:
         turn_to(home, "Devices", "Where you are signed in")
         expect(home.locator("#sessions .skeleton")).to_be_visible()
         expect(home.get_by_role("status").filter(has_text="Loading")).to_have_count(1)
+        while not waiting:  # its script may come first
+            home.wait_for_timeout(20)
         waiting[0].continue_()
         expect(home.locator("#sessions .skeleton")).to_have_count(0)
 
