@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.windows import at_home, looks_right, prove, sign_in, window
+from tests.browser.windows import at_home, at_rest, looks_right, prove, sign_in, window
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
@@ -70,7 +70,7 @@ class TestEveryPage:
         for section in SECTIONS:
             eyes.goto(f"/account/#{section}")
             expect(eyes.locator(f"#{section}-title")).to_be_visible()
-            eyes.wait_for_load_state("networkidle")
+            at_rest(eyes)
             looks_right(eyes, axe)
         for button, dialog in (("Delete account", "Delete your account?"),):
             eyes.get_by_role("button", name=button).click()

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from authsvc import languages
-from tests.browser.windows import looks_right, window
+from tests.browser.windows import at_rest, looks_right, window
 from tests.support.accounts import Database
 from tests.support.console import enter, make_administrator
 from tests.support.service import Service
@@ -36,5 +36,5 @@ def test_each_screen(
             expect(page.locator(f"#{screen}-title")).to_be_visible()
             expect(page.locator("html")).to_have_attribute("lang", language)
             expect(page.locator("html")).to_have_attribute("dir", languages.direction(language))
-            page.wait_for_load_state("networkidle")
+            at_rest(page)
             looks_right(page, axe)

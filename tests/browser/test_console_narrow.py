@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from authsvc import languages
-from tests.browser.windows import look, window
+from tests.browser.windows import at_rest, look, window
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator, seed
 from tests.support.service import Service
@@ -42,7 +42,7 @@ def look_at_all(page: Page, axe: str, admin: Administrator, mongo: Database, nam
     page.goto(f"/admin/#people/{admin.id}")
     for summary in page.locator("#person summary").all():
         summary.click()
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
     look(page, axe, f"console-person-{name}")
 
 

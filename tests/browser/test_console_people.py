@@ -11,7 +11,7 @@ from bson import ObjectId
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from authsvc import clock
-from tests.browser.windows import look, outdate, prove, says, sign_in, window
+from tests.browser.windows import at_rest, look, outdate, prove, says, sign_in, window
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator, seed
@@ -440,7 +440,7 @@ class TestLooks:
         panel = open_person(eyes, alice)
         for summary in panel.locator("summary").all():
             summary.click()
-        eyes.wait_for_load_state("networkidle")
+        at_rest(eyes)
         look(eyes, axe, "console-person")
         ask(eyes, panel, "Delete")
         look(eyes, axe, "console-delete")

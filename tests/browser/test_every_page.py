@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from authsvc.services import letters
 from tests.browser.walk import See, fill, through_forms, through_home
-from tests.browser.windows import SERIOUS, sign_in_by_id
+from tests.browser.windows import SERIOUS, at_rest, sign_in_by_id
 from tests.support.accounts import Database
 from tests.support.console import enter, make_administrator, seed
 from tests.support.service import Service
@@ -119,7 +119,7 @@ class TestEveryPage:
         for screen in SCREENS:
             page.goto(f"/admin/#{screen}")
             expect(page.locator(f"#{screen}-title")).to_be_visible()
-            page.wait_for_load_state("networkidle")
+            at_rest(page)
             see(f"console-{screen}")
         page.goto(f"/admin/#people/{people[0]}")
         expect(page.locator(".acts")).to_be_visible()

@@ -7,7 +7,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, Route, expect
 
 from authsvc import languages
-from tests.browser.windows import at_home, looks_right, sign_in, window
+from tests.browser.windows import at_home, at_rest, looks_right, sign_in, window
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
@@ -114,7 +114,7 @@ class TestLook:
             for section in ("profile", "security", "tokens"):
                 page.goto(f"/account/#{section}")
                 expect(page.locator(f"#{section}-title")).to_be_visible()
-                page.wait_for_load_state("networkidle")
+                at_rest(page)
                 looks_right(page, axe)
 
 

@@ -7,7 +7,7 @@ from bson import ObjectId
 from playwright.sync_api import Page, expect
 
 from authsvc import clock
-from tests.browser.windows import plug_in, sign_in_by_id
+from tests.browser.windows import at_rest, plug_in, sign_in_by_id
 from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
 
@@ -66,7 +66,7 @@ def through_forms(page: Page, see: See) -> None:
         name = path.partition("#")[0].partition("?")[0]
         page.goto(f"/account/{path}")
         expect(page.locator("h1:visible").first).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        at_rest(page)
         see(name)
         button = page.locator("form .button:visible:not([type=button])")
         if button.count() and page.locator("form input:visible").count():
@@ -88,7 +88,7 @@ def through_home(page: Page, see: See, account: dict[str, str], mongo: Database)
         page.goto(f"/account/#{section}")
         expect(page.locator(f"#{section}-title")).to_be_visible()
         expect(page.locator(f"#{section} [data-content]")).to_be_visible()
-        page.wait_for_load_state("networkidle")
+        at_rest(page)
         see(f"home-{section}")
     page.locator("#delete").click()
     page.locator("#delete-form .button.danger").click()

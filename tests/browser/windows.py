@@ -33,6 +33,11 @@ def window(browser: Browser, service: Service, others: tuple[str, ...] = (), **o
     assert wrong == []
 
 
+def at_rest(page: Page) -> None:
+    """Wait until nothing is being loaded in the place of what a page shows."""
+    expect(page.locator(".skeleton:visible, .spinner:visible")).to_have_count(0)
+
+
 def watch(page: Page, *origins: str) -> list[str]:
     """Return what will go wrong: errors of scripts, offences against the policy, requests to others."""
     wrong: list[str] = []
