@@ -60,13 +60,9 @@ class AccountEnabled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDeleted(Event):
-    """An account was deleted.
-
-    `language` is the one in which its owner is told.
-    """
+    """An account was deleted."""
 
     name = "account.deleted"
-    language: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +86,7 @@ class RoleChanged(Weighty):
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileChanged(Event):
-    """The name or locale of an account was changed.
+    """The name of an account was changed.
 
     `changed` names the members.
     """
@@ -125,11 +121,6 @@ class EmailVerifiedByProvider(EmailVerified):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmailVerifiedByAdmin(EmailVerified):
-    """An administrator vouched for the address: whoever holds the account keeps it as it is."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class EmailVerifiedByReset(EmailVerified):
     """Somebody verified the address by setting a password, which ends more than verifying it does."""
 
@@ -139,13 +130,6 @@ class EmailChangeRequested(Event):
     """A user asked to use another address."""
 
     name = "email.change_requested"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmailChangeCancelled(Event):
-    """A user no longer wants the address that they asked for."""
-
-    name = "email.change_cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)

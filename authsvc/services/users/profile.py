@@ -1,10 +1,8 @@
-"""Accounts: finding one, adding one, and changing its profile."""
-
-from collections.abc import Mapping
+"""Accounts: finding one, adding one, and renaming it."""
 
 from bson import ObjectId
 
-from authsvc import clock, origin
+from authsvc import clock
 from authsvc.errors import EmailTaken, NotFound, SessionEnded
 from authsvc.events import happening
 from authsvc.events.catalogue import AccountCreated, AccountRegistered, ProfileChanged
@@ -37,11 +35,11 @@ def own(who: Caller) -> User:
     return _require_there(User.find(who.user_id))
 
 
-def change_own(who: Caller, members: Mapping[str, str]) -> User:
-    """Set the caller's name, locale or both. Raises SessionEnded if the account is gone, TooManyAttempts."""
+def rename_own(who: Caller, name: str) -> User:
+    """Set the caller's name. Raises SessionEnded if the account is gone, TooManyAttempts."""
     throttles.count_change(who)
-    with happening(ProfileChanged(actor=who.user_id, target=who.user_id, changed=sorted(members))):
-        return _require_there(User.change_profile(who.user_id, members))
+    with happening(ProfileChanged(actor=who.user_id, target=who.user_id, changed=["name"])):
+        return _require_there(User.rename(who.user_id, name))
 
 
 def rename(by: Caller, user_id: str, name: str) -> None:
@@ -65,7 +63,7 @@ def add(user: User) -> User:
 
 def add_verified(user_id: ObjectId, name: str, email: str) -> User:
     """Make an account without a password for somebody who has proved to own its address. Raises EmailTaken."""
-    user = User(id=user_id, name=name, email=email, email_verified_at=clock.now(), locale=origin.current().language)
+    user = User(id=user_id, name=name, email=email, email_verified_at=clock.now())
     with happening(AccountRegistered.by_owner(user)):
         return add(user)
 

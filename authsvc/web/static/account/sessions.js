@@ -1,16 +1,15 @@
 // The devices that somebody is signed in on.
 
-import {call} from "/authsvc.js";
-import {byId, make, makeButton, onPress, toast} from "../ui/dom.js";
-import {confirmed} from "../ui/dialogs.js";
-import {deviceIcon, deviceName, lastUse, makeAddress, onDay} from "../ui/format.js";
-import {methodNames} from "../ui/history.js";
-import {t, tParts} from "../ui/language.js";
-import {paged, row} from "../ui/lists.js";
-import {reload} from "../ui/region.js";
+import {call, logout} from "/authsvc.js";
+import {byId, makeButton, onPress, toast} from "./dom.js";
+import {confirmed} from "./dialogs.js";
+import {deviceIcon, deviceName, timeAgo} from "./format.js";
+import {paged, row} from "./lists.js";
+import {methodNames} from "./messages.js";
+import {goToSignIn} from "./redirect.js";
 
-export const load = paged("/auth/sessions", {
-  list: "sessions-list", more: "sessions-more", limit: 50, draw: drawSession, order: byUse,
+export const loadSessions = paged("/auth/sessions", {
+  list: "sessions-list", more: "sessions-more", limit: 20, draw: drawSession,
   onLoad: (count, next) => {
     const isOnly = count === 1 && !next;
     byId("end-others").hidden = isOnly;
@@ -18,37 +17,31 @@ export const load = paged("/auth/sessions", {
   },
 });
 
-/** Put this device first, and then what was used last. */
-function byUse(one, other) {
-  return other.current - one.current || new Date(other.lastUsedAt) - new Date(one.lastUsedAt);
-}
-
-function drawSession({id, app, current, createdAt, lastUsedAt, ip, userAgent, methods}) {
-  const name = app?.name ?? deviceName(userAgent), lastUsed = make("span", {}, ...lastUse(lastUsedAt));
-  const day = onDay(createdAt), used = methodNames(methods);
-  const since = used ? tParts("signed in on {day} by {methods}", {day, methods: used}) : tParts("signed in on {day}", {day});
-  const details = [app && t("app"), ip && makeAddress(ip), lastUsed, make("span", {}, ...since)];
+function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
+  const name = app?.name ?? deviceName(userAgent), lastUsed = document.createElement("span");
+  lastUsed.append("last used ", timeAgo(lastUsedAt));
+  const used = methodNames(methods);
+  const details = [app && "app", ip, lastUsed, used && `by ${used}`];
   const icon = app ? "apps" : deviceIcon(userAgent);
-  if (current) return row(icon, name, details, t("This device"));
-  return row(icon, name, details, null, makeButton(t("Sign out"), confirmed({
-    title: t("Sign out {name}?", {name}),
-    text: t("It will have to sign in again. If you don't know it, change your password too."),
-    yes: t("Sign out"),
-  }, async () => {
+  if (current) return row(icon, name, details, "This device");
+  return row(icon, name, details, null, makeButton("Sign out", async () => {
     await call("DELETE", `/auth/sessions/${id}`);
-    await reload("sessions");
+    await loadSessions();
     byId("sessions-title").focus();
-    toast(t("{name} is signed out.", {name}));
-  }), {label: t("Sign out {name}", {name: [name, ip].filter(Boolean).join(", ")})}));
+    toast(`${name} is signed out.`);
+  }, {label: `Sign out ${name}${ip ? `, ${ip}` : ""}`}));
 }
 
 onPress(byId("end-others"), confirmed({
-  title: t("Sign out everywhere else?"),
-  text: t("Every other device, and every app, will have to sign in again."),
-  yes: t("Sign out"),
+  title: "Sign out everywhere else?", text: "Every other device, and every app, will have to sign in again.", yes: "Sign out",
 }, async () => {
   await call("DELETE", "/auth/sessions?scope=others");
-  await reload("sessions");
+  await loadSessions();
   byId("sessions-title").focus();
-  toast(t("You're signed out everywhere else."));
+  toast("You're signed out everywhere else.");
 }));
+
+onPress(byId("sign-out"), async () => {
+  await logout();
+  goToSignIn("logout");
+});

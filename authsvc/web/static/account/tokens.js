@@ -1,16 +1,14 @@
 // Access tokens for scripts.
 
 import {call} from "/authsvc.js";
-import {confirmed, showToken} from "../ui/dialogs.js";
-import {byId, make, makeButton, toast} from "../ui/dom.js";
-import {onDay, timeAgo} from "../ui/format.js";
-import {onSubmit, resetForm} from "../ui/forms.js";
-import {t} from "../ui/language.js";
-import {paged, tableRow} from "../ui/lists.js";
-import {withRecentSignIn} from "../ui/reauthenticate.js";
-import {reload} from "../ui/region.js";
+import {confirmed, showToken} from "./dialogs.js";
+import {byId, make, makeButton, toast} from "./dom.js";
+import {onDay, timeAgo} from "./format.js";
+import {fieldError, onSubmit, resetForm} from "./forms.js";
+import {paged, tableRow} from "./lists.js";
+import {withRecentSignIn} from "./reauthenticate.js";
 
-export const load = paged("/auth/access-tokens", {
+export const loadTokens = paged("/auth/access-tokens", {
   list: "tokens-list", more: "tokens-more", limit: 50, draw: drawToken,
   onLoad: (count) => {
     byId("tokens-table").hidden = !count;
@@ -20,31 +18,28 @@ export const load = paged("/auth/access-tokens", {
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({
-    title: t("Revoke this token?"),
-    text: t("Anything that uses “{name}” will stop working at once.", {name}),
-    yes: t("Revoke"),
+    title: "Revoke this token?", text: `Anything that uses “${name}” will stop working at once.`, yes: "Revoke",
   }, async () => {
     await call("DELETE", `/auth/access-tokens/${id}`);
-    await reload("tokens");
+    await loadTokens();
     byId("tokens-title").focus();
-    toast(t("Token revoked."));
+    toast("Token revoked.");
   });
   return tableRow(
     ["", make("strong", {}, name)],
-    [t("Scopes"), make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
-    [t("Last used"), lastUsedAt ? timeAgo(lastUsedAt) : t("never")],
-    [t("Expires"), expiresAt ? onDay(expiresAt) : t("never")],
-    ["", makeButton(t("Revoke"), revoke, {kind: "danger", label: t("Revoke the token {name}", {name})})],
+    ["Scopes", make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
+    ["Last used", lastUsedAt ? timeAgo(lastUsedAt) : "never"],
+    ["Expires", expiresAt ? onDay(expiresAt) : "never"],
+    ["", makeButton("Revoke", revoke, {kind: "danger", label: `Revoke the token ${name}`})],
   );
 }
 
-const scopesOf = (form) => [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
-
 onSubmit(byId("token-form"), async ({name, expiresInDays}, form) => {
-  const scopes = scopesOf(form);
+  const scopes = [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
+  if (!scopes.length) throw fieldError("scopes", "Choose at least one.");
   const body = {name, scopes, ...(expiresInDays && {expiresInDays: Number(expiresInDays)})};
   const {token} = await withRecentSignIn(() => call("POST", "/auth/access-tokens", body));
   resetForm(form);
   await showToken(token);
-  await reload("tokens");
-}, {}, (form) => scopesOf(form).length ? [] : [["scopes", t("Choose at least one.")]]);
+  await loadTokens();
+});
