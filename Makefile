@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 # The processes that tests start compile the modules once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help run cli test check scripts durations format soak timing bench scale docs reference client lock audit sbom clean
+.PHONY: help run cli test check scripts durations format soak pictures timing bench scale docs reference messages client lock audit sbom clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -9,8 +9,9 @@ ROUNDS ?= 200
 JOBS ?= 3
 SCALE ?= 1000000
 GROWN ?= 100000
+IN ?= en
 CLIENT ?= authsvc/web/static/authsvc.min.js
-MINIFY := npm exec --yes -- esbuild@0.28.2 --minify --format=esm --target=es2022 --log-level=warning \
+MINIFY := npm exec --yes -- esbuild@0.28.2 --bundle --minify --format=esm --target=es2022 --log-level=warning \
     "--banner:js=// authsvc's client for browsers, minified; authsvc.d.ts beside it describes it."
 BIN := .venv/bin
 READY := .venv/.ready
@@ -43,7 +44,7 @@ durations: $(READY) ## Run the tests, and write where their time goes to docs/du
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timing" -p tests.support.durations --durations-report docs/durations.md
 
 scripts: ## Lint the scripts that browsers load, if there is npm
-	@if command -v npm >/dev/null; then $(MAKE) -s node_modules/.package-lock.json && node_modules/.bin/eslint authsvc/web/static examples/spa examples/passkeys; \
+	@if command -v npm >/dev/null; then $(MAKE) -s node_modules/.package-lock.json && node_modules/.bin/eslint authsvc/web/static sdk/js/src examples/spa examples/passkeys; \
 	elif [ -n "$$CI" ]; then echo "CI must have npm"; exit 1; \
 	else echo "the scripts were not linted: there is no npm"; fi
 
@@ -56,6 +57,9 @@ format: $(READY) ## Format the code, and mend what lint can
 
 soak: $(READY) ## Run the races and faults ROUNDS times each (200), and the slow rounds that `test` leaves out
 	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m "race or soak" --timeout=3600
+
+pictures: $(READY) ## Keep a picture of every page and letter in pictures/, in the languages IN ("en"): phone, desk, light, dark
+	@PICTURES=$(CURDIR)/pictures PICTURES_IN="$(IN)" $(BIN)/python -m pytest -m "" --timeout=900 tests/browser/test_every_page.py
 
 timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 	@$(BIN)/python -m pytest -m timing --timeout=1200
@@ -72,8 +76,11 @@ docs: $(READY) ## Build the documentation in docs/_build/html; a warning is an e
 reference: $(READY) ## Write the pages of docs/reference/ that come from the code
 	@$(BIN)/python -m docs.generate
 
-client: ## Minify authsvc.js to authsvc.min.js, which is served as /authsvc.js; needs npm
-	@$(MINIFY) authsvc/web/static/authsvc.js --outfile=$(CLIENT)
+messages: $(READY) ## Take the texts of letters into the catalogues; fails if one is not translated in a language
+	@$(BIN)/python -m catalogues
+
+client: ## Build what is served as /authsvc.js from sdk/js; needs npm
+	@$(MINIFY) sdk/js/src/hosted.js --outfile=$(CLIENT)
 
 audit: $(READY) ## Look for known vulnerabilities in what requirements.txt pins (R99); fails where nobody can be asked
 	$(AUDIT)

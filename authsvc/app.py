@@ -17,7 +17,7 @@ from authsvc.api import openapi
 from authsvc.errors import Problem
 from authsvc.errors.oauth_refusal import OAuthRefusal
 from authsvc.extensions import cors, jwt
-from authsvc.http import forwarding, hooks, pages, problems, targets
+from authsvc.http import forwarding, hooks, language, pages, problems, targets
 from authsvc.http.ids import AppIdConverter, IdConverter
 from authsvc.lifecycle import Lifecycle, run_in_background
 from authsvc.models import connection
@@ -25,7 +25,17 @@ from authsvc.models.base import deadline
 from authsvc.security import jwk, passwords
 from authsvc.security.hashing_pool import HashingPool
 from authsvc.security.passwords import Hasher
-from authsvc.services import app_documents, audit, logout_notices, mail, ops, providers, signing_keys, tokens
+from authsvc.services import (
+    app_documents,
+    audit,
+    daily_counts,
+    logout_notices,
+    mail,
+    ops,
+    providers,
+    signing_keys,
+    tokens,
+)
 
 _RETRY_SECONDS = 0.5
 _INDEXES_EVERY = 3
@@ -144,10 +154,13 @@ def _configure_http(app: Flask) -> None:
             supports_credentials=True,
             max_age=600,
         )
-    app.jinja_env.globals["style"] = pages.STYLE
-    app.jinja_env.filters["with_code"] = pages.with_code
+    pages.init_app(app)
+    language.init_app(app)
     of_pages = (*web.ACCOUNT_PAGES, *api.FOR_ACCOUNT_PAGES) if app.config["ACCOUNT_PAGES"] else ()
+    if app.config["ACCOUNT_PAGES"] and app.config["ADMIN_PAGES"]:
+        of_pages = (*of_pages, *web.ADMIN_PAGES)
     openapi.init_app(app, (*api.BLUEPRINTS, *web.BLUEPRINTS, *of_pages))
+    web.front.init_app(app)
     app_documents.init_app(app)
     providers.init_app(app)
     for blueprint in oauth.BLUEPRINTS:  # which their own metadata describe to programs, and no OpenAPI document
@@ -186,7 +199,9 @@ def _keep_ready(app: Flask) -> None:
                     return
             ops.follow_key_rings()
             for turn in count(1):
-                if stop.wait(signing_keys.REREAD_SECONDS):
+                is_over = stop.wait(signing_keys.REREAD_SECONDS)
+                daily_counts.flush()
+                if is_over:
                     return
                 ops.follow_key_rings()
                 audit.settle_safely()

@@ -9,12 +9,14 @@ class Origin:
     """Where a request comes from: IP address in canonical form, User-Agent cut to 512 characters, request id.
 
     `ip` is None if nobody knows the address: that is nobody's place, and one network for all who have none.
-    `devices` are what device cookies hold, whatever that is: there are several if somebody else planted one.
+    `language` is one that they read, if they say so and it is known. `devices` are what device cookies hold, whatever
+    that is: there are several if somebody else planted one.
     """
 
     ip: str | None = None
     user_agent: str | None = None
     request_id: str = "-"
+    language: str | None = None
     devices: tuple[str, ...] = field(default=(), repr=False)
 
 

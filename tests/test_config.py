@@ -272,6 +272,31 @@ REFUSED: list[tuple[str, str | None]] = [
     *(("MAIL_FROM", value) for value in U28_SENDERS),
     *(("MAIL_URL", value) for value in U28_MAIL_URLS),
     ("MAIL_TEMPLATES", f"/nowhere/{CANARY}"),
+    *((name, f"/nowhere/{CANARY}.png") for name in ("ACCOUNT_LOGO", "ACCOUNT_LOGO_DARK", "ACCOUNT_ICON")),
+    ("ACCOUNT_LOGO_NAME", CANARY),
+    *(("ACCOUNT_ACCENT", value) for value in (CANARY, "#fff", "2b59d2", "#2b59d1;", "#2b59dg", "\u0663" * 7)),
+    *(
+        ("ACCOUNT_SUPPORT", value)
+        for value in (
+            *(CANARY, "Help <help@example.com>", "a@b@example.com", "javascript:alert(1)", "http://example.com/help"),
+            *(
+                "https:///x",
+                "https:///help",
+                "https://u:p@example.com",
+                "https://[::1",
+                "https://example.com/a b",
+                "//a.io",
+            ),
+        )
+    ),
+    *(
+        ("ACCOUNT_LINKS", value)
+        for value in (
+            *(CANARY, "agb", "privacy=", f"{CANARY}=https://example.com", "terms=javascript:alert(1)", "terms=/terms"),
+            *("terms=https://a.io terms=https://b.io", "terms=http://example.com", 'terms=https://a.io/"><b>'),
+            *("terms=https://a.io, privacy", "terms=https://a.io,help=https://b.io"),
+        )
+    ),
     *(("MAIL_LANGUAGE", value) for value in (CANARY, "../en", "e", "en/us")),
     ("LOG_LEVEL", CANARY),
     *(("RATE_LIMITS", value) for value in ("false", "0", "ON", CANARY)),
@@ -410,6 +435,9 @@ class TestProduction:
             *(("MAIL_FROM", value) for value in U28_GOOD_SENDERS),
             *(("MAIL_URL", value) for value in U28_GOOD_MAIL_URLS),
             ("MAIL_LANGUAGE", "pt-BR"),
+            ("ACCOUNT_ACCENT", "#2B59d1"),
+            *(("ACCOUNT_SUPPORT", value) for value in ("help@corp.internal", "https://corp.internal:8443/help?a=1#b")),
+            ("ACCOUNT_LINKS", "imprint=https://corp.internal/imprint  terms=https://corp.internal/t,1"),
             ("LIMITS", "login_account=5/300, mfa_account=10/900\tmfa_row=1/1"),
             ("LIMITS", " , "),
             ("NO_SUCH_SETTING", CANARY),
@@ -516,6 +544,17 @@ class TestLimits:
         taken = config.from_environment(environ)
         assert (taken.LIMITS["login_row"], taken.LIMITS["mfa_row"]) == ((7, 70), (9, 90))
         assert taken.LIMIT_ALIASES == ["LIMIT_LOGIN_ROW", "LIMIT_MFA_ROW"]
+
+
+class TestLinks:
+    @pytest.mark.parametrize("between", [" ", ", ", ",", "  \t "])
+    def test_they_are_separated_by_blanks_or_commas(self, between: str):
+        links = {"imprint": "https://a.io/i", "terms": "https://a.io/t,1"}
+        taken = config.from_environment(
+            {**GOOD, "ACCOUNT_LINKS": between.join(f"{name}={address}" for name, address in links.items())}
+        )
+        assert links == taken.ACCOUNT_LINKS
+        assert list(taken.ACCOUNT_LINKS) == ["terms", "imprint"]
 
 
 class TestReference:

@@ -177,7 +177,8 @@ class Journeys:
         self.send("GET", f"/auth/verify?role={PASSWORD}", asking)
 
     def use(self, path: str, secret: str, *, good: int, **members: str) -> None:
-        """Use a link wrong, with too little, right, and once more."""
+        """Look at a link; use it wrong, with too little, right, and once more."""
+        assert self.send("POST", "/auth/links/inspect", json={"token": secret}).status_code == 200
         for token, status in ((secret[:-1], 400), ([secret], 422), (secret, good), (secret, 400)):
             assert self.send("POST", path, json={"token": token, **members}).status_code == status
         self.send("POST", f"{path}?token={secret}", json={"token": secret, **members})
@@ -231,6 +232,7 @@ class Journeys:
             self.send("GET", "/", ticket)
         assert answer.status_code == 200
         self.secrets |= set(self.send("POST", "/auth/mfa/recovery-codes", token).json()["recoveryCodes"])
+        self.send("POST", "/auth/mfa/require", token)
         for path in ("/auth/mfa", "/auth/passkeys"):
             self.send("GET", path, token)
         for path in ("/auth/passkeys/options", "/auth/reauthenticate/options", "/auth/login/passkey/options"):

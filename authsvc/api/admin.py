@@ -26,9 +26,10 @@ from authsvc.schemas.admin import (
     InvitationSchema,
 )
 from authsvc.schemas.federation import FullIdentityPageSchema
+from authsvc.schemas.mfa import MfaStatusSchema
 from authsvc.schemas.paging import PagingSchema
 from authsvc.schemas.sessions import SessionPageSchema
-from authsvc.services import access_tokens, audit, identities, sessions
+from authsvc.services import access_tokens, audit, factors, identities, sessions
 from authsvc.services.paging import Page
 from authsvc.services.users import listing, profile
 from authsvc.services.users.listing import UserRow
@@ -130,6 +131,15 @@ def list_access_tokens(paging: dict[str, Any], user_id: str) -> Page:
 def revoke_access_tokens(user_id: str) -> None:
     """Revoke all personal access tokens of an account."""
     administer_account.revoke_access_tokens(current_user, user_id)
+
+
+@blp.get("/admin/users/<id:user_id>/mfa")
+@reads
+@blp.response(200, MfaStatusSchema)
+@blp.problems(NotFound)
+def show_mfa(user_id: str) -> dict[str, Any]:
+    """Show which factors an account has."""
+    return factors.status_of(profile.find(user_id))
 
 
 @blp.delete("/admin/users/<id:user_id>/mfa")

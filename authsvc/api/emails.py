@@ -7,10 +7,18 @@ from authsvc.errors import EmailCodeInvalid, EmailTaken, LinkInvalid, TokenInval
 from authsvc.flows import change_email, verify_email
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.cookies import refresh_cookie
-from authsvc.http.guards import bearer_token_if_any, current_user, public, requires_fresh_login
+from authsvc.http.guards import (
+    bearer_token_if_any,
+    current_user,
+    public,
+    requires_fresh_login,
+    requires_login,
+    requires_scope,
+)
 from authsvc.models.users import User
 from authsvc.schemas.emails import (
     AcceptedSchema,
+    AddressChangeSchema,
     AddressSchema,
     AskedSchema,
     LetterRequestSchema,
@@ -71,3 +79,19 @@ def change(address: dict[str, str]) -> dict[str, Any]:
     """Request a change of email address. It takes effect once the link sent to the new address is followed."""
     change_email.request(current_user, **address)
     return {}
+
+
+@blp.get("/auth/me/email")
+@requires_scope("account:read")
+@blp.response(200, AddressChangeSchema)
+def show_change() -> dict[str, Any]:
+    """Show the change of address that waits for its link to be followed."""
+    return {"waiting": change_email.waiting(current_user)}
+
+
+@blp.delete("/auth/me/email")
+@requires_login
+@blp.response(204)
+def cancel_change() -> None:
+    """Call off the change of address that waits; its link no longer works. The answer is the same if there is none."""
+    change_email.cancel(current_user)

@@ -5,10 +5,17 @@ from typing import Any
 from flask import Response
 
 from authsvc.api.token_response import answer_sign_in
-from authsvc.errors import ChallengeInvalid, InvalidCredentials, MfaCodeInvalid, MfaTokenInvalid, TooManyAttempts
+from authsvc.errors import (
+    ChallengeInvalid,
+    InvalidCredentials,
+    MfaCodeInvalid,
+    MfaNotEnabled,
+    MfaTokenInvalid,
+    TooManyAttempts,
+)
 from authsvc.flows import sign_in
 from authsvc.http.blueprint import Blueprint
-from authsvc.http.guards import current_user, public, requires_scope
+from authsvc.http.guards import current_user, public, requires_fresh_login, requires_scope
 from authsvc.schemas.auth import TokenResponseSchema
 from authsvc.schemas.mfa import MfaStatusSchema, SecondFactorSchema
 from authsvc.services import factors
@@ -22,6 +29,19 @@ blp = Blueprint("mfa", __name__, description="Second factors: what is set up, an
 def show() -> dict[str, Any]:
     """Show which factors the caller has set up."""
     return factors.status(current_user)
+
+
+@blp.post("/auth/mfa/require")
+@requires_fresh_login
+@blp.response(204)
+@blp.problems(MfaNotEnabled, TooManyAttempts)
+def require() -> None:
+    """Ask for a second factor at every sign-in from now on.
+
+    A first passkey leaves the password enough until its owner has saved recovery codes, or wants more: either is said
+    by this. With an authenticator app it is so already.
+    """
+    factors.require(current_user)
 
 
 @blp.post("/auth/login/mfa")

@@ -1,22 +1,21 @@
-"""The OpenAPI 3.1 document, and the reference as a page."""
+"""The OpenAPI 3.1 document."""
 
 from typing import Any
 
-from flask import Flask, Response, current_app, jsonify, render_template
+from flask import Flask, Response, current_app, jsonify
 from flask_smorest import Blueprint as SmorestBlueprint
 
 from authsvc import __version__
 from authsvc.api.schema_plugin import SchemaPlugin
-from authsvc.errors import all_problems
-from authsvc.http import ids, pages
+from authsvc.http import ids
 from authsvc.http.blueprint import Blueprint
-from authsvc.http.guards import for_people, public
+from authsvc.http.guards import public
 from authsvc.http.ids import AppIdConverter, IdConverter
 from authsvc.http.problems import Api
 from authsvc.schemas.base import Truth, UtcDateTime, WholeNumber
 from authsvc.schemas.paging import Limit, NextCursor
 
-blp = Blueprint("reference", __name__, stateless=True, description="This reference.")
+blp = Blueprint("openapi", __name__, stateless=True, description="This reference, for programs.")
 
 _EXTENSION = "authsvc.api"
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
@@ -48,20 +47,12 @@ def init_app(app: Flask, blueprints: tuple[SmorestBlueprint, ...]) -> None:
 @blp.response(200, description="An OpenAPI 3.1 document")
 def document() -> Response:
     """Return the OpenAPI document of this API."""
-    response = jsonify(_document())
+    response = jsonify(describe())
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
 
 
-@blp.get("/docs")
-@for_people
-@blp.response(200, description="A page")
-def reference() -> Response:
-    """Show the reference as a page."""
-    spec = _document()
-    return pages.respond(render_template("reference.html", spec=spec, problems=all_problems()))
-
-
-def _document() -> dict[str, Any]:
+def describe() -> dict[str, Any]:
+    """Return the document."""
     spec: dict[str, Any] = current_app.extensions[_EXTENSION].spec.to_dict()
     return {**spec, "servers": [{"url": current_app.config["PUBLIC_URL"]}]}

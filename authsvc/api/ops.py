@@ -1,20 +1,18 @@
-"""Operations: health, readiness, metrics, and the explanation of an error code."""
+"""Operations: health, readiness, metrics."""
 
 from dataclasses import asdict
-from typing import Any
 
-from flask import Response, jsonify, render_template
+from flask import Response
 
 from authsvc import __version__
 from authsvc import metrics as counted
-from authsvc.errors import NotFound, NotReady, all_problems
-from authsvc.http import pages
+from authsvc.errors import NotFound, NotReady
 from authsvc.http.blueprint import Blueprint
-from authsvc.http.guards import for_people, public
+from authsvc.http.guards import public
 from authsvc.schemas.ops import HealthSchema, ReadinessSchema
 from authsvc.services import ops
 
-blp = Blueprint("ops", __name__, stateless=True, description="Health, metrics, and the explanation of each error.")
+blp = Blueprint("ops", __name__, stateless=True, description="Health and metrics.")
 
 
 @blp.get("/healthz")
@@ -44,18 +42,3 @@ def readyz() -> dict[str, str]:
 def metrics() -> Response:
     """Return the metrics, if `METRICS` allows it."""
     return Response(counted.exposition(), content_type=counted.CONTENT_TYPE)
-
-
-@blp.get("/problems/<code>")
-@for_people
-@blp.response(200, description="The explanation, as HTML or JSON, whichever the client prefers")
-@blp.problems(NotFound)
-def problem(code: str) -> Response:
-    """Explain an error code."""
-    kind = all_problems().get(code)
-    if kind is None:
-        raise NotFound
-    facts: dict[str, Any] = {"code": code, "status": kind.status, "title": kind.title, "meaning": kind.explanation()}
-    response = pages.respond(render_template("problem.html", **facts)) if pages.preferred() else jsonify(facts)
-    response.vary.add("Accept")
-    return response

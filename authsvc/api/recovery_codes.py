@@ -16,5 +16,8 @@ blp = Blueprint(
 @blp.response(200, RecoveryCodesSchema)
 @blp.problems(MfaNotEnabled, TooManyAttempts)
 def regenerate() -> dict[str, list[str]]:
-    """Create ten new recovery codes, shown only now. The old ones no longer work."""
+    """Create ten new recovery codes, shown only now. The old ones no longer work.
+
+    If a password is still enough, `POST /auth/mfa/require` says that they were saved.
+    """
     return {"recovery_codes": recovery_codes.regenerate(current_user)}

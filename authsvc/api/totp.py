@@ -32,7 +32,10 @@ def enrol() -> Enrolment:
 @blp.response(200, RecoveryCodesSchema)
 @blp.problems(EmailUnverified, MfaAlreadyEnabled, MfaNotEnabled, MfaCodeInvalid, TooManyAttempts)
 def confirm(proof: dict[str, str]) -> dict[str, list[str]]:
-    """Activate the app with its first code. The recovery codes are shown only now."""
+    """Activate the app with its first code. The recovery codes are shown only now.
+
+    There are none if the account has some: those stay.
+    """
     return {"recovery_codes": totp.confirm(current_user, **proof)}
 
 

@@ -8,9 +8,8 @@ from authsvc.http.blueprint import Blueprint
 from authsvc.http.cookies import refresh_cookie
 from authsvc.http.guards import current_user, requires_fresh_login, requires_scope
 from authsvc.models.users import User
-from authsvc.schemas.audit import ActivityPageSchema
+from authsvc.schemas.audit import ActivityPageSchema, ActivityQuerySchema
 from authsvc.schemas.export import ExportSchema
-from authsvc.schemas.paging import PagingSchema
 from authsvc.schemas.users import ProfileChangeSchema, UserSchema
 from authsvc.services import audit
 from authsvc.services.callers import PROFILE_READ
@@ -31,11 +30,11 @@ def show() -> User:
 
 @blp.get("/auth/me/activity")
 @requires_scope("account:read")
-@blp.arguments(PagingSchema, location="query")
+@blp.arguments(ActivityQuerySchema, location="query")
 @blp.response(200, ActivityPageSchema)
-def activity(paging: dict[str, Any]) -> Page:
+def activity(query: dict[str, Any]) -> Page:
     """List what happened in the caller's account over the last 400 days, newest first."""
-    return audit.list_own(current_user, **paging)
+    return audit.list_own(current_user, **query)
 
 
 @blp.get("/auth/me/export")
@@ -62,5 +61,5 @@ def remove() -> None:
 @blp.response(200, UserSchema)
 @blp.problems(TooManyAttempts)
 def change(changes: dict[str, Any]) -> User:
-    """Change the caller's name."""
-    return profile.rename_own(current_user, **changes)
+    """Change the caller's name, or the language in which they are written to."""
+    return profile.change_own(current_user, changes)

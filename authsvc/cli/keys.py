@@ -1,7 +1,6 @@
 """`flask keys`: rotating, retiring and resealing signing keys."""
 
 import time
-from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import click
@@ -11,8 +10,8 @@ from authsvc import clock
 from authsvc.cli.output import as_json_option, moment, plainly, show
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import User
-from authsvc.services import lost_secrets, mail, signing_keys, totp
-from authsvc.services.signing_keys import RingKey
+from authsvc.services import console, lost_secrets, mail, signing_keys, totp
+from authsvc.services.console import KeyRow
 
 group = AppGroup(
     "keys",
@@ -40,8 +39,7 @@ _ring_option = click.option(
 @plainly
 def list_keys(as_json: bool) -> None:
     """List the keys of both rings: which one signs, which is next, and which only verify, and until when."""
-    keys = {ring: signing_keys.reload(ring).keys for ring in Ring}
-    show([row for ring in Ring for key in keys[ring] for row in _rows(ring, key, keys[ring])], as_json=as_json)
+    show([_row_of_key(row) for row in console.list_keys()], as_json=as_json)
 
 
 @group.command()
@@ -150,20 +148,17 @@ def _row_of_lost_app(user: User) -> dict[str, object]:
     return {"id": str(user.id), "email": user.email, "recovery codes": codes, "passkeys": passkeys, "else": nothing}
 
 
-def _rows(ring: Ring, key: RingKey, keys: Sequence[RingKey]) -> Iterator[dict[str, object]]:
-    """Yield a row for each pair of a key."""
-    signing = signing_keys.signing_one(keys)
-    for pair in key.pairs:
-        yield {
-            "ring": ring.value,
-            "key": key.serial,
-            "alg": pair.algorithm.value,
-            "kid": pair.kid,
-            "state": "signs" if key == signing else "next" if key.serial > signing.serial else "verifies",
-            "created": key.created_at,
-            "signs from": key.signs_from,
-            "verifies until": key.verifies_until,
-        }
+def _row_of_key(row: KeyRow) -> dict[str, object]:
+    return {
+        "ring": row.ring,
+        "key": row.key,
+        "alg": row.alg,
+        "kid": row.kid,
+        "state": row.state,
+        "created": row.created_at,
+        "signs from": row.signs_from,
+        "verifies until": row.verifies_until,
+    }
 
 
 def _wait_until(moment: datetime) -> None:

@@ -136,7 +136,7 @@ def delete(user: str, *, yes: bool) -> None:
 @plainly
 def reset_link(user: str) -> None:
     """Print a link to set a new password for USER. It works once, for an hour, for anyone who has it."""
-    click.echo(administer_account.reset_link(str(profile.look_up(user).id)))
+    click.echo(administer_account.reset_link(None, str(profile.look_up(user).id)))
 
 
 @group.command("reset-factors")

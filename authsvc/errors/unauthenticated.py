@@ -79,9 +79,10 @@ class TokenExpired(TokenRefused):
 
 
 class SessionEnded(TokenRefused):
-    """The token is genuine, but its session has ended. `reason` says why: `logout`, `logout_others`, `replaced`,
-    `password_changed`, `password_reset`, `token_reuse` (an old refresh token was used again, which is a sign of theft),
-    `admin`, `account_disabled`, `account_deleted` or `expired`. Sign in again.
+    """The token is genuine, but its session has ended. `reason` says why: `logout`, `logout_others`,
+    `email_verified` (elsewhere, by whoever reads its mail), `replaced`, `password_changed`, `password_reset`,
+    `token_reuse` (an old refresh token was used again, which is a sign of theft), `admin`, `account_disabled`,
+    `account_deleted` or `expired`. Sign in again.
     """
 
     code = "session_ended"

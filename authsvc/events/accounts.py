@@ -60,9 +60,13 @@ class AccountEnabled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDeleted(Event):
-    """An account was deleted."""
+    """An account was deleted.
+
+    `language` is the one in which its owner is told.
+    """
 
     name = "account.deleted"
+    language: str = field(default="", metadata=PRIVATE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +90,7 @@ class RoleChanged(Weighty):
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileChanged(Event):
-    """The name of an account was changed.
+    """The name or locale of an account was changed.
 
     `changed` names the members.
     """
@@ -121,6 +125,11 @@ class EmailVerifiedByProvider(EmailVerified):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmailVerifiedByAdmin(EmailVerified):
+    """An administrator vouched for the address: whoever holds the account keeps it as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EmailVerifiedByReset(EmailVerified):
     """Somebody verified the address by setting a password, which ends more than verifying it does."""
 
@@ -130,6 +139,13 @@ class EmailChangeRequested(Event):
     """A user asked to use another address."""
 
     name = "email.change_requested"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailChangeCancelled(Event):
+    """A user no longer wants the address that they asked for."""
+
+    name = "email.change_cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,6 +160,13 @@ class PasskeyCopied(Failure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondFactorRequired(Weighty):
+    """A user asked for a second factor at every sign-in: until then a password was enough beside a passkey."""
+
+    name = "second_factor.required"
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecondFactorsReset(Weighty):
     """All second factors of an account were removed."""
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 from authsvc.errors import AccountDisabled
+from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened, happening
 from authsvc.events.catalogue import (
     AccessTokensRevoked,
+    EmailVerifiedByAdmin,
     PasswordResetRequested,
     SecondFactorsReset,
     SignedOutByAdmin,
@@ -15,6 +17,7 @@ from authsvc.models.links import LinkPurpose
 from authsvc.models.users import DEFAULT, User
 from authsvc.services import callers, identities, links, mail, step_up, throttles, ways_in
 from authsvc.services.callers import Caller
+from authsvc.services.retries import retried
 from authsvc.services.users import profile, state
 
 _LETTER_LIMIT = "reset by an administrator"
@@ -59,12 +62,12 @@ def send_reset_link(by: Caller | None, user_id: str) -> None:
     mail.post(LetterKind.RESET, user.id, to=user.email, link=_make_reset_link(by, user))
 
 
-def reset_link(user_id: str) -> str:
+def reset_link(by: Caller | None, user_id: str) -> str:
     """Return a link that sets the password of an account, for a user who can't get it by mail.
 
     Raises NotFound, AccountDisabled.
     """
-    return _make_reset_link(None, profile.find(user_id))
+    return _make_reset_link(by, profile.find(user_id))
 
 
 def reset_second_factors(by: Caller | None, user_id: str) -> None:
@@ -76,11 +79,29 @@ def reset_second_factors(by: Caller | None, user_id: str) -> None:
     """
     user = profile.find(user_id)
     _require_fresh_for_credentials(by, user)
-    with happening(SecondFactorsReset.done_to(user, callers.id_of(by), repeated=not user.mfa_enabled)):
-        if user.mfa_enabled:
+    with happening(SecondFactorsReset.done_to(user, callers.id_of(by), repeated=not user.has_factor)):
+        if user.has_factor:
             User.clear_factors(user_id)
-    if user.mfa_enabled:
+    if user.has_factor:
         _send_way_in(profile.find(user_id))
+
+
+@retried
+def verify_email(by: Caller, user_id: str) -> User:
+    """Vouch for the address of an account: it is verified, and stays with whoever holds it, as it is.
+
+    Its links that verify the address end. Raises NotFound, AccountDisabled, NotReady after eight attempts.
+    """
+    user = profile.find(user_id)
+    if user.disabled_at is not None:
+        raise AccountDisabled
+    if user.is_verified:
+        return user
+    with happening(EmailVerifiedByAdmin.done_to(user, callers.id_of(by))):
+        verified = User.vouch_for_email(user)
+        if verified is None:
+            raise Overtaken
+    return verified
 
 
 def unlink_identities(by: Caller | None, user_id: str) -> None:

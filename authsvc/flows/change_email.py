@@ -1,9 +1,18 @@
 """Change the address: ask for it, confirm it with a link to the new address, undo it with a link to the old one."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from authsvc.errors import EmailTaken, LinkInvalid, Problem
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened, happening
-from authsvc.events.catalogue import EmailChanged, EmailChangedElsewhere, EmailChangeRequested, EmailChangeReverted
+from authsvc.events.catalogue import (
+    EmailChangeCancelled,
+    EmailChanged,
+    EmailChangedElsewhere,
+    EmailChangeRequested,
+    EmailChangeReverted,
+)
 from authsvc.models.letters import LetterKind
 from authsvc.models.links import LinkPurpose
 from authsvc.models.sessions import Session
@@ -15,6 +24,31 @@ from authsvc.services.links import LiveLink
 from authsvc.services.retries import retried
 from authsvc.services.throttles import Bucket
 from authsvc.settings import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A change that waits for its link to be followed."""
+
+    email: str
+    requested_at: datetime
+    expires_at: datetime
+
+
+def waiting(who: Caller) -> Waiting | None:
+    """Return the change that somebody has asked for, None if there is none, or its session has ended."""
+    user = User.find(who.user_id)
+    link = links.change_of(user) if user is not None else None
+    if user is None or link is None or not sessions.is_of(link.session, user.id):
+        return None
+    return Waiting(link.email, link.expires_at - links.LIVES[LinkPurpose.CHANGE], link.expires_at)
+
+
+def cancel(who: Caller) -> None:
+    """End the link of the change that somebody has asked for, if there is one."""
+    user = User.find(who.user_id)
+    if user is not None and links.change_of(user) is not None:
+        happened(EmailChangeCancelled.by_owner(user))
 
 
 def request(who: Caller, email: str) -> None:

@@ -43,7 +43,8 @@ def _delete(user: User, *, actor: str | None) -> None:
     The record of who deleted it and when stays. So do its ended sessions, with nothing but why they ended. Raises
     LastAdmin, Overtaken.
     """
-    with administrators.keeping_one(user), happening(AccountDeleted.done_to(user, actor)):
+    deleted = AccountDeleted.done_to(user, actor, language=user.language or "")
+    with administrators.keeping_one(user), happening(deleted):
         if not User.remove(user):
             raise Overtaken
     _end_leftovers(str(user.id))

@@ -15,7 +15,7 @@ docs/decisions/0048-identities-are-stored-with-the-account.md.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from authsvc import clock
+from authsvc import clock, origin
 from authsvc.clients.identity.base import Claims, IdentityProvider
 from authsvc.errors import AccountDisabled, EmailTaken
 from authsvc.errors.overtaken import Overtaken
@@ -85,7 +85,7 @@ def _register(provider: IdentityProvider, claims: Claims, email: str) -> User:
     throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     identity = federated.new_identity(provider, claims)
     user = User(id=new_id(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
-    user.linked_identities = [identity]
+    user.linked_identities, user.locale = [identity], origin.current().language
     try:
         with happening(AccountRegistered.by_owner(user, provider=provider.name)):
             return profile.add(user)

@@ -12,17 +12,17 @@ from authsvc.services.callers import Caller
 from authsvc.services.users import profile, roles
 
 
-def invite(by: Caller | None, name: str, email: str, role: str) -> User:
+def invite(by: Caller | None, name: str, email: str, role: str, *, return_to: str | None = None) -> User:
     """Make an account without a password, and mail its owner a link to set one, valid for seven days.
 
-    `by` is None for a command. Raises EmailTaken, ValidationFailed, TooManyAttempts, and for any role except the
-    default one FreshLoginRequired.
+    `by` is None for a command. The page of the link leads on to `return_to`. Raises EmailTaken, ValidationFailed,
+    TooManyAttempts, and for any role except the default one FreshLoginRequired.
     """
     roles.require_known(role)
     step_up.require_fresh_for_power(by, role)
     throttles.count(throttles.for_letter(LetterKind.INVITATION, email))
     user = User(id=new_id(), name=name, email=email, role=role)
-    link = links.issue(LinkPurpose.INVITE, user, email)
+    link = links.issue(LinkPurpose.INVITE, user, email, return_to=return_to)
     try:
         with happening(AccountInvited.done_to(user, callers.id_of(by), role=role, link=link)):
             return profile.add(user)

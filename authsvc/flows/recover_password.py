@@ -18,7 +18,7 @@ _PURPOSES = (LinkPurpose.RESET, LinkPurpose.INVITE)
 """Of the links that set a password."""
 
 
-def request(email: str, *, challenge: bool = False) -> Issued | None:
+def request(email: str, *, challenge: bool = False, return_to: str | None = None) -> Issued | None:
     """Send the owner of an account a link to set a new password. Raises TooManyAttempts, by network."""
     return request_link.request(
         LinkPurpose.RESET,
@@ -27,6 +27,7 @@ def request(email: str, *, challenge: bool = False) -> Issued | None:
         event=PasswordResetRequested,
         is_wanted=lambda _: True,
         challenge=challenge,
+        return_to=return_to,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from authsvc import clock
+from authsvc import clock, origin
 from authsvc.errors import EmailTaken
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened, happening
@@ -34,25 +34,29 @@ class Registration:
     challenge: Issued | None
 
 
-def sign_up(name: str, email: str, password: str, *, challenge: bool = False) -> Registration:
+def sign_up(
+    name: str, email: str, password: str, *, challenge: bool = False, return_to: str | None = None
+) -> Registration:
     """Create an account and sign in, unless the address must be verified first.
 
     A known address then gets the same answer for the same work, and its owner gets a letter. With `challenge` the
-    letter that verifies the address has a code. Raises ValidationFailed,
+    letter that verifies the address has a code; the page of its link leads on to `return_to`. Raises ValidationFailed,
     TooManyAttempts, EmailTaken, HashingBusy.
     """
     passwords.check(password, email, name)
     throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     if current_app.config["EMAIL_VERIFICATION"] == "required":
-        return Registration(None, _register_unverified(name, email, password, challenge=challenge))
+        return Registration(None, _register_unverified(name, email, password, challenge=challenge, return_to=return_to))
     user = _create(_new_user(name, email, passwords.hashed_in_turn(password)))
     has_room = throttles.has_room(throttles.for_letter(LetterKind.VERIFY, email, user.id))
-    issued = verify_email.send_link(user, challenge=challenge) if has_room else None
+    issued = verify_email.send_link(user, challenge=challenge, return_to=return_to) if has_room else None
     return Registration(sign_in.open_session(user, AMR, recognition=None), issued)
 
 
 def _new_user(name: str, email: str, password: PasswordHash) -> User:
-    return User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
+    user = User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
+    user.locale = origin.current().language
+    return user
 
 
 def _create(user: User) -> User:
@@ -89,7 +93,9 @@ def _repeated(holder: User | None) -> RegistrationRepeated:
     return RegistrationRepeated(target=holder.id if holder is not None else None)
 
 
-def _register_unverified(name: str, email: str, password: str, *, challenge: bool) -> Issued | None:
+def _register_unverified(
+    name: str, email: str, password: str, *, challenge: bool, return_to: str | None
+) -> Issued | None:
     """Create an account, or tell the owner of the existing one, with as many hashes and database commands.
 
     An existing account stays as it is, verified or not. Its owner gets a link that sets a password. Earlier links stay
@@ -105,13 +111,13 @@ def _register_unverified(name: str, email: str, password: str, *, challenge: boo
     if user is not None and user.disabled_at is not None:
         user = None
     if user is not None and has_room and created is not None:
-        return verify_email.send_link(user, wake=False, challenge=challenge)
+        return verify_email.send_link(user, wake=False, challenge=challenge, return_to=return_to)
     issued = email_codes.issue_decoy_if(challenge, LinkPurpose.VERIFY, Whose(user, email))
     facts = email_codes.facts_of(issued)
     if user is None or not has_room:
-        decoy = links.issue_decoy(LinkPurpose.RESET, email)
+        decoy = links.issue_decoy(LinkPurpose.RESET, email, return_to=return_to)
         mail.post_decoy(LetterKind.KNOWN, to=email if has_room else None, link=decoy, **facts)
     else:
-        link = links.issue(LinkPurpose.RESET, user, user.email)
+        link = links.issue(LinkPurpose.RESET, user, user.email, return_to=return_to)
         mail.post_without_waking(LetterKind.KNOWN, user.id, to=user.email, link=link, **facts)
     return issued

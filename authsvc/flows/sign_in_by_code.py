@@ -26,11 +26,12 @@ class Unconfirmed:
     email: str
 
 
-def request(email: str, *, browser: str, name: str | None = None) -> Issued:
+def request(email: str, *, browser: str, name: str | None = None, return_to: str | None = None) -> Issued:
     """Send a code and a link that sign in to the account with this address; with a `name`, make one if there is none.
 
-    `browser` is the secret of the one that asks. Whoever asks learns nothing about the account: the answer and the work
-    are the same (ASVS 6.3.8). Raises NotFound if codes are off, TooManyAttempts, by network.
+    `browser` is the secret of the one that asks; the page of the link leads on to `return_to`. Whoever asks learns
+    nothing about the account: the answer and the work are the same (ASVS 6.3.8). Raises NotFound if codes are off,
+    TooManyAttempts, by network.
     """
     email_codes.require_on()
     user, email = User.find_by_typed(email), stored_addresses.spellings(email)[0]
@@ -41,7 +42,7 @@ def request(email: str, *, browser: str, name: str | None = None) -> Issued:
     is_free = name is not None and not links.is_reserved(email)
     is_wanted = is_free if user is None else user.disabled_at is None
     kind = LetterKind.SIGN_UP if user is None and name is not None else LetterKind.SIGN_IN
-    whose, link = Whose(user, email if user is None else user.email), email_codes.new_link()
+    whose, link = Whose(user, email if user is None else user.email), email_codes.new_link(return_to)
     if has_room and is_wanted:
         issued = email_codes.issue(
             CodePurpose.SIGN_IN, whose, link, browser=browser, name=name if user is None else None

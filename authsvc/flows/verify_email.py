@@ -18,7 +18,7 @@ from authsvc.services.retries import retried
 from authsvc.settings import Limit
 
 
-def send_link(user: User, *, wake: bool = True, challenge: bool = False) -> Issued | None:
+def send_link(user: User, *, wake: bool = True, challenge: bool = False, return_to: str | None = None) -> Issued | None:
     """Send the owner of an account that was just registered the link that verifies its address, unless that is off.
 
     With `challenge` there is a code beside it, and whoever registered gets the id that it is valid with. Without `wake`
@@ -27,14 +27,14 @@ def send_link(user: User, *, wake: bool = True, challenge: bool = False) -> Issu
     if not _is_unverified(user):
         return None
     post = mail.post if wake else mail.post_without_waking
-    link = links.issue(LinkPurpose.VERIFY, user, user.email)
+    link = links.issue(LinkPurpose.VERIFY, user, user.email, return_to=return_to)
     whose = Whose(user, user.email)
     issued = email_codes.issue_if(challenge, LinkPurpose.VERIFY, whose, link, registered=True)
     post(LetterKind.VERIFY, user.id, to=user.email, link=link, **email_codes.facts_of(issued))
     return issued
 
 
-def resend(email: str, *, challenge: bool = False) -> Issued | None:
+def resend(email: str, *, challenge: bool = False, return_to: str | None = None) -> Issued | None:
     """Send the link once more if there is something to verify. Raises TooManyAttempts, by network."""
     return request_link.request(
         LinkPurpose.VERIFY,
@@ -44,6 +44,7 @@ def resend(email: str, *, challenge: bool = False) -> Issued | None:
         # Verifying an account that its owner has not set up yet would end its invitation.
         is_wanted=lambda user: _is_unverified(user) and ways_in.is_claimed(user),
         challenge=challenge,
+        return_to=return_to,
     )
 
 

@@ -15,6 +15,7 @@ from authsvc.errors import (
     Problem,
     RoleMissing,
     ScopeMissing,
+    SecondFactorRequired,
     SessionEnded,
     TokenExpired,
     TokenInvalid,
@@ -23,6 +24,8 @@ from authsvc.errors import (
 from authsvc.extensions import jwt
 from authsvc.http import parsing
 from authsvc.http.blueprint import document, has_query
+from authsvc.methods import registry
+from authsvc.models.users import ADMIN
 from authsvc.security.jwk import is_canonical_jws
 from authsvc.services import (
     access_tokens,
@@ -99,6 +102,20 @@ def requires_role(role: str, scope: str) -> Callable[[View], View]:
         callers.require_role(who, role)
 
     return lambda view: document(_for_callers(view, check, ScopeMissing, RoleMissing), scope=scope)
+
+
+def for_console(*, fresh: bool = False) -> Callable[[View], View]:
+    """Let an administrator in who is signed in by a second factor too; if `fresh`, within ten minutes."""
+
+    def check(who: Caller) -> None:
+        callers.require_scope(who, None)
+        callers.require_role(who, ADMIN)
+        registry.require_second_factor(who)
+        if fresh:
+            step_up.require_fresh(who)
+
+    problems = (RoleMissing, SecondFactorRequired, *((FreshLoginRequired,) if fresh else ()))
+    return lambda view: _for_callers(view, check, ScopeMissing, *problems)
 
 
 def accepts_any_token(view: View) -> View:

@@ -8,6 +8,7 @@ from flask import Flask, Request, Response, g, request
 
 from authsvc import logs, metrics, origin
 from authsvc.errors import CrossOriginRefused, NotFound, NotReady
+from authsvc.http import language
 from authsvc.http.cookies import device_cookie
 from authsvc.request_settings import RequestSettings
 from authsvc.services import ops
@@ -16,6 +17,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 _MAX_USER_AGENT = 512
 _HEADERS_OF_APPS = "Authorization, Content-Type, X-Requested-With, MCP-Protocol-Version"
+_BEFORE_READY = ("ops", "problems")
+"""The blueprints that need nothing: probes, and what an error means."""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -69,7 +72,8 @@ def _note_origin(incoming: Request, *, reads_cookies: bool) -> None:
     agent = incoming.headers.get("User-Agent")
     short = agent[:_MAX_USER_AGENT] if agent else None
     devices = tuple(device_cookie.values()) if reads_cookies and "HTTP_COOKIE" in incoming.environ else ()
-    origin.set_origin(origin.Origin(incoming.remote_addr or None, short, request_id, devices))
+    spoken = language.stated(incoming) if reads_cookies else language.preferred(incoming)
+    origin.set_origin(origin.Origin(incoming.remote_addr or None, short, request_id, spoken, devices))
 
 
 def _keep_metrics_apart(incoming: Request, settings: RequestSettings) -> None:
@@ -93,7 +97,7 @@ def _refuse_cross_origin(incoming: Request, settings: RequestSettings) -> None:
 
 
 def _refuse_before_ready(incoming: Request) -> None:
-    if incoming.blueprint != "ops" and not ops.is_prepared():
+    if incoming.blueprint not in _BEFORE_READY and not ops.is_prepared():
         raise NotReady
 
 

@@ -82,7 +82,7 @@ class StrictParser(FlaskParser):
 
 def requires_body(schema: Schema) -> bool:
     """Tell whether a route with this schema requires a body."""
-    one_of_several = "oneOf" in getattr(schema, "json_schema", {})
+    one_of_several = not {"oneOf", "anyOf"}.isdisjoint(getattr(schema, "json_schema", {}))
     return one_of_several or any(field.required for field in schema.load_fields.values())
 
 

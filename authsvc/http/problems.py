@@ -25,6 +25,7 @@ from authsvc.errors import (
     UnsupportedMediaType,
     all_problems,
 )
+from authsvc.http import language, pages
 from authsvc.models.driver_errors import DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
@@ -103,18 +104,33 @@ def render(problem: Problem) -> Response:
 
 def _document(problem: Problem) -> Response:
     g.problem = problem.code
+    if problem.status == NotFound.status:
+        return _nothing_here(problem)
+    return _as_json(problem)
+
+
+def _nothing_here(problem: Problem) -> Response:
+    """Return a page for somebody who opens an address at which there is nothing, and the document for programs."""
+    opens = request.method in ("GET", "HEAD") and pages.preferred()
+    response = pages.not_found() if opens else _as_json(problem)
+    response.vary.add("Accept")
+    return response
+
+
+def _as_json(problem: Problem) -> Response:
     document: dict[str, Any] = {
         "type": f"/problems/{problem.code}",
-        "title": problem.title,
+        "title": language.translated(problem.title),
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
         "requestId": origin.current().request_id,
         **problem.extra,
     }
-    return Response(
-        json.dumps(document, separators=(",", ":")) + "\n", problem.status, problem.headers, content_type=MEDIA_TYPE
-    )
+    text = json.dumps(document, separators=(",", ":")) + "\n"
+    response = Response(text, problem.status, problem.headers, content_type=MEDIA_TYPE)
+    response.vary.add("Accept-Language")
+    return response
 
 
 def init_app(app: Flask, dialects: dict[str, Dialect]) -> None:

@@ -18,7 +18,8 @@ from authsvc.methods.password import PasswordMethod
 from authsvc.methods.recovery_code import RecoveryCodeMethod
 from authsvc.methods.totp import TotpMethod
 from authsvc.models.users import User
-from authsvc.services import throttles
+from authsvc.services import callers, step_up, throttles
+from authsvc.services.callers import Caller
 from authsvc.services.throttles import Bucket
 
 METHODS: tuple[Method, ...] = (
@@ -51,6 +52,18 @@ def require_password_to_be_enough(user: User) -> None:
     """Refuse a mere password if the account has a second factor. Raises SecondFactorRequired."""
     if user.mfa_enabled:
         raise SecondFactorRequired([method.name for method in second_factors_of(user) if method.reauthenticates])
+
+
+def require_second_factor(who: Caller) -> None:
+    """Refuse a session that only one factor opened, an account that asks for only one, and whatever is no session.
+
+    `methods` of the refusal are those that the account has. Raises SecondFactorRequired, SessionEnded, ScopeMissing.
+    """
+    callers.require_scope(who, None)
+    session, user = step_up.live_session(who), User.find(who.user_id)
+    # Where the password is enough, whoever knows it adds a passkey of their own, and is strong by that.
+    if user is None or not user.mfa_enabled or "mfa" not in session.methods:
+        raise SecondFactorRequired([method.name for method in second_factors_of(user)] if user is not None else [])
 
 
 @contextmanager

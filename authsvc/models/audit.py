@@ -1,7 +1,10 @@
 """The `audit` collection: events in accounts, their authors and origins."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import islice, takewhile
 from typing import Any, Self, cast
 
 from bson import ObjectId
@@ -11,6 +14,8 @@ from authsvc.events import catalogue
 from authsvc.models.base import Document, bounded, object_id, utc_field
 from authsvc.models.evidence import Evidence
 from authsvc.models.ids import id_at, new_id
+
+Network = IPv4Network | IPv6Network
 
 KEPT_FOR = timedelta(days=400)
 
@@ -74,18 +79,39 @@ class AuditEvent(Document):
 
     @classmethod
     @bounded
-    def about(cls, target: str, since: datetime, *, limit: int, before: str | None = None) -> list[Self]:
-        """Return the events of an account since then, newest first, from after the event with the id `before`."""
-        return cast(list[Self], cls.objects(target=object_id(target), at__gt=since).newest(limit, before=before))
+    def about(
+        cls,
+        target: str,
+        since: datetime,
+        *,
+        limit: int,
+        before: str | None = None,
+        actions: list[str] | None = None,
+    ) -> list[Self]:
+        """Return the events of an account since then, newest first, from after the event with the id `before`.
+
+        Or those with the names `actions`: what the account has is looked through.
+        """
+        kinds = {} if actions is None else {"action__in": actions}
+        events = cls.objects(target=object_id(target), at__gt=since, **kinds)
+        return cast(list[Self], events.newest(limit, before=before))
 
     @classmethod
     @bounded
     def search(
-        cls, *, user: str | None, action: str | None, span: "Span", limit: int, before: str | None = None
+        cls,
+        *,
+        user: str | None,
+        action: str | None,
+        span: "Span",
+        limit: int,
+        before: str | None = None,
+        network: Network | None = None,
     ) -> list[Self]:
         """Return the events of a span of time, newest first, optionally only of one kind, or of or by one user.
 
-        Each query reads a range of an index, since ids sort by time.
+        Each query reads a range of an index, since ids sort by time. By a `network` there is none: what is in the
+        range is looked through.
         """
         ids: dict[str, Any] = {"id__gte": id_at(span.since), "id__lt": id_at(span.until)}
         if before is not None:
@@ -96,7 +122,7 @@ class AuditEvent(Document):
         events = {
             event.id: event
             for role in roles
-            for event in cast(Any, cls.objects(**role, **kind, **ids).order_by("-id").limit(limit))
+            for event in _within(network, cls.objects(**role, **kind, **ids).order_by("-id"), limit)
         }
         return sorted(events.values(), key=lambda event: event.id, reverse=True)[:limit]
 
@@ -107,3 +133,30 @@ class Span:
 
     since: datetime
     until: datetime
+
+
+def _within(network: Network | None, events: Any, limit: int) -> Iterable[Any]:
+    """Return the first events, or the first that were asked for from a network."""
+    if network is None:
+        return cast(Iterable[Any], events.limit(limit))
+    near = events.filter(ip__startswith=_beginning(network)).batch_size(limit)
+    return islice((event for event in near if _is_in(network, event.ip)), limit)
+
+
+def _beginning(network: Network) -> str:
+    """Return with what the addresses of a network begin as they are stored: whole parts only, so others may too."""
+    if network.prefixlen == network.max_prefixlen:
+        return str(network.network_address)
+    if network.version == 4:
+        parts = str(network.network_address).split(".")[: network.prefixlen // 8]
+        return "".join(f"{part}." for part in parts)
+    groups = network.network_address.exploded.split(":")[: network.prefixlen // 16]
+    shorter = (group.lstrip("0") for group in groups)
+    return "".join(f"{group}:" for group in takewhile(bool, shorter))
+
+
+def _is_in(network: Network, ip: str) -> bool:
+    try:
+        return ip_address(ip) in network
+    except ValueError:
+        return False

@@ -1,5 +1,6 @@
 """The driver's errors for a database that fails through no fault of the caller, and their reasons in words."""
 
+from mongoengine.connection import ConnectionFailure
 from mongoengine.errors import OperationError
 from pymongo.errors import (
     AutoReconnect,
@@ -9,8 +10,11 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError, OperationError)
-"""Connection, time-out, write concern, disk full, not primary: whatever it is, nothing is granted (fail closed)."""
+DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError, OperationError, ConnectionFailure)
+"""Connection, also one that this process has ended; time-out, write concern, disk full, not primary.
+
+Whatever it is, nothing is granted (fail closed).
+"""
 
 _CREDENTIALS = {18, 8000}  # AuthenticationFailed; AtlasError, its name in a managed cluster
 _RIGHTS = {13}  # Unauthorized

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine.fields import ObjectIdField, StringField
@@ -45,6 +45,21 @@ class LetterKind(StrEnum):
     VERIFY = "verify"
 
 
+class LetterState(StrEnum):
+    """How far a letter has come."""
+
+    WAITING = "waiting"
+    DEAD = "dead"
+    DELIVERED = "delivered"
+
+
+_STATES: dict[LetterState, dict[str, Any]] = {
+    LetterState.WAITING: {"due_at__ne": None},
+    LetterState.DEAD: {"failed_at__ne": None},
+    LetterState.DELIVERED: {"delivered_at__ne": None},
+}
+
+
 class Letter(Delivery):
     """A letter: its kind, the address that it goes to, and, sealed, its contents."""
 
@@ -80,10 +95,18 @@ class Letter(Delivery):
 
     @classmethod
     @bounded
-    def latest(cls, most: int, owner: str | None = None) -> list[Self]:
-        """Return the newest letters, or the newest to `owner`, newest first."""
+    def latest(cls, most: int, owner: str | None = None, *, to: str = "") -> list[Self]:
+        """Return the newest letters, or the newest to `owner`, or to an address that contains `to`, newest first."""
         letters = cls.objects(to__ne=NOBODY) if owner is None else cls.objects(user=object_id(owner))
+        if to:  # decoys are to nobody, and stay hidden
+            letters = letters.filter(__raw__={"to": {"$ne": NOBODY, "$regex": re.escape(to), "$options": "i"}})
         return cast(list[Self], letters.newest(most))
+
+    @classmethod
+    @bounded
+    def in_state(cls, state: LetterState, limit: int, *, before: str | None = None) -> list[Self]:
+        """Return the newest letters in a state, newest first, from after the one with the id `before`."""
+        return cast(list[Self], cls.objects(to__ne=NOBODY, **_STATES[state]).newest(limit, before=before))
 
     @classmethod
     @unhurried

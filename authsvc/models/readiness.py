@@ -14,6 +14,7 @@ from authsvc.models.audit import AuditEvent
 from authsvc.models.authorizations import Authorization
 from authsvc.models.base import Document, deadline
 from authsvc.models.challenges import Challenge
+from authsvc.models.daily_counts import DailyCount
 from authsvc.models.devices import Device
 from authsvc.models.email_codes import EmailCode
 from authsvc.models.federation_attempts import FederationAttempt
@@ -56,6 +57,7 @@ INDEXED: tuple[type[Document], ...] = (
     Passkey,
     Challenge,
     AuditEvent,
+    DailyCount,
 )
 """The documents with indexes of their own: all except a few small collections."""
 

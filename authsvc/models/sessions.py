@@ -1,5 +1,6 @@
 """The `sessions` collection: one document for each sign-in, which is one family of tokens."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self, cast
@@ -19,6 +20,7 @@ class EndReason(StrEnum):
 
     LOGOUT = "logout"
     LOGOUT_OTHERS = "logout_others"
+    EMAIL_VERIFIED = "email_verified"
     REPLACED = "replaced"
     EXPIRED = "expired"
     TOKEN_REUSE = "token_reuse"  # noqa: S105 - a reason, not a token
@@ -270,10 +272,13 @@ class Session(Document):
 
     @classmethod
     @bounded
-    def last_opened(cls, owner: ObjectId) -> datetime | None:
-        """Return when a user last signed in; None if no session of theirs is stored any longer."""
-        newest = cls.objects(user=owner).only("created_at").order_by("-id").first()
-        return newest.created_at if newest is not None else None
+    def latest_of(cls, owners: Iterable[ObjectId]) -> dict[ObjectId, tuple[datetime, datetime]]:
+        """Return when each user last signed in, and last signed in or refreshed, if a session of theirs is stored."""
+        last = {"opened": {"$max": "$createdAt"}, "seen": {"$max": "$lastUsedAt"}}
+        latest = cls._get_collection().aggregate(
+            [{"$match": {"user": {"$in": list(owners)}}}, {"$group": {"_id": "$user", **last}}]
+        )
+        return {one["_id"]: (one["opened"], one["seen"]) for one in latest}
 
     @classmethod
     @bounded

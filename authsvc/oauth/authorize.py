@@ -9,16 +9,18 @@ from flask import Blueprint, Response, current_app, render_template, request
 from authsvc.errors.document_refused import DocumentRefused
 from authsvc.errors.oauth_refusal import AppUnknown, OAuthError, OAuthRefusal
 from authsvc.flows.authorize_app import Prompt
-from authsvc.http import pages
+from authsvc.http import language, pages
 from authsvc.http.cookies import authorization_cookie
 from authsvc.http.guards import for_apps
 from authsvc.http.redirection import to_app
+from authsvc.languages import translatable
 from authsvc.oauth import authorization_request, parameters
 from authsvc.oauth.authorization_request import Asked
 from authsvc.oauth.parameters import Parameters
 from authsvc.services import authorizations, throttles
 from authsvc.settings import Limit
 
+_NO_PAGES = translatable("You can't sign in to apps here")
 _FRAMES = ("iframe", "frame", "embed", "object")
 
 blp = Blueprint("oauth_authorize", __name__)
@@ -49,7 +51,7 @@ def _parameters() -> Parameters:
 
 def _unreadable() -> Response:
     if not current_app.config["ACCOUNT_PAGES"]:
-        return pages.missing("sign in to apps")
+        return pages.missing(_NO_PAGES)
     return pages.respond(render_template("app_document_refused.html"), status=400)
 
 
@@ -68,7 +70,7 @@ def _refused(asked: Asked, refusal: OAuthRefusal) -> Response:
     # 9700 section 4.11.2).
     if asked.response_mode == "form_post" or asked.app.has_document:
         if not current_app.config["ACCOUNT_PAGES"]:
-            return pages.missing("sign in to apps")
+            return pages.missing(_NO_PAGES)
         form = {"redirect_uri": asked.redirect_uri, "response_mode": asked.response_mode}
         return _begun(asked, {**form, "refusal": answer, "state": asked.state})
     state = {} if asked.state is None else {"state": asked.state}
@@ -80,7 +82,8 @@ def _begun(asked: Asked, params: dict[str, object], hint: str | None = None) -> 
     authorization_cookie(begun.secret).store(begun.browser)
     # An address belongs in no query: what stands behind `#` is for the page alone, and in no log and no referrer.
     fragment = "" if hint is None else f"#{urlencode({'login_hint': hint})}"
-    return _see_other(f"{current_app.config['PUBLIC_URL']}/account/authorize?request={begun.secret}{fragment}")
+    page = language.page_of("authorize", {"request": begun.secret}, asked.rest.get("ui_locales"))
+    return _see_other(f"{page}{fragment}")
 
 
 def _see_other(url: str) -> Response:

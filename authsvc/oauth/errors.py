@@ -5,14 +5,15 @@ from flask import Response, g, json, render_template, request
 from authsvc.errors import Problem
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.http import pages
+from authsvc.languages import translatable
 
 FOR_PEOPLE = ("/oauth2/authorize",)
 """Where browsers are sent: whoever prefers a page gets one."""
 
 _BY_STATUS = {429: OAuthError.TEMPORARILY_UNAVAILABLE, 503: OAuthError.TEMPORARILY_UNAVAILABLE}
 _SENTENCES = {
-    429: "There were too many attempts. Wait a minute, then go back to the app and try again.",
-    503: "The service isn't available right now. Wait a minute, then go back to the app and try again.",
+    429: translatable("There were too many attempts. Wait a minute, then go back to the app and try again."),
+    503: translatable("The service isn't available right now. Wait a minute, then go back to the app and try again."),
 }
 _STATUS = {OAuthError.INVALID_CLIENT: 401, OAuthError.INVALID_TOKEN: 401, OAuthError.INSUFFICIENT_SCOPE: 403}
 
@@ -40,7 +41,7 @@ def render_problem(problem: Problem) -> Response:
 
 def _page(problem: Problem) -> Response:
     g.problem = problem.code
-    text = _SENTENCES.get(problem.status, "Go back to the app and try again.")
+    text = _SENTENCES.get(problem.status, translatable("Go back to the app and try again."))
     page = pages.respond(render_template("app_failure.html", text=text), status=problem.status)
     page.headers.update(problem.headers)
     return page

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, current_app, request
 
 from authsvc.errors.oauth_refusal import OAuthRefusal
-from authsvc.http import pages
+from authsvc.http import language, pages
 from authsvc.http.guards import for_apps
 from authsvc.http.redirection import with_state
+from authsvc.languages import translatable
 from authsvc.models.apps import App
 from authsvc.oauth import parameters
 from authsvc.oauth.parameters import Parameters
@@ -29,6 +30,7 @@ class _Asked:
     app: App | None = None
     user_id: str | None = None
     target: str | None = None
+    ui_locales: str | None = None
 
 
 @blp.route("/oauth2/logout", methods=["GET", "POST"])
@@ -37,10 +39,10 @@ def logout() -> Response:
     """Lead to the page that signs out."""
     throttles.count(throttles.by_network(Limit.AUTHORIZE_ADDRESS))
     if not current_app.config["ACCOUNT_PAGES"]:
-        return pages.missing("sign out")
+        return pages.missing(translatable("You can't sign out here"))
     asked = _read()
     secret = sign_outs.begin(asked.app, asked.user_id, asked.target)
-    page = f"{current_app.config['PUBLIC_URL']}/account/sign-out?request={secret}"
+    page = language.page_of("sign-out", {"request": secret}, asked.ui_locales)
     return Response(status=303, headers={"Location": page})
 
 
@@ -51,15 +53,15 @@ def _read() -> _Asked:
         params.require_once()
     except OAuthRefusal:
         return _Asked()
-    app_id, hint = params.get("client_id"), params.get("id_token_hint")
+    app_id, hint, spoken = params.get("client_id"), params.get("id_token_hint"), params.get("ui_locales")
     if hint is None:
         app = apps.find(app_id)
-        return _Asked(app, None, _target(app, params))
+        return _Asked(app, None, _target(app, params), spoken)
     claims = id_tokens.read_even_expired(hint)
     app = apps.find(claims["aud"]) if claims is not None else None
     if claims is None or app is None or app_id not in (None, app.id):
-        return _Asked()
-    return _Asked(app, claims["sub"], _target(app, params))
+        return _Asked(ui_locales=spoken)
+    return _Asked(app, claims["sub"], _target(app, params), spoken)
 
 
 def _target(app: App | None, params: Parameters) -> str | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
+from authsvc import languages
 from authsvc.flows.authorize_app import Prompt
 from authsvc.http.guards import public
 from authsvc.models.apps import AuthMethod, IdTokenAlg
@@ -98,6 +99,7 @@ def _by_pages() -> dict[str, Any]:
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
         "code_challenge_methods_supported": [pkce.METHOD],
+        "ui_locales_supported": list(languages.known()),
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "authorization_response_iss_parameter_supported": True,
         **documents,

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Any
 
 from marshmallow import ValidationError, fields, pre_dump
@@ -11,6 +12,7 @@ from authsvc.events import catalogue
 from authsvc.schemas.audit import ActivitySchema
 from authsvc.schemas.base import Schema, Text, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
+from authsvc.schemas.return_targets import LetterTarget
 from authsvc.schemas.users import EmailAddress, Name, UserSchema
 
 _ID = re.compile(r"[0-9a-fA-F]{24}", re.ASCII)
@@ -94,15 +96,18 @@ class DirectoryQuerySchema(PagingSchema):
     q = Text(validate=length(1, 254), load_default=None)
     role = Text(validate=length(1, 64), load_default=None)
     status = Text(validate=one_of("active", "disabled"), load_default=None)
+    verified = Text(validate=one_of("true", "false"), load_default=None)
+    second_factor = Text(validate=one_of("true", "false"), load_default=None)
     cursor = DirectoryCursor(load_default=None)
 
 
 class InvitationSchema(Schema):
-    """A user to invite."""
+    """A user to invite. `returnTo` is where the sign-in that follows leads on to."""
 
     name = Name(required=True)
     email = EmailAddress(required=True)
     role = Role(required=True)
+    return_to = LetterTarget(load_default=None)
 
 
 class AccountChangeSchema(Schema):
@@ -114,10 +119,14 @@ class AccountChangeSchema(Schema):
 
 
 class AdminUserSchema(UserSchema):
-    """An account as administrators see it. `lastLoginAt` is forgotten 30 days after the last session ended."""
+    """An account as administrators see it.
+
+    `lastLoginAt` and `lastSeenAt`, the last sign-in or refresh, are forgotten 30 days after the last session ended.
+    """
 
     disabled_at = UtcDateTime(required=True, allow_none=True)
     last_login_at = UtcDateTime(required=True, allow_none=True)
+    last_seen_at = UtcDateTime(required=True, allow_none=True)
     has_password = fields.Boolean(required=True)
     hash_scheme = fields.String(required=True, allow_none=True)
 
@@ -126,6 +135,7 @@ class AdminUserSchema(UserSchema):
         more = {
             "disabled_at": account.user.disabled_at,
             "last_login_at": account.last_login_at,
+            "last_seen_at": account.last_seen_at,
             "has_password": account.user.password is not None,
             "hash_scheme": account.hash_scheme,
         }
@@ -138,13 +148,29 @@ class AdminUserPageSchema(PageSchema):
     items = fields.List(fields.Nested(AdminUserSchema), required=True)
 
 
+class Network(Text):
+    """An address, or a network such as `203.0.113.0/24` or `2001:db8::/48`."""
+
+    bounds = {"pattern": r"^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$"}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return ip_network(text)
+        except ValueError:
+            raise ValidationError("bad_format: This is not an address, nor a network such as 203.0.113.0/24.") from None
+
+
 class AuditQuerySchema(PagingSchema):
-    """Which events to list: about or by a user, of one kind, recorded at or after `from` and before `to`."""
+    """Which events to list: about or by a user, of one kind, recorded at or after `from` and before `to`, and asked for
+    from a `network`.
+    """
 
     user = UserId(load_default=None)
     action = Text(validate=one_of(*catalogue.names()), load_default=None)
     since = Moment(data_key="from", load_default=None)
     until = Moment(data_key="to", load_default=None)
+    network = Network(load_default=None)
 
 
 class AuditEntrySchema(ActivitySchema):

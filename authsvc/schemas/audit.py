@@ -2,8 +2,8 @@
 
 from marshmallow import fields
 
-from authsvc.schemas.base import Schema, UtcDateTime
-from authsvc.schemas.paging import PageSchema
+from authsvc.schemas.base import Schema, Text, UtcDateTime, one_of
+from authsvc.schemas.paging import PageSchema, PagingSchema
 
 
 class ActivitySchema(Schema):
@@ -15,6 +15,12 @@ class ActivitySchema(Schema):
     ip = fields.String(required=True, allow_none=True)
     user_agent = fields.String(required=True, allow_none=True)
     details = fields.Dict(keys=fields.String(), required=True)
+
+
+class ActivityQuerySchema(PagingSchema):
+    """Which events to list: all, or those about signing in, about how one signs in, or about apps and tokens."""
+
+    about = Text(load_default=None, validate=one_of("sign_in", "security", "apps"))
 
 
 class ActivityPageSchema(PageSchema):

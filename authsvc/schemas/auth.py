@@ -5,6 +5,7 @@ from marshmallow import fields
 from authsvc.schemas.base import Schema, Text, Truth, length, one_of
 from authsvc.schemas.emails import ChallengeSchema
 from authsvc.schemas.passwords import NewPassword
+from authsvc.schemas.return_targets import LetterTarget
 from authsvc.schemas.users import EmailAddress, Name, UserSchema
 from authsvc.security.passwords import MAX_LENGTH
 
@@ -16,12 +17,16 @@ class TransportSchema(Schema):
 
 
 class RegistrationSchema(TransportSchema):
-    """A new account. With `challenge`, the letter that verifies its address has a six-digit code beside the link."""
+    """A new account. With `challenge`, the letter that verifies its address has a six-digit code beside the link.
+
+    `returnTo` is where the page that the link opens leads on to.
+    """
 
     name = Name(required=True)
     email = EmailAddress(required=True)
     password = NewPassword()
     challenge = Truth(load_default=False)
+    return_to = LetterTarget(load_default=None)
 
 
 class CredentialsSchema(TransportSchema):

@@ -8,14 +8,19 @@ from marshmallow import fields, post_load
 from authsvc.schemas.auth import TransportSchema
 from authsvc.schemas.base import Schema, Text, Truth
 from authsvc.schemas.codes import Code
+from authsvc.schemas.return_targets import LetterTarget
 from authsvc.schemas.users import EmailAddress, KnownAddress, Name
 
 
 class LoginRequestSchema(Schema):
-    """Whose mailbox to send a code to. With a `name`, it makes an account if there is none."""
+    """Whose mailbox to send a code to. With a `name`, it makes an account if there is none.
+
+    `returnTo` is where the page that the link beside the code opens leads on to.
+    """
 
     email = KnownAddress(required=True)
     name = Name()
+    return_to = LetterTarget(load_default=None)
 
     @post_load
     def _require_registrable(self, data: dict[str, Any], **_: Any) -> Mapping[str, Any]:

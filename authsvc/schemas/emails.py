@@ -5,8 +5,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from authsvc.schemas.base import REQUIRED, Schema, Text, Truth
+from authsvc.schemas.base import REQUIRED, Schema, Text, Truth, UtcDateTime
 from authsvc.schemas.codes import Code
+from authsvc.schemas.return_targets import LetterTarget
 from authsvc.schemas.users import EmailAddress, KnownAddress
 
 
@@ -29,9 +30,13 @@ class LinkSchema(Schema):
 
 
 class LetterRequestSchema(KnownAddressSchema):
-    """Whose letter to send. With `challenge`, the letter has a six-digit code beside the link."""
+    """Whose letter to send. With `challenge`, the letter has a six-digit code beside the link.
+
+    `returnTo` is where the page that the link opens leads on to.
+    """
 
     challenge = Truth(load_default=False)
+    return_to = LetterTarget(load_default=None)
 
 
 class ShownSchema(Schema):
@@ -74,6 +79,20 @@ class ChallengeSchema(Schema):
 
     challenge_id = fields.String(required=True)
     expires_in = fields.Integer(required=True)
+
+
+class WaitingChangeSchema(Schema):
+    """A change of address that waits for the link in the letter to the new one."""
+
+    email = fields.String(required=True)
+    requested_at = UtcDateTime(required=True)
+    expires_at = UtcDateTime(required=True)
+
+
+class AddressChangeSchema(Schema):
+    """The change of address that waits; null if there is none, or the session that asked for it has ended."""
+
+    waiting = fields.Nested(WaitingChangeSchema, required=True, allow_none=True)
 
 
 class AcceptedSchema(Schema):

@@ -3,31 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app
 from marshmallow import ValidationError, fields, validates_schema
 
 from authsvc.schemas.auth import TokenResponseSchema, TransportSchema
 from authsvc.schemas.base import Schema, Text, UtcDateTime, WholeNumber, length, one_of
 from authsvc.schemas.paging import PageSchema
-from authsvc.security import return_targets
+from authsvc.schemas.return_targets import ReturnTarget
 
 _LONGEST = 4096
 """Characters of what a provider makes up: codes, errors, names."""
 _YEAR = 31_536_000
-
-
-class ReturnTarget(Text):
-    """Where to go in the end: a path of ours, or an address at one of `CORS_ORIGINS`."""
-
-    default_error_messages = {"target": "not_allowed: This must be a path, or an address at one of CORS_ORIGINS."}
-    bounds = {"maxLength": return_targets.LONGEST}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
-        config = current_app.config
-        if not return_targets.is_allowed(text, (config["PUBLIC_URL"], *config["CORS_ORIGINS"])):
-            raise self.make_error("target")
-        return text
 
 
 class ProviderSchema(Schema):

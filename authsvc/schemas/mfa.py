@@ -91,7 +91,7 @@ class TotpEnrolmentSchema(Schema):
 
 
 class RecoveryCodesSchema(Schema):
-    """New recovery codes. They are shown only now."""
+    """New recovery codes, which are shown only now; none if the account has some that stay."""
 
     recovery_codes = fields.List(fields.String(), required=True)
 
@@ -110,9 +110,10 @@ class RecoveryStatusSchema(Schema):
 
 
 class MfaStatusSchema(Schema):
-    """The factors of an account."""
+    """The factors of an account, and whether a sign-in needs one of them besides the password."""
 
     has_password = fields.Boolean(required=True)
+    required = fields.Boolean(required=True)
     totp = fields.Nested(TotpStatusSchema, required=True)
     recovery_codes = fields.Nested(RecoveryStatusSchema, required=True)
     passkeys = fields.List(fields.Nested(PasskeySchema), required=True)

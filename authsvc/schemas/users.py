@@ -1,10 +1,13 @@
 """Accounts: names and email addresses."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import fields, pre_dump
+from marshmallow import ValidationError, fields, pre_dump, validates_schema
 
-from authsvc.schemas.base import Schema, Text, UtcDateTime
+from authsvc import languages
+from authsvc.schemas.base import REQUIRED, Schema, Text, UtcDateTime
 from authsvc.security import addresses, names, stored_addresses
 
 _BAD_ADDRESS = {
@@ -62,24 +65,51 @@ class KnownAddress(Text):
         return text
 
 
+class Locale(Text):
+    """A language that people are addressed in. One of a region, such as `de-AT`, stands for the language."""
+
+    bounds = {"pattern": languages.pattern()}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        known = languages.match(text) if re.fullmatch(languages.pattern(), text, re.ASCII) else None
+        if known is None:
+            raise ValidationError(f"not_allowed: This must be one of {', '.join(languages.known())}.")
+        return known
+
+
 class UserSchema(Schema):
-    """An account as its owner sees it. `createdAt` is null if another program created it and did not say when."""
+    """An account as its owner sees it.
+
+    `locale` is the language in which they are written to, null for that of the service. `createdAt` is null if another
+    program created it and did not say when.
+    """
 
     id = fields.String(required=True)
     name = fields.String(required=True, allow_none=True)
     email = fields.String(required=True)
     email_verified = fields.Boolean(required=True)
     role = fields.String(required=True)
+    locale = fields.String(required=True, allow_none=True)
     mfa_enabled = fields.Boolean(required=True)
     created_at = UtcDateTime(required=True, allow_none=True)
 
     @pre_dump
     def _derive(self, user: Any, **_: Any) -> dict[str, Any]:
         member = {name: getattr(user, name) for name in ("id", "name", "email", "role", "created_at")}
+        member["locale"] = user.language
         return {**member, "email_verified": user.email_verified_at is not None, "mfa_enabled": user.mfa_enabled}
 
 
 class ProfileChangeSchema(Schema):
-    """What users may change in their own account."""
+    """What users may change in their own account: at least one of it."""
 
-    name = Name(required=True)
+    json_schema = {"anyOf": [{"required": ["name"]}, {"required": ["locale"]}]}
+
+    name = Name()
+    locale = Locale()
+
+    @validates_schema(skip_on_field_errors=True)
+    def _require_one(self, data: Mapping[str, Any], **_: Any) -> None:
+        if not data:
+            raise ValidationError(REQUIRED, "name")

@@ -6,9 +6,12 @@ The account pages' `redirect.js` has the same rule.
 
 import re
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 LONGEST = 2000
+
+_LONGEST_QUERY = 6000
+"""What comes before it in a request line fits too: browsers show pages of up to 8,190 characters in all."""
 
 _VISIBLE = re.compile(r"[\u0021-\u005b\u005d-\u007e\u00a1-\uffff]+")
 """No blanks, control characters or backslashes."""
@@ -29,3 +32,13 @@ def is_allowed(text: str, origins: Collection[str]) -> bool:
         return False
     # Compared as text: `https://app.example.com:443` is another spelling, and nobody needs it.
     return "@" not in parts.netloc and f"{parts.scheme}://{parts.netloc}" in origins
+
+
+def as_query(target: str | None) -> str:
+    """Return the query with which a page goes on to a target, "" without one."""
+    return f"?{urlencode({'return': target})}" if target else ""
+
+
+def fits_into_link(target: str) -> bool:
+    """Tell whether an address with this query is not too long for a server."""
+    return len(as_query(target)) <= _LONGEST_QUERY

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 
 from authsvc import clock, logs, metrics
-from authsvc.models.audit import KEPT_FOR, AuditEvent, Span
+from authsvc.events import catalogue
+from authsvc.models.audit import KEPT_FOR, AuditEvent, Network, Span
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR
 from authsvc.services.callers import Caller
@@ -12,13 +13,26 @@ from authsvc.services.paging import Page
 _AHEAD = timedelta(minutes=5)
 """How far the clock of another machine may be ahead."""
 _SETTLED_AT_ONCE = 100
+_NOUNS = {
+    "sign_in": ("login", "session", "attempts", "refresh_token", "email_code", "signed_out"),
+    "security": (
+        *("password", "passkey", "totp", "recovery_code", "recovery_codes", "second_factor", "second_factors"),
+        *("email", "identity"),
+    ),
+    "apps": ("app", "grant", "access_token", "access_tokens"),
+}
+_ABOUT = {
+    about: [name for name in catalogue.names() if name.partition(".")[0] in nouns] for about, nouns in _NOUNS.items()
+}
+"""The names of the events that are about signing in, about how one signs in, or about apps and tokens."""
 _log = logs.get(__name__)
 
 
-def list_own(who: Caller, limit: int, cursor: str | None) -> Page:
+def list_own(who: Caller, limit: int, cursor: str | None, about: str | None = None) -> Page:
     """Return a page of what happened to the caller's account, newest first, after the page whose `next` is `cursor`."""
-    since = clock.now() - KEPT_FOR
-    return Page.of(AuditEvent.about(who.user_id, since, limit=limit + 1, before=cursor), limit, lambda event: event)
+    since, actions = clock.now() - KEPT_FOR, _ABOUT[about] if about is not None else None
+    events = AuditEvent.about(who.user_id, since, limit=limit + 1, before=cursor, actions=actions)
+    return Page.of(events, limit, lambda event: event)
 
 
 def search(
@@ -29,15 +43,16 @@ def search(
     action: str | None,
     since: datetime | None,
     until: datetime | None,
+    network: Network | None = None,
 ) -> Page:
     """Return a page of events, newest first: those about a user or by them, of one kind, from a moment on or up to one.
 
-    What was recorded at `until` or later is left out.
+    Or those that were asked for from a network. What was recorded at `until` or later is left out.
     """
     now = clock.now()
     oldest, newest = now - KEPT_FOR, now + _AHEAD
     span = Span(min(max(since or oldest, oldest), newest), max(min(until or newest, newest), oldest))
-    events = AuditEvent.search(user=user, action=action, span=span, limit=limit + 1, before=cursor)
+    events = AuditEvent.search(user=user, action=action, span=span, limit=limit + 1, before=cursor, network=network)
     return Page.of(events, limit, lambda event: event)
 
 

@@ -23,7 +23,7 @@ from authsvc.security.passwords import hasher
 from authsvc.services import app_rules, apps, mail, providers, resources, signing_keys, totp
 from authsvc.services.findings import Finding
 from authsvc.services.users import integrity
-from authsvc.settings import schema
+from authsvc.settings import formats, schema
 
 _SLOWEST_HASH = 1.0
 _FASTEST_HASH = 0.05
@@ -37,13 +37,37 @@ Config = Mapping[str, Any]
 
 def examine() -> list[Finding]:
     """Return everything that is wrong with the deployment; an empty list if all is well."""
+    return [finding for _, findings in _examined() for finding in findings]
+
+
+def report() -> dict[str, Any]:
+    """Return everything that is wrong with the deployment, and the names of what was examined and is sound."""
+    areas = list(_examined())
+    return {
+        "items": [finding for _, findings in areas for finding in findings],
+        "sound": [name for name, findings in areas if not findings],
+    }
+
+
+def areas() -> list[str]:
+    """Return the names of everything that is examined."""
+    return [_name_of(check) for check in (*_OF_SETTINGS, *_OF_THE_DATABASE)]
+
+
+def _examined() -> Iterator[tuple[str, list[Finding]]]:
     config = current_app.config
-    findings = [finding for check in _OF_SETTINGS for finding in check(config)]
+    for check in _OF_SETTINGS:
+        yield _name_of(check), list(check(config))
     try:
-        return findings + [finding for check in _OF_THE_DATABASE for finding in check(config)]
+        for check in _OF_THE_DATABASE:
+            yield _name_of(check), list(check(config))
     except DATABASE_ERRORS as error:
-        kind = type(error).__name__
-        return [*findings, Finding("MONGODB_URI", f"{in_short(error)} ({kind})", "check what it says, and the network")]
+        what = f"{in_short(error)} ({type(error).__name__})"
+        yield "database", [Finding("MONGODB_URI", what, "check what it says, and the network")]
+
+
+def _name_of(check: Callable[[Config], Iterator[Finding]]) -> str:
+    return check.__name__.removeprefix("_")
 
 
 def _environment(config: Config) -> Iterator[Finding]:
@@ -257,6 +281,16 @@ def _account_pages(config: Config) -> Iterator[Finding]:
         )
 
 
+def _passkeys(config: Config) -> Iterator[Finding]:
+    host = formats.host_of(config["PUBLIC_URL"])
+    if config["ACCOUNT_PAGES"] and not formats.belongs_to(host, config["WEBAUTHN_RP_ID"]):
+        yield Finding(
+            "WEBAUTHN_RP_ID",
+            f"browsers refuse passkeys of {config['WEBAUTHN_RP_ID']} on the account pages, which are at {host}",
+            "set it to that host or a domain above it, before anybody has a passkey, or ACCOUNT_PAGES=off",
+        )
+
+
 def _documents(config: Config) -> Iterator[Finding]:
     if config["APP_DOCUMENT_RESOURCES"] and config["APP_DOCUMENTS"] == ["off"]:
         yield Finding(
@@ -322,6 +356,7 @@ _OF_THE_DATABASE: tuple[_Check, ...] = (
     _accounts,
     _apps,
     _account_pages,
+    _passkeys,
 )
 
 

@@ -19,7 +19,7 @@ from authsvc.models.email_codes import CodePurpose, EmailCode
 from authsvc.models.ids import new_id
 from authsvc.models.links import LinkPurpose
 from authsvc.models.users import User
-from authsvc.security import opaque_tokens
+from authsvc.security import opaque_tokens, return_targets
 from authsvc.services import links
 from authsvc.services.vaults import vault
 
@@ -72,9 +72,10 @@ def require_on() -> None:
         raise NotFound("This service sends no codes.")
 
 
-def new_link() -> str:
-    """Return the address of a link that signs in, with a new secret."""
-    return f"{current_app.config['LINK_URL']}/email-code#token={opaque_tokens.generate(links.PREFIX)}"
+def new_link(return_to: str | None = None) -> str:
+    """Return the address of a link that signs in, with a new secret; its page leads on to `return_to`."""
+    page = f"{current_app.config['LINK_URL']}/email-code{return_targets.as_query(return_to)}"
+    return f"{page}#token={opaque_tokens.generate(links.PREFIX)}"
 
 
 def issue(

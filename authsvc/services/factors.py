@@ -6,14 +6,15 @@ from typing import Any
 
 from flask import current_app
 
-from authsvc.errors import EmailUnverified, SessionEnded
+from authsvc.errors import EmailUnverified, MfaNotEnabled, SessionEnded
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happening
+from authsvc.events.catalogue import SecondFactorRequired
 from authsvc.events.event import Event
 from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import EndReason
 from authsvc.models.users import User
-from authsvc.services import devices, step_up
+from authsvc.services import devices, step_up, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.retries import retried
 
@@ -28,11 +29,16 @@ def owner(who: Caller) -> User:
 
 def status(who: Caller) -> dict[str, Any]:
     """Return which factors the caller has. Raises SessionEnded."""
-    user = owner(who)
+    return status_of(owner(who))
+
+
+def status_of(user: User) -> dict[str, Any]:
+    """Return which factors an account has."""
     return {
         "has_password": user.password is not None,
+        "required": user.mfa_enabled,
         "totp": {"enabled": user.totp_enabled, "confirmed_at": user.totp.confirmed_at if user.totp else None},
-        "recovery_codes": {"remaining": len(user.recovery_code_hashes or [])},
+        "recovery_codes": {"remaining": len(user.saved_codes)},
         "passkeys": Passkey.among(user.all_passkeys),
     }
 
@@ -49,9 +55,32 @@ def to_add_to(who: Caller) -> User:
         raise EmailUnverified
     # Read after the account, and again after the request came in: a slow request does not outlive its session.
     session = step_up.live_session(who)
-    if user.mfa_enabled:
+    if user.has_factor:
         step_up.require_fresh_session(session)
     return user
+
+
+def require(who: Caller) -> None:
+    """Ask for a second factor at every sign-in from now on: the owner has saved recovery codes, or wants it anyhow.
+
+    As with the first factor that counts, sessions that were opened by password only are no longer fresh. Raises
+    MfaNotEnabled, SessionEnded, TooManyAttempts, NotReady.
+    """
+    throttles.count_safeguard(who)
+    user = owner(who)
+    if user.mfa_enabled:
+        return
+    with happening(SecondFactorRequired.by_owner(user)):
+        step_up.outdate(who.user_id, but=who.session_id)  # before, so that no crash leaves one fresh
+        settle(who, _requiring)
+        step_up.outdate(who.user_id, but=who.session_id)  # after, for those that became fresh in between
+        devices.begin_factors(who.user_id)
+
+
+def _requiring(user: User) -> User | None:
+    if not user.has_factor:
+        raise MfaNotEnabled
+    return User.require_passkeys(user)
 
 
 @contextmanager

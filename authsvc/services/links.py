@@ -12,7 +12,7 @@ from authsvc.errors import LinkInvalid, TooManyAttempts
 from authsvc.models.ids import new_id
 from authsvc.models.links import Link, LinkPurpose
 from authsvc.models.users import User
-from authsvc.security import opaque_tokens, stored_addresses
+from authsvc.security import opaque_tokens, return_targets, stored_addresses
 
 PREFIX = "asl_"
 MOST_UNDOS = 250
@@ -58,6 +58,7 @@ def issue(
     session: str = "",
     epoch: int | None = None,
     since: datetime | None = None,
+    return_to: str | None = None,
 ) -> str:
     """Make a link for a user, to be sent to `email`; return its address.
 
@@ -65,6 +66,7 @@ def issue(
     valid until one is used) and undo links (each undoes one change). It is valid while the `session` that asked for it
     is live, if there is one. `epoch` is for an account as it will be: such a link replaces none, since that may be the
     one that is mailed. `since` is when an intruder may have been there first, for an undo link.
+    Its page leads on to `return_to`, which is in the address only.
     """
     made_at = clock.now()
     replaces_none = purpose in _SIDE_BY_SIDE or epoch is not None
@@ -80,17 +82,17 @@ def issue(
         expires_at=made_at + LIVES[purpose],
     )
     now = user.email if purpose == LinkPurpose.CHANGE else email
-    return _stored(link, _state(purpose, now, user.link_epoch if epoch is None else epoch))
+    return _stored(link, _state(purpose, now, user.link_epoch if epoch is None else epoch), return_to)
 
 
-def issue_decoy(purpose: LinkPurpose, email: str) -> str:
+def issue_decoy(purpose: LinkPurpose, email: str, *, return_to: str | None = None) -> str:
     """Do the work of making a link, for nobody; return an address that leads nowhere.
 
     Replaces the earlier decoy for the same address if a link of an account would.
     """
     replaces_none = purpose in _SIDE_BY_SIDE
     key = f"{purpose}:{new_id()}" if replaces_none else f"{purpose}:-{hashlib.sha256(email.encode()).hexdigest()}"
-    return _stored(Link(key=key, purpose=purpose, user=new_id(), email="-", expires_at=clock.now()), "-")
+    return _stored(Link(key=key, purpose=purpose, user=new_id(), email="-", expires_at=clock.now()), "-", return_to)
 
 
 def find(text: str, *purposes: LinkPurpose) -> LiveLink:
@@ -112,6 +114,12 @@ def find_by_digest(digest: str, *purposes: LinkPurpose) -> LiveLink:
     if user is None or user.disabled_at is not None or not _stands(link, user):
         raise LinkInvalid
     return LiveLink(link, user)
+
+
+def change_of(user: User) -> Link | None:
+    """Return the link that is to change a user's address, if one is valid as far as it tells."""
+    waiting = Link.live(user.id, LinkPurpose.CHANGE, clock.now())
+    return next((link for link in waiting if _stands(link, user)), None)
 
 
 def is_reserved(email: str, user_id: str | None = None) -> bool:
@@ -211,11 +219,12 @@ def cancel(user_id: str, *purposes: LinkPurpose) -> None:
     Link.remove_all(user_id, *purposes)
 
 
-def _stored(link: Link, state: str) -> str:
+def _stored(link: Link, state: str, return_to: str | None) -> str:
     text = opaque_tokens.generate(PREFIX)
     link.digest, link.state = opaque_tokens.digest(text), state
     link.put()
-    return f"{current_app.config['LINK_URL']}/{_PAGES[LinkPurpose(link.purpose)]}#token={text}"
+    page = f"{current_app.config['LINK_URL']}/{_PAGES[LinkPurpose(link.purpose)]}"
+    return f"{page}{return_targets.as_query(return_to)}#token={text}"
 
 
 def _stands(link: Link, user: User) -> bool:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bson import ObjectId
 from flask import Flask, current_app
@@ -25,12 +25,14 @@ from authsvc.models.deliveries import NOBODY
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import Evidence
 from authsvc.models.ids import new_id
-from authsvc.models.letters import Letter, LetterKind
+from authsvc.models.letters import Letter, LetterKind, LetterState
+from authsvc.models.users import User
 from authsvc.outbox import Outbox
-from authsvc.security import stored_addresses
+from authsvc.security import names, stored_addresses, user_agents
 from authsvc.security.quoting import sanitize
-from authsvc.services import letter_limits, letters, throttles
+from authsvc.services import letter_limits, letter_words, letters, throttles
 from authsvc.services.letters import Wording
+from authsvc.services.paging import Page
 from authsvc.services.vaults import vault
 
 _HANDS = 4
@@ -45,6 +47,11 @@ def post(kind: LetterKind, owner: ObjectId, *, to: str, **facts: str) -> None:
     going, _ = letter_limits.admits(kind, owner, to)
     if going:
         _outbox.put(_new_letter(kind, owner, to, facts, due_at=clock.now()))
+
+
+def post_sample(kind: LetterKind, owner: ObjectId, *, to: str, language: str, **facts: str) -> None:
+    """Put a letter to a user into the outbox that says of itself that it is a sample."""
+    _outbox.put(_new_letter(kind, owner, to, {**facts, "sample": language or "-"}, due_at=clock.now()))
 
 
 def post_without_waking(kind: LetterKind, owner: ObjectId, *, to: str, **facts: str) -> None:
@@ -130,12 +137,22 @@ def request_facts() -> dict[str, str]:
     """Return what a letter tells of where a request came from; a thief writes the agent, so little of that is told."""
     asked = origin.current()
     agent = sanitize(asked.user_agent or "")
-    return {"ip": asked.ip or "unknown", "agent": f"“{agent}”" if agent else "unknown"}
+    browser, system = user_agents.recognise(asked.user_agent or "")
+    known = {"browser": browser, "system": system} if browser or system else {}
+    return {"ip": asked.ip or "unknown", "agent": f"“{agent}”" if agent else "unknown", **known}
 
 
-def latest(most: int) -> list[dict[str, Any]]:
-    """Return the newest letters with what they say, for the development outbox."""
-    return [{**summary_of(letter), **_text_of(letter)} for letter in Letter.latest(most)]
+def latest(most: int, *, to: str = "") -> list[dict[str, Any]]:
+    """Return the newest letters with what they say, or those to addresses that contain `to`: for development."""
+    return [{**summary_of(letter), **_text_of(letter)} for letter in Letter.latest(most, to=to)]
+
+
+def html_of(letter_id: str) -> str:
+    """Return what a letter looks like: for development. Raises NotFound."""
+    letter = Letter.find(letter_id)
+    if letter is None or letter.to == NOBODY:
+        raise NotFound(f"There is no letter {letter_id}.")
+    return _wording(letter).html
 
 
 def summary_of(letter: Letter) -> dict[str, Any]:
@@ -157,12 +174,17 @@ def undelivered(most: int) -> list[Letter]:
     return Letter.undelivered(most)
 
 
-def retry(letter_id: str) -> Letter:
-    """Let a letter be tried at once, and for another 48 hours. Raises NotFound."""
+def list_letters(state: LetterState, limit: int, cursor: str | None) -> Page:
+    """Return a page of the letters in a state, newest first, without what they say."""
+    return Page.of(Letter.in_state(state, limit + 1, before=cursor), limit, lambda letter: letter)
+
+
+def retry(letter_id: str, *, by: str | None = None) -> Letter:
+    """Let a letter be tried at once, and for another 48 hours; `by` is None for a command. Raises NotFound."""
     letter = _find_undelivered(letter_id)
     if not letter.retry(clock.now()):
         raise NotFound(f"The letter {letter_id} has already been delivered.")
-    happened(LetterRetried(target=letter.user, letter=str(letter.id), kind=letter.kind))
+    happened(LetterRetried(actor=by, target=letter.user, letter=str(letter.id), kind=letter.kind))
     return letter
 
 
@@ -172,10 +194,10 @@ def retry_all() -> int:
         return Letter.retry_all(clock.now())
 
 
-def drop(letter_id: str) -> Letter:
-    """Delete a letter that was not delivered. Raises NotFound."""
+def drop(letter_id: str, *, by: str | None = None) -> Letter:
+    """Delete a letter that was not delivered; `by` is None for a command. Raises NotFound."""
     letter = _find_undelivered(letter_id)
-    with happening(LetterDropped(target=letter.user, letter=str(letter.id), kind=letter.kind)):
+    with happening(LetterDropped(actor=by, target=letter.user, letter=str(letter.id), kind=letter.kind)):
         Letter.drop(letter.id)
     return letter
 
@@ -194,11 +216,11 @@ def transport() -> Mailer:
 
 def unwritable() -> list[tuple[str, str]]:
     """Return the kinds of letter whose template is broken, and how."""
-    config, broken = current_app.config, []
+    broken = []
     facts = dict.fromkeys(letters.FACTS, "x")
     for kind in letters.kinds():
         try:
-            letters.word(kind, facts, templates=config["MAIL_TEMPLATES"], language=config["MAIL_LANGUAGE"])
+            letters.word(kind, facts, language=current_app.config["MAIL_LANGUAGE"])
         except (TemplateError, ValueError, TypeError, OSError) as error:
             broken.append((kind, type(error).__name__))
     return broken
@@ -225,7 +247,8 @@ def _new_letter(
     kind: LetterKind, user_id: ObjectId, to: str, facts: dict[str, str], *, due_at: datetime | None
 ) -> Letter:
     letter_id = new_id()
-    contents = json.dumps({**facts, "to": to, "at": f"{clock.now():%Y-%m-%d %H:%M} UTC"}).encode()
+    reader = origin.current().language or ""
+    contents = json.dumps({"language": reader, **facts, "to": to, "at": f"{clock.now():{letter_words.AT}}"}).encode()
     return Letter(
         id=letter_id,
         kind=kind,
@@ -238,12 +261,33 @@ def _new_letter(
 
 
 def _wording(letter: Letter) -> Wording:
-    config = current_app.config
     facts = json.loads(vault(_PURPOSE).open(letter.sealed, str(letter.id)))
-    facts["service"] = urlsplit(config["PUBLIC_URL"]).netloc
-    facts["url"] = config["PUBLIC_URL"]
-    facts["pages"] = config["LINK_URL"]
-    return letters.word(letter.kind, facts, templates=config["MAIL_TEMPLATES"], language=config["MAIL_LANGUAGE"])
+    owner, sample = User.find(str(letter.user)), facts.pop("sample", "")
+    reader = facts.pop("language", "")  # of whoever asked for the letter, to an address that has no account yet
+    language = sample.strip("-") or _language_for(owner, reader)
+    written = letters.word(letter.kind, {**facts, "name": _name_of(owner, letter.to)}, language=language)
+    return letters.as_sample(written, language) if sample else written
+
+
+def _name_of(owner: User | None, to: str) -> str:
+    """Return by which name to address whoever reads a letter.
+
+    That is nobody's but the owner's of the address: whoever registers an account with an address of somebody else
+    would otherwise write to them, in our name.
+    """
+    if owner is None or not owner.is_verified or stored_addresses.mailbox(owner.email or "").lower() != to.lower():
+        return ""
+    return sanitize(str(owner.name or ""), length=names.MAX_LENGTH)
+
+
+def _language_for(owner: User | None, reader: str) -> str:
+    """Return the owner's language; nobody else decides in which an owner is written to.
+
+    An operator's own templates say more than ours: where there are some, it must be a language of theirs.
+    """
+    spoken, usual = owner.language if owner is not None else reader, str(current_app.config["MAIL_LANGUAGE"])
+    own = current_app.config["MAIL_TEMPLATES"]
+    return spoken if spoken and (not own or (Path(own) / spoken).is_dir()) else usual
 
 
 def _text_of(letter: Letter) -> dict[str, str]:

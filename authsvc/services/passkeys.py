@@ -120,7 +120,10 @@ def credentials_of(user: User) -> list[Credential]:
 def party() -> RelyingParty:
     """Return this site as authenticators know it."""
     config = current_app.config
-    return RelyingParty(config["WEBAUTHN_RP_ID"], config["WEBAUTHN_ORIGINS"], urlsplit(config["PUBLIC_URL"]).netloc)
+    # Whoever lists the origins of their apps does not mean to shut out the account pages.
+    own = [config["PUBLIC_URL"]] if config["ACCOUNT_PAGES"] else []
+    origins = dict.fromkeys([*config["WEBAUTHN_ORIGINS"], *own])
+    return RelyingParty(config["WEBAUTHN_RP_ID"], tuple(origins), urlsplit(config["PUBLIC_URL"]).netloc)
 
 
 def kind_of_key(key: Assertion | NewCredential) -> str:

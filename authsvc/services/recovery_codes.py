@@ -13,13 +13,15 @@ from authsvc.services.callers import Caller
 def regenerate(who: Caller) -> list[str]:
     """Return ten new codes, which are shown only now; the old ones no longer work.
 
+    While a password is still enough they are none until their owner has saved them and says so (`factors.require`): a
+    page that is closed before must not lock anybody out.
     Raises MfaNotEnabled, SessionEnded, TooManyAttempts.
     """
     throttles.count_safeguard(who)
     codes = recovery_codes.generate()
 
     def change(user: User) -> User | None:
-        if not user.mfa_enabled:
+        if not user.has_factor:
             raise MfaNotEnabled
         return User.replace_recovery_codes(user, recovery_codes.digests(codes), clock.now())
 

@@ -27,7 +27,7 @@ _DATED = ("createdAt", "authTime", "lastUsedAt")
 """What of a session's record is set when tokens are written."""
 LEEWAY = timedelta(seconds=10)
 """How far ahead another machine's clock may be before a token that it dated is compared with its session."""
-_BY_THEMSELVES = (EndReason.LOGOUT, EndReason.LOGOUT_OTHERS, EndReason.REPLACED)
+_BY_THEMSELVES = (EndReason.LOGOUT, EndReason.LOGOUT_OTHERS, EndReason.EMAIL_VERIFIED, EndReason.REPLACED)
 
 
 def open_session(

@@ -142,15 +142,16 @@ def published() -> list[dict[str, str]]:
     return [jwk.public_jwk(pair) for key in published for pair in key.pairs]
 
 
-def rotate(lead: timedelta = PUBLISH_LEAD, ring: Ring = Ring.TOKENS) -> RingKey:
+def rotate(lead: timedelta = PUBLISH_LEAD, ring: Ring = Ring.TOKENS, *, by: str | None = None) -> RingKey:
     """Make the next key, published now and signing after `lead`; if one is waiting already, return that.
 
-    It is one insert, so it can be run again after an interruption. A `lead` is at least `SHORTEST_LEAD`.
+    It is one insert, so it can be run again after an interruption. A `lead` is at least `SHORTEST_LEAD`; `by` is
+    who asked for it, None for a command.
     """
     newest = reload(ring).keys[-1]
     if newest.signs_from <= clock.now():
         made, serial = _made(ring), newest.serial + 1
-        with suppress(Overtaken), happening(SigningKeyRotated(key=serial, kid=made.kid, ring=ring)):
+        with suppress(Overtaken), happening(SigningKeyRotated(actor=by, key=serial, kid=made.kid, ring=ring)):
             if not RINGS[ring].add(serial, made.kid, made.sealed, clock.now() + max(lead, SHORTEST_LEAD)):
                 raise Overtaken  # another process made the next key first
         newest = reload(ring).keys[-1]

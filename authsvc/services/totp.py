@@ -56,6 +56,8 @@ def enrol(who: Caller) -> Enrolment:
 def confirm(who: Caller, code: str) -> list[str]:
     """Enable the app by its first code, which is spent by that; return ten new recovery codes, the only time.
 
+    It returns none if their owner has some: those stay.
+
     Raises MfaAlreadyEnabled, MfaNotEnabled (also if another one was begun since), MfaCodeInvalid, TooManyAttempts,
     EmailUnverified, SessionEnded, FreshLoginRequired, NotReady.
     """
@@ -78,8 +80,8 @@ def confirm(who: Caller, code: str) -> list[str]:
             return User.confirm_totp(now_stored, step, recovery_codes.digests(codes), clock.now())
 
         with factors.adding(who, user, TotpEnabled.by_owner(user, factor=_LABEL), AMR):
-            factors.settle(who, enable)
-    return codes
+            enabled = factors.settle(who, enable)
+    return codes if set(enabled.recovery_code_hashes or []) == set(recovery_codes.digests(codes)) else []
 
 
 def remove(who: Caller) -> None:

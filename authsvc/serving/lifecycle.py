@@ -70,7 +70,18 @@ def when_ready(server: Any) -> None:
     where = "the embedded database in instance/" if _database is not None else "MONGODB_URI"
     with suppress(OSError):  # nobody may be listening
         at = listening.reachable_at(server.LISTENERS)
-        print(f"authsvc serves on {at} with {where}; stop it with Ctrl-C", file=sys.stderr, flush=True)  # noqa: T201
+        lines = [f"authsvc serves on {at} with {where}; stop it with Ctrl-C", *_first_pages(at.partition(" and ")[0])]
+        print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _first_pages(at: str) -> list[str]:
+    """Return where to look first, in development."""
+    if os.environ.get("APP_ENV") != "development" or not at.startswith("http"):
+        return []
+    pages = {"/account/": "sign up and sign in", "/dev/outbox": "the letters", "/docs": "the routes, to try"}
+    if os.environ.get("ACCOUNT_PAGES") == "off":
+        del pages["/account/"]
+    return [f"  {f'{at}{path}':<34} {what}" for path, what in pages.items()]
 
 
 def pre_fork(_server: Any, worker: Any) -> None:

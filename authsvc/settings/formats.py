@@ -28,6 +28,10 @@ _MIN_RANDOM_BYTES = 48
 """A secret as long as this without its well-known words is random enough; `-dev-` can occur by chance."""
 
 
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", re.ASCII)
+"""A language as letters are written in one: `en`, `pt-BR`. It names a folder too, so it is no path."""
+
+
 def is_production(environ: Mapping[str, str]) -> bool:
     """Tell whether this is production: it is unless APP_ENV says otherwise."""
     return environ.get("APP_ENV") not in ("development", "testing")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_load, validates_schema
+from marshmallow import EXCLUDE, ValidationError, post_load, pre_load, validates_schema
 
 from authsvc.settings import formats, limits, mail
+from authsvc.settings.brand import BrandSettings
 from authsvc.settings.fields import (
     Choice,
     Default,
@@ -30,7 +31,7 @@ Fault = Callable[[str], str | None]
 
 _OWN_ROLES = ("user", "admin")
 _ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,4})?")
+_CONTACT = re.compile(r"mailto:[!-~]+@[!-~]+|https://[!-~]+", re.ASCII)
 _SECRET = (
     must(
         lambda text: len(text.encode()) >= formats.MIN_SECRET_BYTES, f"needs at least {formats.MIN_SECRET_BYTES} bytes"
@@ -41,12 +42,6 @@ _PUBLIC_URL = Derived("`PUBLIC_URL`", lambda above: above.get("PUBLIC_URL", ""))
 _PUBLIC_HOST = Derived("host of `PUBLIC_URL`", lambda above: formats.host_of(above.get("PUBLIC_URL", "")))
 
 
-def _file(*suffixes: str) -> Any:
-    bounds = ", ".join(suffixes)
-    rule = must(lambda name: Path(name).suffix in suffixes and Path(name).is_file(), f"must be a file: {bounds}")
-    return {"bounds": bounds, "rules": (rule,)}
-
-
 def _local_url(above: Mapping[str, str]) -> str:
     return f"http://localhost:{above['PORT'] if formats.is_port(above['PORT']) else 8000}"
 
@@ -55,7 +50,7 @@ def _account_url(above: Mapping[str, str]) -> str:
     return "" if above["ACCOUNT_PAGES"] == "off" else f"{above.get('PUBLIC_URL', '')}/account"
 
 
-class Settings(Schema):
+class Settings(BrandSettings):
     """The settings; a default may follow from those above it."""
 
     class Meta:
@@ -165,6 +160,7 @@ class Settings(Schema):
     ACCOUNT_PAGES = Switch(
         "the pages under `/account/`; `off` needs `LINK_URL`, and nobody can then sign in to apps", default="on"
     )
+    ADMIN_PAGES = Switch("the console under `/admin/`, for administrators; it needs `ACCOUNT_PAGES`", default="on")
     LINK_URL = Setting(
         "where the pages are that links in letters lead to, if they are your own: each link adds `/verify-email`,"
         " `/undo-email`, `/reset-password` or `/email-code`, and `#token=…`",
@@ -172,9 +168,12 @@ class Settings(Schema):
         bounds="an origin and a path; in production https",
         tidy=lambda text: text.rstrip("/"),
     )
-    ACCOUNT_NAME = Setting("what the account pages call the service", default=_PUBLIC_HOST)
-    ACCOUNT_LOGO = Setting("a picture of yours for the account pages", **_file(".svg", ".png", ".webp", ".jpg"))
-    ACCOUNT_THEME = Setting("a style sheet of yours for the account pages", **_file(".css"))
+    ACCOUNT_NAME = Setting("what account pages and letters call the service", default=_PUBLIC_HOST)
+    SECURITY_CONTACT = Setting(
+        "whom to tell of a vulnerability: `/.well-known/security.txt` (RFC 9116) names it",
+        bounds="`mailto:` and an address, or an https URL",
+        rules=(must(_CONTACT.fullmatch, "must be mailto:address or https://…"),),
+    )
     EMAIL_VERIFICATION = Choice(
         "whether users must verify their address: never, if they like, or before they can sign in",
         "off",
@@ -216,7 +215,7 @@ class Settings(Schema):
         "the language of letters",
         default="en",
         bounds="a language: en, pt-BR",
-        rules=(must(_LANGUAGE.fullmatch, "must be a language: en, pt-BR"),),
+        rules=(must(formats.LANGUAGE.fullmatch, "must be a language: en, pt-BR"),),
     )
     RATE_LIMITS = Switch("`off` throttles nothing, except `alarm_account`", default="on")
     LIMITS = Limits(
@@ -243,7 +242,7 @@ class Settings(Schema):
     )
     WEBAUTHN_ORIGINS = Words(
         "origins whose pages may use passkeys, separated by commas; also those of Android apps"
-        " (`android:apk-key-hash:…`)",
+        " (`android:apk-key-hash:…`). The account pages always may",
         default=_PUBLIC_URL,
         bounds="origins",
     )

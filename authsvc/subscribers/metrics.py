@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from authsvc import metrics
 from authsvc.events.catalogue import (
+    AccountRegistered,
+    AttemptsThrottled,
     CodeReused,
     LoginFailed,
     LoginSucceeded,
@@ -16,6 +18,7 @@ from authsvc.events.catalogue import (
 )
 from authsvc.events.event import Event, Recorded
 from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.services import daily_counts
 
 
 @contextmanager
@@ -28,6 +31,8 @@ def counting(event: Event) -> Iterator[None]:
         raise
     _count(event)
     if not event.repeated:
+        if type(event) in _BY_DAY:
+            daily_counts.note(_BY_DAY[type(event)])
         _COUNTERS.get(type(event), _nothing)(event)
 
 
@@ -54,4 +59,12 @@ _COUNTERS: Mapping[type[Event], Callable[..., None]] = {
     SessionEnded: _sessions_ended,
     SessionOutdated: _sessions_ended,
     RefreshTokenReused: _sessions_ended,
+}
+
+_BY_DAY: Mapping[type[Event], str] = {
+    AccountRegistered: "registered",
+    LoginSucceeded: "sign_ins",
+    LoginFailed: "failed_sign_ins",
+    SecondFactorFailed: "failed_sign_ins",
+    AttemptsThrottled: "throttled",
 }

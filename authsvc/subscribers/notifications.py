@@ -103,7 +103,7 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.AccountCreated: NO_LETTER,
     catalogue.AccountDisabled: NO_LETTER,
     catalogue.AccountEnabled: NO_LETTER,
-    catalogue.AccountDeleted: _from_where(LetterKind.ACCOUNT_DELETED),
+    catalogue.AccountDeleted: _from_where(LetterKind.ACCOUNT_DELETED, "language"),
     catalogue.AccountExported: NO_LETTER,
     catalogue.RoleChanged: NO_LETTER,
     catalogue.ProfileChanged: NO_LETTER,
@@ -115,8 +115,10 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.EmailVerified: NO_LETTER,
     catalogue.EmailVerifiedElsewhere: NO_LETTER,
     catalogue.EmailVerifiedByProvider: NO_LETTER,
+    catalogue.EmailVerifiedByAdmin: NO_LETTER,
     catalogue.EmailVerifiedByReset: NO_LETTER,
     catalogue.EmailChangeRequested: NO_LETTER,  # its own flow posts two, one to each address
+    catalogue.EmailChangeCancelled: NO_LETTER,
     catalogue.EmailChanged: _changed,
     catalogue.EmailChangedElsewhere: _changed,
     catalogue.EmailChangeReverted: _restored,
@@ -147,6 +149,7 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.PasskeyRenamed: NO_LETTER,
     catalogue.PasskeyRemoved: _from_where(LetterKind.FACTOR_REMOVED, "factor"),
     catalogue.PasskeyCopied: _from_where(LetterKind.PASSKEY_COPIED, "factor"),
+    catalogue.SecondFactorRequired: NO_LETTER,  # it takes nothing away, and one told of the passkey
     catalogue.SecondFactorsReset: _from_where(LetterKind.FACTORS_RESET),
     catalogue.IdentityLinked: _of_provider(LetterKind.IDENTITY_LINKED),
     catalogue.IdentityUnlinked: _of_provider(LetterKind.IDENTITY_UNLINKED),

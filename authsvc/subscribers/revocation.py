@@ -75,10 +75,11 @@ _HOLDER = (LinkPurpose.VERIFY, LinkPurpose.CHANGE, LinkPurpose.RESET, LinkPurpos
 """All but the links that take a change of address back: those belong to whoever had the account before."""
 
 _PROVED_INSIDE = Ends(
-    EndReason.LOGOUT_OTHERS, keeps_own=True, tickets=True, access_tokens=True, links=_HOLDER, passkeys=True
+    EndReason.EMAIL_VERIFIED, keeps_own=True, tickets=True, access_tokens=True, links=_HOLDER, passkeys=True
 )
+# Mostly it is the same person, on the phone that the letter came to: the reason is no alarm.
 _PROVED_ELSEWHERE = Ends(
-    EndReason.LOGOUT_OTHERS, tickets=True, access_tokens=True, links=_HOLDER, devices=True, passkeys=True, grants=True
+    EndReason.EMAIL_VERIFIED, tickets=True, access_tokens=True, links=_HOLDER, devices=True, passkeys=True, grants=True
 )
 
 # Access tokens stay: they were made by somebody who knew the password, or signed in by what the account had instead.
@@ -110,6 +111,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.EmailVerified: _PROVED_INSIDE,
     catalogue.EmailVerifiedElsewhere: _PROVED_ELSEWHERE,
     catalogue.EmailVerifiedByProvider: _PROVED_ELSEWHERE,
+    catalogue.EmailVerifiedByAdmin: Ends(links=(LinkPurpose.VERIFY,)),
     catalogue.EmailChanged: _PROVED_INSIDE,
     catalogue.EmailChangedElsewhere: _PROVED_ELSEWHERE,
     # The reset link that goes to the restored address stays; earlier ones are dead, since the address is another.
@@ -154,6 +156,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.PasswordIncorrect: ENDS_NOTHING,
     catalogue.PasswordResetRequested: ENDS_NOTHING,
     catalogue.EmailChangeRequested: ENDS_NOTHING,
+    catalogue.EmailChangeCancelled: Ends(links=(LinkPurpose.CHANGE,)),
     catalogue.VerificationRequested: ENDS_NOTHING,
     catalogue.Reauthenticated: ENDS_NOTHING,
     catalogue.LoginSucceeded: ENDS_NOTHING,
@@ -170,6 +173,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.TotpDisabled: ENDS_NOTHING,
     catalogue.RecoveryCodesReplaced: ENDS_NOTHING,
     catalogue.RecoveryCodeUsed: ENDS_NOTHING,
+    catalogue.SecondFactorRequired: ENDS_NOTHING,
     catalogue.PasskeyAdded: ENDS_NOTHING,
     catalogue.PasskeyRenamed: ENDS_NOTHING,
     catalogue.PasskeyRemoved: ENDS_NOTHING,

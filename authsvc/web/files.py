@@ -7,6 +7,7 @@ from flask import Response, request, send_from_directory
 # The system's own table of types is not asked: it differs from one machine to the next.
 _TYPES = {
     ".css": "text/css; charset=utf-8",
+    ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
     ".jpg": "image/jpeg",
     ".png": "image/png",

@@ -5,7 +5,19 @@ from pathlib import Path
 
 from flask import Flask
 
-from docs.generate import client, commands, errors, events, http, identity_providers, layers, letters, metrics, settings
+from docs.generate import (
+    client,
+    commands,
+    errors,
+    events,
+    http,
+    identity_providers,
+    layers,
+    letters,
+    metrics,
+    settings,
+    typescript,
+)
 
 DOCS = Path(__file__).parents[1]
 PAGES: Mapping[str, Callable[[Flask], str]] = {
@@ -18,5 +30,6 @@ PAGES: Mapping[str, Callable[[Flask], str]] = {
     "reference/letters.md": letters.text,
     "reference/metrics.md": metrics.text,
     "reference/client.md": client.text,
+    "../sdk/js/src/api.d.ts": typescript.text,
     "images/layers.svg": layers.picture,
 }

@@ -25,6 +25,12 @@ async function signIn(email, password) {
   welcome(await call("POST", "/auth/login/mfa", {mfaToken, ...proof, transport: "cookie"}));
 }
 
+async function signUp(email, password) {
+  const answer = await call("POST", "/auth/register", {name: email.split("@")[0], email, password, transport: "cookie"});
+  if (answer.user) welcome(answer);
+  say("Signed up. Open the letter that confirms your address: in development it is at " + authsvc + "/dev/outbox");
+}
+
 async function ask(path, body) {
   const {challengeId, publicKey} = await call("POST", path, body);
   const options = PublicKeyCredential.parseRequestOptionsFromJSON(publicKey);
@@ -49,6 +55,7 @@ for (const [id, action] of Object.entries(actions)) document.getElementById(id).
 document.querySelector("form").onsubmit = (event) => {
   event.preventDefault();
   const {email, password} = event.target.elements;
-  attempt(() => signIn(email.value, password.value));
+  const enter = event.submitter?.name === "new" ? signUp : signIn;
+  attempt(() => enter(email.value, password.value));
 };
 document.querySelector("main").hidden = false; // not before: a form that no script heeds puts what was typed elsewhere

@@ -65,6 +65,12 @@ const actions = {
     const credential = await authsvc.createPasskey(publicKey);
     const {name} = await authsvc.call("POST", "/auth/passkeys", {challengeId, name: "This device", credential});
     say(`Added: ${name}`);
+    at("always-ask").hidden = false; // a first passkey alone does not make the password insufficient
+  },
+  "always-ask": async () => {
+    await authsvc.call("POST", "/auth/mfa/require");
+    at("always-ask").hidden = true;
+    say("From now on it is asked for after your password.");
   },
   "greet": async () => {
     const answer = await authsvc.fetch(authsvc.service + "/"); // as to any API that is an audience
@@ -74,8 +80,11 @@ const actions = {
   "sign-out": () => authsvc.logout(),
 };
 
+for (const link of document.querySelectorAll("[data-page]")) link.href = authsvc.service + link.dataset.page;
+
 const SAID = {
-  offline: "The service can't be reached.",
+  email_unverified: `Confirm your address first. In development the letter is at ${authsvc.service}/dev/outbox.`,
+  offline: "The service can't be reached. Does it run, and does it list this page in CORS_ORIGINS?",
   aborted: "",
   passkey_cancelled: "No passkey was used.",
 };

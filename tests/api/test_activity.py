@@ -50,6 +50,7 @@ OF_FACTORS = {
     catalogue.PasskeyRenamed.name,
     catalogue.PasskeyRemoved.name,
     catalogue.PasskeyCopied.name,
+    catalogue.SecondFactorRequired.name,
     catalogue.SecondFactorsReset.name,
 }
 
@@ -73,6 +74,7 @@ OF_THE_ACCOUNT = {
     catalogue.EmailVerified.name,
     catalogue.EmailChanged.name,
     catalogue.EmailChangeRequested.name,
+    catalogue.EmailChangeCancelled.name,
     catalogue.EmailChangeReverted.name,
     catalogue.VerificationRequested.name,
     catalogue.Reauthenticated.name,
@@ -191,6 +193,8 @@ class TestRecord:
         post("/auth/reauthenticate", password=PASSWORD)
         post("/auth/email/resend", email=alice.email)
         post("/auth/email/verify", token=newest(app, "verify"))
+        post("/auth/me/email", email="other@example.com")
+        client.delete("/auth/me/email", headers=headers)
         post("/auth/me/email", email="new@example.com")
         post("/auth/email/verify", token=newest(app, "change"))
         post("/auth/email/revert", token=newest(app, "email_changed"))
@@ -208,7 +212,7 @@ class TestRecord:
 
     def test_the_second_factors(self, alice: Person, bob: Person, mongo: Database):
         """R96: every action on them, whose they are, and by whom."""
-        protected, device = with_totp(alice, mongo), with_passkey(alice, mongo)
+        device, protected = with_passkey(alice, mongo), with_totp(alice, mongo)
         client = alice.client
         complete(client, ticket(client, alice), code="000000")
         complete(client, ticket(client, alice), recoveryCode=protected.recovery_codes[0])
@@ -348,6 +352,25 @@ class TestActivity:
         newest = activity(alice)["items"][0]
         assert set(newest) == {"id", "action", "at", "ip", "userAgent", "details"}
         assert newest["details"] == {"changed": ["name"]}
+
+    def test_it_is_filtered_by_what_it_is_about(self, alice: Person, mongo: Database):
+        def of(about: str, paging: str = "") -> list[str]:
+            return [item["action"] for item in activity(alice, f"?about={about}{paging}")["items"]]
+
+        login(alice.client, alice.email, WRONG)
+        alice.client.post("/auth/access-tokens", json={"name": "x", "scopes": ["account:read"]}, headers=alice.headers)
+        alice.client.post(
+            "/auth/me/password", json={"currentPassword": alice.password, "newPassword": NEW}, headers=alice.headers
+        )
+        assert of("security")[0] == "password.changed"
+        assert of("apps") == ["access_token.issued"]
+        assert "login.failed" in of("sign_in")
+        kinds = [set(of(about)) for about in ("sign_in", "security", "apps")]
+        assert set.union(*kinds) < set(actions(alice))  # `account.registered` is none of them
+        assert not set.intersection(*kinds)
+        first = activity(alice, "?about=sign_in&limit=1")
+        assert of("sign_in", f"&limit=100&cursor={first['next']}") == of("sign_in")[1:]
+        problem(alice.client.get("/auth/me/activity?about=nothing", headers=alice.headers), 422, "validation_failed")
 
     def test_the_order_is_that_of_time_within_a_second_too(self, alice: Person, mongo: Database):
         """Whichever worker wrote them: ids of the driver's making sort by second, then by worker."""

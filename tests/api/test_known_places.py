@@ -172,6 +172,7 @@ class TestU13SecondFactors:
         else:
             device = Authenticator()
             assert register_passkey(person, device).status_code == 201
+            assert post(person, "/auth/mfa/require").status_code == 204
         with limited(app):
             stranger = app.test_client(use_cookies=False)
             assert codes_of(app, stranger, PASSWORD, 11, ELSEWHERE[0])[-1] == 429

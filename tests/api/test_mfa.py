@@ -69,6 +69,7 @@ class TestStatus:
     def test_without_a_factor(self, alice: Person):
         assert status(alice) == {
             "hasPassword": True,
+            "required": False,
             "totp": {"enabled": False, "confirmedAt": None},
             "recoveryCodes": {"remaining": 0},
             "passkeys": [],

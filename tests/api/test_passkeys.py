@@ -71,7 +71,7 @@ class TestRegister:
         assert passkeys_of(alice) == [shown]
         assert "my laptop" in sent(app, "factor_added", EMAIL)[0]["text"]
         assert mongo.audit.count_documents({"action": "passkey.added"}) == 1
-        assert alice.client.get("/auth/me", headers=alice.headers).get_json()["mfaEnabled"] is True
+        assert alice.client.get("/auth/me", headers=alice.headers).get_json()["mfaEnabled"] is False  # P2
 
     def test_a_discoverable_one_is_asked_for_and_none_twice(
         self, alice: Person, mongo: Database, device: Authenticator
@@ -109,6 +109,17 @@ class TestRegister:
         problem(answer, 409, "passkey_known")
         assert mongo.passkeys.count_documents({}) == 1
         assert "passkeys" not in stored(mongo, "bob@example.com")
+
+    def test_p8_the_account_pages_may_whatever_else_is_listed(self, alice: Person, app: Flask, mongo: Database):
+        listed = {**app.config, "WEBAUTHN_ORIGINS": ("http://localhost:3000",)}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app, "config", type(app.config)(app.root_path, listed))
+            for origin in ("http://localhost:8000", "http://localhost:3000"):
+                answer = register_passkey(verified(mongo, alice), Authenticator(), origin=origin)
+                assert answer.status_code == 201, answer.get_json()
+            app.config["ACCOUNT_PAGES"] = False
+            refused = register_passkey(alice, Authenticator(), origin="http://localhost:8000")
+            assert told(refused) == {("/credential", "not_allowed")}
 
     @pytest.mark.parametrize("lie", ["another site", "another port", "a subdomain", "a frame on another page"])
     def test_what_was_made_elsewhere_is_refused(self, alice: Person, mongo: Database, lie: str):

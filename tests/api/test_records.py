@@ -175,6 +175,7 @@ SITES: dict[str, Site] = {
     ),
     "totp.disabled": Site(_own("DELETE", "/auth/mfa/totp"), "factor_removed", _protected),
     "recovery_codes.replaced": Site(_own("POST", "/auth/mfa/recovery-codes"), "recovery_codes_replaced", _protected),
+    "second_factor.required": Site(_own("POST", "/auth/mfa/require"), prepare=_with_passkey),
     "passkey.added": Site(lambda scene: register_passkey(scene.alice, Authenticator()), "factor_added"),
     "passkey.removed": Site(_remove_passkey, "factor_removed", _with_passkey),
     "identity.linked": Site(_link, "identity_linked"),

@@ -16,6 +16,7 @@ from authsvc.subscribers.revocation import ENDS, ENDS_NOTHING
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import EMAIL, Database, login
 from tests.support.authenticator import Authenticator
+from tests.support.console_routes import by_two_factors
 from tests.support.factors import Protected, complete, post, register_passkey, with_totp
 from tests.support.federation import Traveller, someone
 from tests.support.letters import newest
@@ -134,6 +135,12 @@ def ask_for_proof(state: Open) -> str:
     return newest(state.app, "verify", EMAIL)
 
 
+def vouch(state: Open) -> Any:
+    state.mongo.users.update_one({"_id": ObjectId(state.own.id)}, {"$unset": {"emailVerifiedAt": True}})
+    by_two_factors(state.admin, state.mongo)
+    return by_admin(state, "POST", "/verify-email")
+
+
 def prove_by_a_provider(state: Open) -> Any:
     state.mongo.users.update_one({"_id": ObjectId(state.own.id)}, {"$unset": {"emailVerifiedAt": True}})
     with Upstream() as upstream, signing_in_with(state.app, upstream.settings()):
@@ -170,12 +177,14 @@ HAPPEN: dict[type[Event], Callable[[Open], Any]] = {
     catalogue.EmailVerified: lambda state: own(state, "POST", "/auth/email/verify", token=ask_for_proof(state)),
     catalogue.EmailVerifiedElsewhere: lambda state: anybody(state, "/auth/email/verify", token=ask_for_proof(state)),
     catalogue.EmailVerifiedByProvider: prove_by_a_provider,
+    catalogue.EmailVerifiedByAdmin: vouch,
     catalogue.EmailChanged: lambda state: own(
         state, "POST", "/auth/email/verify", token=newest(state.app, "change", MOVED)
     ),
     catalogue.EmailChangedElsewhere: lambda state: anybody(
         state, "/auth/email/verify", token=newest(state.app, "change", MOVED)
     ),
+    catalogue.EmailChangeCancelled: lambda state: own(state, "DELETE", "/auth/me/email"),
     catalogue.EmailChangeReverted: lambda state: anybody(state, "/auth/email/revert", token=state.undo),
     catalogue.SecondFactorsReset: lambda state: by_admin(state, "DELETE", "/mfa"),
     catalogue.AccessTokensRevoked: lambda state: by_admin(state, "DELETE", "/access-tokens"),

@@ -9,12 +9,29 @@ from flask.testing import FlaskClient
 
 from tests.conftest import Person, problem
 from tests.support.accounts import Database
+from tests.support.console_routes import by_two_factors
 from tests.support.wire import needs_login, routes
 
-PAGES = ["/account/?", "/account/(?:federation/)?f+", "/docs", "/problems/[^/]+"]
+PAGES = ["/admin/?", "/account/?", "/account/(?:federation/)?f+", "/docs(?:/f+)?", "/problems(?:/[^/]*)?"]
 """For people: what a campaign, a mailer or a social network adds to a link to one of them is nobody's mistake."""
 
-FILES = [r"/authsvc\.js", r"/authsvc\.d\.ts", "/account/assets/.*", r"/account/theme\.css", "/account/logo"]
+FILES = [
+    r"/favicon\.ico",
+    r"/apple-touch-icon\.png",
+    r"/robots\.txt",
+    r"/\.well-known/change-password",
+    r"/\.well-known/passkey-endpoints",
+    r"/\.well-known/security\.txt",
+    r"/docs/assets/reference\.js",
+    r"/account/brand\.css",
+    "/account/icon",
+    "/account/logo-dark",
+    r"/authsvc\.js",
+    r"/authsvc\.d\.ts",
+    "/account/assets/.*",
+    r"/account/theme\.css",
+    "/account/logo",
+]
 """Of pages: what a page writes behind the name of a script, so that it is fetched anew, is for nobody to read."""
 
 QUERIES = ["x=1", "access_token=abc", "email[$ne]=1", "_id[$oid]=1", "__raw__=1", "email__ne=1", "$where=1", "=1", "x"]
@@ -29,6 +46,7 @@ class TestQuery:
         """D7, R91; the guard comes first, so nobody learns a route's parameters without a token."""
         for collection in (mongo.users, mongo.sessions):  # whom every guard lets pass
             collection.update_many({}, {"$set": {"role": "admin"}})
+        by_two_factors(alice, mongo)
         for method, path in routes(app):
             if any(re.fullmatch(page, path) for page in PAGES + FILES):
                 continue
@@ -46,7 +64,7 @@ class TestQuery:
         opened = 0
         for _, path in routes(app):
             if any(re.fullmatch(page, path) for page in PAGES):
-                shown = path.replace("f" * 24, "sign-in" if path.startswith("/account") else "not_found")
+                shown = path.replace("f" * 24, "sign-in" if path.startswith(("/account", "/docs")) else "not_found")
                 answer = client.get(f"{shown}?{query}", headers={"Accept": "text/html"})
                 assert answer.status_code == 200, shown
                 assert answer.mimetype == "text/html"
@@ -59,10 +77,8 @@ class TestQuery:
             client.get(f"{path}?{query}") for _, path in routes(app) if any(re.fullmatch(f, path) for f in FILES)
         ]
         assert len(answered) == len(FILES)
-        assert {answer.status_code for answer in answered} == {
-            200,
-            404,
-        }  # 404: none of the name, no logo of the operator
+        # One leads on; 404: no brand of the operator, none of the name.
+        assert {answer.status_code for answer in answered} == {200, 302, 404}
 
     def test_the_guard_comes_first(self, alice: Person):
         """R48: no token in the URL counts, and none is needed to be told so."""
@@ -140,8 +156,9 @@ UNKNOWN_PATHS = [
     "/auth/..;/auth/me",
     "/auth/sessions/",
     "/auth/sessions/a/b",
-    "/problems",
-    "/problems/",
+    "/docs/",
+    "/docs/nope",
+    "/problems//",
     "/problems/nope",
     "/problems/session_ended/x",
     "/problems/<script>alert(1)</script>",

@@ -18,7 +18,7 @@ from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import EMAIL, OLD, Database, import_account, login, register, stored, throttled
 from tests.support.authenticator import Authenticator
-from tests.support.factors import post, register_passkey, sign_in_by, verified, with_totp
+from tests.support.factors import post, register_passkey, sign_in_by, verified, with_passkey, with_totp
 from tests.support.letters import newest, sent
 
 NEW = "a brand new passphrase"
@@ -338,7 +338,7 @@ class TestLeaving:
         assert [letter["kind"] for letter in sent(app, to=EMAIL)] == ["account_deleted"]
 
     def test_pending_sign_ins_and_passkeys_go_too(self, alice: Person, mongo: Database):
-        register_passkey(verified(mongo, alice), Authenticator())
+        with_passkey(alice, mongo)
         login(alice.client)
         assert mongo.mfa_tickets.count_documents({"user": ObjectId(alice.id)}) == 1
         assert alice.client.delete("/auth/me", headers=alice.headers).status_code == 204

@@ -15,6 +15,7 @@ from tests.api.forging import altered, claims_of, now
 from tests.conftest import PASSWORD, Person
 from tests.support import app_kinds
 from tests.support.accounts import Database
+from tests.support.console_routes import CONSOLE_ROUTES
 from tests.support.email_codes import ask, challenge_of, follow, type_code
 from tests.support.federation import Traveller, someone
 from tests.support.letters import code_in, newest, sent
@@ -159,6 +160,8 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
         lambda a, t: a.client.post("/auth/me/email", json={"email": "new@example.com"}, headers=bearer(t)),
         {"access"},
     ),
+    "GET /auth/me/email": (fresh("GET", "/auth/me/email"), BY_SCOPE),
+    "DELETE /auth/me/email": (fresh("DELETE", "/auth/me/email"), {"access"}),
     "POST /auth/reauthenticate": (
         lambda a, t: a.client.post("/auth/reauthenticate", json={"password": PASSWORD}, headers=bearer(t)),
         {"access"},
@@ -217,6 +220,7 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/mfa/totp/confirm": (fresh("POST", "/auth/mfa/totp/confirm", code="123456"), {"access"}),
     "DELETE /auth/mfa/totp": (fresh("DELETE", "/auth/mfa/totp"), {"access"}),
     "POST /auth/mfa/recovery-codes": (fresh("POST", "/auth/mfa/recovery-codes"), {"access"}),
+    "POST /auth/mfa/require": (fresh("POST", "/auth/mfa/require"), {"access"}),
     "POST /auth/passkeys/options": (fresh("POST", "/auth/passkeys/options"), {"access"}),
     "POST /auth/passkeys": (
         fresh("POST", "/auth/passkeys", challengeId=NOWHERE, name="x", credential={}),
@@ -232,8 +236,8 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/federation/{provider}": (fresh("POST", "/auth/federation/nobody", intent="link"), {"access"}),
     "POST /auth/federation/confirm": (fresh("POST", "/auth/federation/confirm", token="x"), {"access"}),
     **{
-        f"{method} {path}": (fresh(method, path.replace("{id}", NOWHERE)), set[str]())
-        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES)
+        f"{method} {path}": (fresh(method, re.sub(r"{\w+}", NOWHERE, path)), set[str]())
+        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *CONSOLE_ROUTES)
     },
     "POST /auth/login/mfa, body": (
         lambda a, t: a.client.post("/auth/login/mfa", json={"mfaToken": t, "code": "000000"}),
@@ -260,6 +264,10 @@ LINKED: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/email/verify, body": (
         lambda a, t: a.client.post("/auth/email/verify", json={"token": t}),
         {"link to verify", "link to change"},
+    ),
+    "POST /auth/links/inspect, body": (
+        lambda a, t: a.client.post("/auth/links/inspect", json={"token": t}),
+        {"link to verify", "link to change", "link to revert", "link to reset"},
     ),
     "POST /auth/email/revert, body": (
         lambda a, t: a.client.post("/auth/email/revert", json={"token": t}),

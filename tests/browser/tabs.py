@@ -83,9 +83,9 @@ class Browsing:
         context.add_init_script(LOAD.replace("URL", f"{service}/authsvc.js"))
         context.on("response", self._note)
 
-    def open(self, kind: str = "listed", host: str = "localhost") -> Tab:
-        """Open a tab on a page of the listed or the strange origin."""
-        page = self.context.new_page()
+    def open(self, kind: str = "listed", host: str = "localhost", page: Page | None = None) -> Tab:
+        """Open a page of the listed or the strange origin, in a new tab if none is given."""
+        page = page or self.context.new_page()
         page.goto(f"http://{host}:{self._ports[kind]}/")
         return Tab(page)
 

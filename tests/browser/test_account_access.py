@@ -21,7 +21,9 @@ def from_elsewhere(service: Service, account: dict[str, str], agent: str) -> str
 
 
 class TestDevices:
-    def test_others_are_named_and_signed_out(self, account: dict[str, str], desk: Page, service: Service) -> None:
+    def test_p23_others_are_named_and_signed_out_after_a_question(
+        self, account: dict[str, str], desk: Page, service: Service
+    ) -> None:
         phone = from_elsewhere(service, account, PHONE)
         script = from_elsewhere(service, account, "curl/8.11")
         sign_in(desk, account, at="/account/#sessions")
@@ -29,8 +31,17 @@ class TestDevices:
         rows = desk.locator("#sessions-list").get_by_role("listitem")
         expect(rows.filter(has_text="This device")).to_have_count(1)
         expect(rows.filter(has_text="This device")).to_contain_text("Chrome on Linux")
-        expect(rows.filter(has_text="Safari on iPhone")).to_contain_text("127.0.0.1 · last used just now · by password")
+        iphone = rows.filter(has_text="Safari on iPhone")
+        expect(iphone).to_contain_text("127.0.0.1 · last used just now · signed in on ")
+        expect(iphone).to_contain_text(" by password")
+        expect(rows.first).to_contain_text("This device")
+        expect(iphone.locator(".i-phone")).to_have_count(1)
         desk.get_by_role("button", name="Sign out Safari on iPhone").click()
+        question = desk.get_by_role("dialog", name="Sign out Safari on iPhone?")
+        question.get_by_role("button", name="Cancel").click()
+        assert Visitor(service.url).home(phone).status_code == 200
+        desk.get_by_role("button", name="Sign out Safari on iPhone").click()
+        question.get_by_role("button", name="Sign out").click()
         says(desk, "Safari on iPhone is signed out.")
         assert Visitor(service.url).home(phone).status_code == 401
         assert Visitor(service.url).home(script).status_code == 200
@@ -41,19 +52,48 @@ class TestDevices:
         assert Visitor(service.url).home(script).status_code == 401
 
     def test_a_long_list_is_shown_bit_by_bit(self, account: dict[str, str], desk: Page, service: Service) -> None:
-        for _ in range(22):
+        for _ in range(52):
             from_elsewhere(service, account, "curl/8.11")
         sign_in(desk, account, at="/account/#sessions")
         rows = desk.locator("#sessions-list").get_by_role("listitem")
-        expect(rows).to_have_count(20)
+        expect(rows).to_have_count(50)
         desk.get_by_role("button", name="Show more").click()
-        expect(rows).to_have_count(24)
+        expect(rows).to_have_count(54)
         turn_to(desk, "Activity", "Recent activity")
         rows = desk.locator("#activity-list").get_by_role("row")
         expect(rows).to_have_count(20)
         expect(rows.first).to_contain_text("You signed in")
-        desk.get_by_role("button", name="Show more").click()
+        for _ in range(2):
+            shown = rows.count()
+            desk.get_by_role("button", name="Show more").click()
+            expect(rows.nth(shown)).to_be_visible()
         expect(rows.filter(has_text="You signed up")).to_have_count(1)
+
+
+class TestActivity:
+    def test_it_is_filtered_by_what_it_is_about(self, account: dict[str, str], desk: Page) -> None:
+        sign_in(desk, account, at="/account/#activity")
+        at_home(desk, "Recent activity")
+        rows = desk.locator("#activity-list").get_by_role("row")
+        expect(rows.filter(has_text="You signed up")).to_have_count(1)
+        desk.get_by_label("Show", exact=True).select_option("Sign-ins")
+        expect(rows.filter(has_text="You signed up")).to_have_count(0)
+        expect(rows.filter(has_text="You signed in")).to_have_count(2)
+        desk.get_by_label("Show", exact=True).select_option("Apps and tokens")
+        expect(desk.get_by_text("Nothing of this kind yet.")).to_be_visible()
+        expect(rows).to_have_count(0)
+
+    def test_who_sees_a_stranger_there_ends_all_other_sessions(
+        self, account: dict[str, str], desk: Page, service: Service
+    ) -> None:
+        stranger = from_elsewhere(service, account, PHONE)
+        sign_in(desk, account, at="/account/#activity")
+        at_home(desk, "Recent activity")
+        desk.get_by_role("button", name="Something wasn't me").click()
+        desk.get_by_role("dialog").get_by_role("button", name="Sign out everywhere else").click()
+        says(desk, "Now change your password.")
+        at_home(desk, "Sign-in and security")
+        assert Visitor(service.url).home(stranger).status_code == 401
 
 
 class TestTokens:
@@ -63,9 +103,11 @@ class TestTokens:
         expect(desk.get_by_text("No tokens yet.")).to_be_visible()
         desk.get_by_role("button", name="Create token").click()
         expect(desk.get_by_label("Token name")).to_be_focused()
+        expect(desk.locator("#token-name-error")).to_have_text("Fill this in.")
+        expect(desk.locator("#scopes-error")).to_have_text("Choose at least one.")  # P24: at once
         desk.get_by_label("Token name").fill("Backup")
         desk.get_by_role("button", name="Create token").click()
-        expect(desk.locator("#scopes-error")).to_have_text("Choose at least one.")
+        expect(desk.locator("#scopes-error")).to_be_visible()
         expect(desk.get_by_label("users:read")).to_be_hidden()
         desk.get_by_label("account:read").check()
         desk.get_by_label("Expires after").select_option("90 days")

@@ -73,6 +73,7 @@ class TestConnectedApps:
         expect(row).to_contain_text("app · ")
         picture(page, "devices")
         row.get_by_role("button", name="Sign out Notes of Everything").click()
+        page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
         says(page, "Notes of Everything is signed out.")
 
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import pyotp
 import pytest
-from playwright.sync_api import Page, expect
+from flask import Flask
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.windows import at_home, outdate, plug_in, prove, says, sign_in, sign_in_here, turn_to
 from tests.support.accounts import Database
+from tests.support.letters import newest_code
 
 pytestmark = pytest.mark.browser
 
@@ -113,22 +115,34 @@ class TestAuthenticatorApp:
         expect(dialog.get_by_role("listitem")).to_have_count(10)
         assert not set(dialog.get_by_role("listitem").all_inner_texts()) & set(codes)
 
-    def test_it_takes_a_confirmed_address(self, desk: Page, account: dict[str, str]) -> None:
+    def test_p12_what_takes_a_confirmed_address_says_so_before(
+        self, app: Flask, desk: Page, account: dict[str, str]
+    ) -> None:
         sign_in(desk, account, at=SECURITY[0])
         at_home(desk, SECURITY[1])
-        desk.get_by_role("button", name="Set up").click()
-        says(desk, "Your email address isn't confirmed yet")
+        for name in ("Set up", "Add a passkey"):
+            button = desk.get_by_role("button", name=name)
+            expect(button).to_be_disabled()
+            expect(button).to_have_accessible_description("Confirm your email address first.")
+        desk.get_by_role("button", name="Send the email again").first.click()
+        says(desk, "Another email is on its way.")
+        desk.get_by_label("Six-digit code").filter(visible=True).fill(newest_code(app, "verify", account["email"]))
+        expect(desk.get_by_role("button", name="Set up")).to_be_enabled()
+        expect(desk.get_by_role("button", name="Add a passkey")).to_be_enabled()
+        expect(desk.get_by_text("Confirm your email address first.").filter(visible=True)).to_have_count(0)
 
 
 class TestPasskeys:
     def add(self, page: Page, name: str = "My laptop") -> None:
-        """Add a passkey."""
+        """Add a first passkey, which brings recovery codes."""
         page.get_by_role("button", name="Add a passkey").click()
         dialog = page.get_by_role("dialog", name="Add a passkey")
         expect(dialog.get_by_label("Name")).to_have_value("Chrome on Linux")
         dialog.get_by_label("Name").fill(name)
         dialog.get_by_role("button", name="Continue").click()
         says(page, "Passkey added")
+        page.get_by_role("button", name="I've saved them").click()
+        expect(page.get_by_text("10 left")).to_be_visible()
 
     def test_added_renamed_used_and_removed(self, signed_in: Page, mongo: Database) -> None:
         plug_in(signed_in)
@@ -149,6 +163,21 @@ class TestPasskeys:
         signed_in.get_by_role("dialog").get_by_role("button", name="Remove").click()
         says(signed_in, "Passkey removed")
         expect(signed_in.get_by_text("No passkeys yet.")).to_be_visible()
+
+    def test_p8_a_refusal_is_told_in_words_for_people(self, signed_in: Page) -> None:
+        """Here the answer to the challenge has been tampered with on its way."""
+        plug_in(signed_in)
+        tampered = {"clientDataJSON": "AAAA", "attestationObject": "AAAA"}
+
+        def tamper(route: Route) -> None:
+            sent = route.request.post_data_json
+            route.continue_(post_data={**sent, "credential": {**sent["credential"], "response": tampered}})
+
+        signed_in.route("**/auth/passkeys", tamper)
+        signed_in.get_by_role("button", name="Add a passkey").click()
+        signed_in.get_by_role("dialog", name="Add a passkey").get_by_role("button", name="Continue").click()
+        told = "This passkey can't be used here. Try again, or use another device."
+        expect(signed_in.locator("#passkey-name-error")).to_have_text(told)
 
     def test_the_browser_offers_one_where_the_address_is_filled_in(self, signed_in: Page, mongo: Database) -> None:
         """Conditional UI: the authenticator, which is always present, takes the offer at once."""
@@ -204,6 +233,7 @@ class TestProof:
         turn_to(signed_in, "Your data", "Your data")
         outdate(mongo)
         signed_in.get_by_role("button", name="Delete account").click()
+        signed_in.get_by_label("Type your email address to go on").fill(proved["email"])
         signed_in.get_by_role("dialog").get_by_role("button", name="Delete account").click()
         dialog = signed_in.get_by_role("dialog", name="Confirm it's you")
         dialog.get_by_label("Password", exact=True).fill("not the right one")

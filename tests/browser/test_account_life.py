@@ -143,6 +143,7 @@ class TestSignIn:
         at_home(other)
         other.get_by_role("button", name="Sign out").click()
         desk.wait_for_url("**/account/sign-in*")
+        expect(desk.get_by_text("You're signed out.")).to_be_visible()  # and told why, as the other tab is
 
 
 class TestPassword:
@@ -168,8 +169,6 @@ class TestPassword:
         sign_in_here(desk, {**account, "password": NEW})
         at_home(desk)
         follow(desk, "reset-password", token)
-        desk.get_by_label("New password").fill(NEW)
-        desk.get_by_role("button", name="Set password").click()
         expect(desk.get_by_role("heading", name="This link no longer works")).to_be_focused()
 
     def test_half_a_link_says_so(self, desk: Page) -> None:
@@ -241,18 +240,30 @@ class TestLeaving:
         assert downloaded.value.suggested_filename.endswith(".json")
         assert json.loads(Path(downloaded.value.path()).read_text())["account"]["email"] == account["email"]
 
-    def test_the_account_is_deleted_after_a_question(
+    def test_p20_the_account_is_deleted_by_who_types_its_address(
         self, account: dict[str, str], desk: Page, mongo: Database
     ) -> None:
         sign_in(desk, account, at="/account/#data")
         at_home(desk, "Your data")
         desk.get_by_role("button", name="Delete account").click()
         dialog = desk.get_by_role("dialog", name="Delete your account?")
-        expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+        field = dialog.get_by_label("Type your email address to go on")
+        expect(field).to_be_focused()
         desk.keyboard.press("Enter")
+        expect(dialog.locator("#delete-address-error")).to_have_text("Fill this in.")
+        field.fill("somebody@example.com")
+        desk.keyboard.press("Enter")
+        expect(dialog.locator("#delete-address-error")).to_have_text("This isn't your email address.")
+        dialog.get_by_role("button", name="Cancel").click()
         expect(dialog).to_be_hidden()
         assert mongo.users.count_documents({"email": account["email"]}) == 1
         desk.get_by_role("button", name="Delete account").click()
+        expect(field).to_have_value("")
+        with desk.expect_download() as downloaded:
+            dialog.get_by_role("button", name="Download your data first").click()
+        assert json.loads(Path(downloaded.value.path()).read_text())["account"]["email"] == account["email"]
+        expect(dialog.get_by_text("Saved to your downloads.")).to_be_visible()
+        field.fill(account["email"].upper())
         dialog.get_by_role("button", name="Delete account").click()
         expect(desk.get_by_text("Your account has been deleted.")).to_be_visible()
         assert mongo.users.count_documents({"email": account["email"]}) == 0

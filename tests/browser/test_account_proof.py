@@ -45,7 +45,7 @@ class TestU4Proof:
         visitor = Visitor(service.url)
         follow(eyes, "verify-email", newest(app, "verify", account["email"]))
         eyes.get_by_role("button", name="Confirm").click()
-        expect(eyes.get_by_role("heading", name="Now choose a password")).to_be_visible()
+        expect(eyes.get_by_role("heading", name="You are confirmed")).to_be_visible()
         expect(eyes.get_by_label("New password")).to_be_focused()
         expect(eyes.get_by_text(f"{account['email']} is confirmed")).to_be_visible()
         fits(eyes, "password")
@@ -64,7 +64,7 @@ class TestU4Proof:
         at_home(eyes)
         assert visitor.login(account["email"], PASSWORD).status_code == 401
 
-    def test_u4_whoever_closed_the_page_is_shown_another_way(
+    def test_u4_whoever_closed_the_page_is_asked_for_a_password_again(
         self, app: Flask, account: dict[str, str], eyes: Page
     ) -> None:
         token = newest(app, "verify", account["email"])
@@ -72,7 +72,10 @@ class TestU4Proof:
         eyes.get_by_role("button", name="Confirm").click()
         expect(eyes.get_by_label("New password")).to_be_visible()
         follow(eyes, "verify-email", token)
-        eyes.get_by_role("button", name="Confirm").click()
+        eyes.get_by_label("New password").fill(NEW)
+        eyes.get_by_role("button", name="Set password").click()
+        expect(eyes.get_by_role("heading", name="You're all set")).to_be_focused()
+        follow(eyes, "verify-email", token)
         expect(eyes.get_by_role("heading", name="This link no longer works")).to_be_focused()
         fits(eyes, "used")
         eyes.get_by_role("link", name="Set a password").click()
@@ -103,6 +106,39 @@ class TestU4Proof:
         expect(eyes.get_by_role("heading", name="You're all set")).to_be_focused()
         assert visitor.login(account["email"], NEW).status_code == 200
         assert visitor.login("another@example.com", PASSWORD).status_code == 200
+
+
+class TestP1TheUsualPath:
+    """Somebody signs up at a desk, and the mail is on the phone."""
+
+    def test_p1_confirmed_on_the_phone_the_desk_is_told_what_happened(
+        self, app: Flask, account: dict[str, str], desk: Page, eyes: Page
+    ) -> None:
+        sign_in(desk, account)
+        at_home(desk)
+        follow(eyes, "verify-email", newest(app, "verify", account["email"]))
+        expect(eyes.get_by_text("Did you sign up in another browser")).to_be_visible()
+        fits(eyes, "elsewhere")
+        eyes.get_by_role("button", name="Confirm").click()
+        expect(eyes.get_by_role("heading", name="You are confirmed")).to_be_visible()
+        eyes.get_by_label("New password").fill(NEW)
+        eyes.get_by_role("button", name="Set password").click()
+        expect(eyes.get_by_text("Go back to where you signed up")).to_be_visible()
+        desk.get_by_role("link", name="Devices").click()
+        desk.wait_for_url("**/account/sign-in?*ended=email_verified*")
+        expect(desk.get_by_text("Your address was confirmed from another browser. Sign in once more.")).to_be_visible()
+        sign_in(desk, {"email": account["email"], "password": NEW}, at=desk.url)
+        at_home(desk, "Where you are signed in")
+
+    def test_p1_at_the_desk_itself_nothing_is_said_of_other_browsers(
+        self, app: Flask, account: dict[str, str], eyes: Page
+    ) -> None:
+        sign_in(eyes, account)
+        at_home(eyes)
+        follow(eyes, "verify-email", newest(app, "verify", account["email"]))
+        expect(eyes.get_by_role("button", name="Confirm")).to_be_enabled()
+        eyes.wait_for_load_state("networkidle")  # the page knows by now who is signed in
+        expect(eyes.locator("#elsewhere")).to_be_hidden()
 
 
 class TestU3Change:

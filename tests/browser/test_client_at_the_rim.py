@@ -15,7 +15,7 @@ from tests.browser.windows import plug_in
 from tests.support.accounts import Database
 from tests.support.fault_proxy import FaultProxy
 from tests.support.races import eventually
-from tests.support.service import Service
+from tests.support.service import Service, Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -131,6 +131,63 @@ class TestStrangers:
         assert browsing.open(host="127.0.0.1").attempt("user")["code"] == "offline"
 
 
+class TestMistakes:
+    """P19: what a developer gets wrong first is told where developers look, and nobody is signed in for a moment."""
+
+    def test_p19_a_browser_that_keeps_no_cookie_is_told_apart(
+        self, browsing: Browsing, account: Account, mongo: Database
+    ) -> None:
+        """As from another site: the sign-in is correct, and after a reload it would have been forgotten."""
+        tab = browsing.open()
+        tab.page.evaluate("Object.defineProperty(navigator, 'cookieEnabled', {value: false})")
+        said: list[str] = []
+        tab.page.on("console", lambda message: said.append(message.text) if message.type == "warning" else None)
+        browsing.context.route("**/auth/refresh-token", self.without_cookie)
+        assert tab.attempt("login", account)["code"] == "cookie_refused"
+        assert tab.user() is None
+        assert tab.told() == [None]
+        assert mongo.sessions.count_documents({"endReason": "logout"}) == 1
+        assert any("CORS_ORIGINS" in text for text in said)
+
+    @staticmethod
+    def without_cookie(route: Route) -> None:
+        """Send it on as a browser does that keeps none."""
+        headers = {name: value for name, value in route.request.all_headers().items() if name != "cookie"}
+        answer = route.fetch(headers={**headers, "cookie": "none=1"})
+        route.fulfill(response=answer)
+
+    def test_p19_an_origin_that_is_not_listed_is_named(self, browsing: Browsing) -> None:
+        said: list[str] = []
+        page = browsing.context.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "warning" else None)
+        stranger = browsing.open("strange", page=page)
+        assert stranger.attempt("user")["code"] == "offline"
+        origin = stranger.page.evaluate("location.origin")
+        eventually(lambda: any("CORS_ORIGINS" in text and origin in text for text in told(stranger, said)), 20)
+
+    def test_p19_why_somebody_was_signed_out_and_a_token_for_others(
+        self, browsing: Browsing, account: Account, short_lived: Service
+    ) -> None:
+        here, there = browsing.open().login(account), browsing.open()
+        there.hears(account["email"])
+        there.page.evaluate(
+            "globalThis.changes = []; authsvc.subscribe((user, {event, reason}) => changes.push([event, reason])); 0"
+        )
+        token = there.page.evaluate("authsvc.getAccessToken()")
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert Visitor(short_lived.url).request("GET", "/auth/me", headers=bearer).json()["email"] == account["email"]
+        assert here.attempt("logout") == {"value": None}
+        there.hears(None)
+        assert there.page.evaluate("changes") == [["restored", None], ["signed_out", "logout"]]
+        assert there.page.evaluate("authsvc.getAccessToken()") is None
+
+
+def told(tab: Tab, said: list[str]) -> list[str]:
+    """Return what the console said, once the page was given the time to say it."""
+    tab.page.evaluate("0")
+    return said
+
+
 class TestTrouble:
     """What can't be told signs nobody out."""
 
@@ -234,7 +291,8 @@ class TestPasskeys:
         assert tab.attempt("loginWithPasskey")["value"]["user"]["email"] == account["email"]
         assert tab.status() == 200
 
-    def test_one_is_a_second_factor(self, tab: Tab, account: Account) -> None:
+    def test_one_is_a_second_factor(self, tab: Tab, account: Account, mongo: Database) -> None:
+        mongo.users.update_many({}, {"$unset": {"passkeysOptional": True}})  # once its owner wants that
         pending = tab.attempt("login", account)["value"]
         assert (pending["mfaRequired"], "passkey" in pending["methods"]) == (True, True)
         assert tab.user() is None

@@ -59,7 +59,7 @@ class TestTyped:
         self, page: Page, account: dict[str, str], telly: AppClient
     ):
         """Sign-in first; then the code, however it is typed; then app, place and time, and a warning."""
-        telly.headers["User-Agent"] = "Telly/1.0"
+        telly.headers["User-Agent"] = "Tellybox/1.0"
         tv = Device.begin(telly, scope="openid email offline_access")
         sign_in(page, account, at="/account/device")
         heading(page, CODE)
@@ -69,7 +69,7 @@ class TestTyped:
         heading(page, CONSENT)
         text = page.get_by_role("main").inner_text()
         for part in (
-            *(account["email"], "Know that it's you", "See your email address", tv.user_code, "127.0.0.1", "Telly/1.0"),
+            *(account["email"], "Know that it's you", "See your email address", tv.user_code, "127.0.0.1", "Tellybox"),
             *("started this yourself", "on a device in front of you", "just now", "doesn't know who runs"),
         ):
             assert part in text, part

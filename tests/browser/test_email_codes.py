@@ -358,6 +358,7 @@ class TestProof:
         turn_to(page, "Your data", "Your data")
         outdate(mongo)
         page.get_by_role("button", name="Delete account").click()
+        page.get_by_label("Type your email address to go on").fill(ADA)
         page.get_by_role("dialog").get_by_role("button", name="Delete account").click()
         dialog = page.get_by_role("dialog", name="Confirm it's you")
         dialog.get_by_role("button", name="Email me a code").click()

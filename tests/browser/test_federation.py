@@ -402,7 +402,7 @@ class TestConnected:
         expect(page.get_by_label("Password to set")).to_be_visible()
         page.get_by_role("button", name="Disconnect Work").click()
         page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
-        says(page, "This is your only way to sign in.")
+        expect(page.get_by_role("alert").filter(has_text="This is your only way to sign in.")).to_be_visible()
         expect(page.locator("#identities .row", has_text="Work")).to_be_visible()
 
     def test_a_password_can_be_set_later(self, page: Page, mongo: Database) -> None:
@@ -415,6 +415,14 @@ class TestConnected:
         assert mongo.users.find_one({})["password"]
 
 
+def delete_account(page: Page) -> None:
+    """Press what deletes the account, and type its address."""
+    page.get_by_role("button", name="Delete account").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Type your email address to go on").fill(EMAIL)
+    dialog.get_by_role("button", name="Delete account").click()
+
+
 class TestProof:
     """Who has no password confirms who they are by the same provider, which is asked to sign them in anew."""
 
@@ -422,8 +430,7 @@ class TestProof:
         sign_in_with(page, at="/account/sign-in?return=/account/%23data")
         at_home(page, "Your data")
         outdate(mongo)
-        page.get_by_role("button", name="Delete account").click()
-        page.get_by_role("dialog").get_by_role("button", name="Delete account").click()
+        delete_account(page)
         dialog = page.get_by_role("dialog", name="Confirm it's you")
         expect(dialog.get_by_role("button", name="Email me a code")).to_be_focused()
         expect(dialog.get_by_label("Password", exact=True)).to_be_hidden()
@@ -431,8 +438,7 @@ class TestProof:
         assert work.asked[-1]["max_age"] == "0"
         go_on(page)
         says(page, "Thank you. Now you can go on.")
-        page.get_by_role("button", name="Delete account").click()
-        page.get_by_role("dialog").get_by_role("button", name="Delete account").click()
+        delete_account(page)
         expect(page.get_by_text("Your account has been deleted.")).to_be_visible()
         assert mongo.users.count_documents({}) == 0
 
@@ -441,8 +447,7 @@ class TestProof:
         sign_in_with(page, at="/account/sign-in?return=/account/%23data")
         at_home(page, "Your data")
         outdate(mongo)
-        page.get_by_role("button", name="Delete account").click()
-        page.get_by_role("dialog").get_by_role("button", name="Delete account").click()
+        delete_account(page)
         work.upstream.user = {**ALICE, "sub": "another"}
         leave_for(page)
         go_on(page)

@@ -18,7 +18,8 @@ BROKEN = """() => {
   const cells = [...document.querySelectorAll("th, td code, .codes code")];
   return cells.filter((cell) => lines(cell) > 1).map((cell) => cell.textContent);
 }"""
-PAGES = ["/docs", "/problems/session_ended"]
+SCRIPT = "/docs/assets/reference.js"
+PAGES = ["/docs", "/docs/sign-in", "/problems/", "/problems/session_ended"]
 
 
 @pytest.fixture(scope="module", params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)
@@ -48,9 +49,11 @@ class TestPages:
         page.on("request", lambda request: requested.append(request.url))
         page.goto(service.url + path)
         assert said == []
-        assert [url for url in requested if not url.endswith("/favicon.ico")] == [service.url + path]
+        assert {url for url in requested if not url.endswith("/favicon.ico")} - {service.url + SCRIPT} == {
+            service.url + path
+        }
         assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
-        assert page.evaluate("getComputedStyle(document.body).maxWidth") != "none"
+        assert page.evaluate("getComputedStyle(document.body).fontFamily").startswith("system-ui")
         dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         red = int(page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0]"))
         assert (red < 64) is dark

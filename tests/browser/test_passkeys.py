@@ -66,13 +66,22 @@ class TestPage:
         says(window, f"Signed in as {proved['email']}")
         session = mongo.sessions.find_one(sort=[("_id", -1)])
         assert session["methods"][1:] == ["user", "mfa"]
-        # it is asked for beside the password too
+        # once its owner wants that, it is asked for beside the password too
+        mongo.users.update_many({}, {"$unset": {"passkeysOptional": True}})
         window.get_by_role("button", name="Sign out").click()
         says(window, "Signed out")
         sign_in(window, proved)
         says(window, f"Signed in as {proved['email']}")
         session = mongo.sessions.find_one(sort=[("_id", -1)])
         assert (session["methods"][0], session["methods"][-1]) == ("pwd", "mfa")
+
+    def test_who_is_new_signs_up_on_it(self, window: Page, service: Service, clean: None) -> None:
+        window.get_by_label("Address").fill("ada@example.com")
+        window.get_by_label("Password").fill("an analytical engine")
+        window.get_by_role("button", name="Sign up").click()
+        expect(window.get_by_role("status")).to_contain_text(f"http://localhost:{service.port}/dev/outbox")
+        window.get_by_role("button", name="Add a passkey").click()
+        says(window, "The email address is not verified")
 
     def test_a_passkey_that_was_removed_signs_nobody_in(
         self, window: Page, devtools: CDPSession, proved: dict[str, str], mongo: Database[dict[str, Any]]

@@ -75,6 +75,18 @@ class TestPage:
             expect(one.locator("#guest")).to_be_visible()
             expect(one.locator("#member")).to_be_hidden()
 
+    def test_who_has_not_confirmed_the_address_learns_where_the_letter_is(
+        self, page: Page, account: dict[str, str], service: Service
+    ) -> None:
+        plug_in(page)
+        sign_in(page, account)
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_role("status")).to_contain_text("/dev/outbox")
+        for name, path in (("Your account", "/account/"), ("Forgot your password?", "/account/forgot-password")):
+            link = page.get_by_text(name)
+            expect(link).to_have_attribute("href", f"http://localhost:{service.port}{path}")
+            assert page.request.get(f"http://localhost:{service.port}{path}").status == 200
+
     def test_a_wrong_password_is_told(self, page: Page, account: dict[str, str]) -> None:
         sign_in(page, {**account, "password": "wrong"})
         expect(page.get_by_role("status")).to_have_text(
@@ -96,6 +108,11 @@ class TestPage:
         page.locator("#sign-in").get_by_role("button", name="Use a passkey").click()
         expect(page.locator("#member")).to_be_visible()
 
+        page.get_by_role("button", name="Sign out").click()
+        sign_in(page, account)
+        expect(page.locator("#member")).to_be_visible()  # P2: a first passkey alone makes no password insufficient
+        page.get_by_role("button", name="Ask for it at every sign-in").click()
+        says(page, "From now on it is asked for after your password.")
         page.get_by_role("button", name="Sign out").click()
         sign_in(page, account)
         expect(page.get_by_role("heading", name="One more step")).to_be_visible()

@@ -64,6 +64,11 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ({"WEB_CONCURRENCY": 8 * CORES}, "WEB_CONCURRENCY", "workers on"),
     ({"MAIL_URL": "smtp://127.0.0.1:1"}, "MAIL_URL", "takes nothing (ConnectionRefusedError)"),
     ({"MAIL_URL": "file:/tmp"}, "MAIL_URL", "sent to nobody"),
+    (
+        {"WEBAUTHN_RP_ID": "app.corp.example", "WEBAUTHN_ORIGINS": "https://app.corp.example"},
+        "WEBAUTHN_RP_ID",
+        "on the account pages",
+    ),
     ({"PASSWORD_GRANT": "on"}, "PASSWORD_GRANT", "RFC 9700"),
     ({"APP_DOCUMENT_RESOURCES": "https://mcp.corp.example/"}, "APP_DOCUMENT_RESOURCES", "no app can ask"),
     ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it"),

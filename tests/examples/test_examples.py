@@ -58,7 +58,8 @@ class TestDocumentation:
         assert [name for name, _ in COMMANDS] == ["express", "fastapi", "flask", "nginx", "caddy"]
         elsewhere = {"passkeys", "spa", "traefik"}  # see tests/browser, and tests/examples/test_proxies.py
         of_apps = {"oidc-spa", "fastapi-oauth", "oauth2-proxy"}  # see tests/browser and tests/examples
-        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps
+        of_package = {"react", "nextjs", "react-native"}  # see tests/browser and tests/clients
+        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package
         assert {folder.name for folder in EXAMPLES.iterdir()} == shown
 
     @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])

@@ -12,7 +12,18 @@ from pymongo.database import Database as MongoDatabase
 from authsvc.security import recovery_codes
 from tests.conftest import Person
 from tests.support.authenticator import Authenticator
-from tests.support.factors import App, complete, enrol, options_for, post, ticket, verified, with_passkey, with_totp
+from tests.support.factors import (
+    App,
+    complete,
+    enrol,
+    options_for,
+    post,
+    register_passkey,
+    ticket,
+    verified,
+    with_passkey,
+    with_totp,
+)
 from tests.support.faults import kill_while
 from tests.support.races import ROUNDS, race
 from tests.support.service import Service, Visitor
@@ -165,6 +176,44 @@ class TestAgainstSignIn:
                     fresh = alice.client.get("/auth/me/export", headers=person.headers)
                     assert fresh.status_code in (401, 403)
             assert alice.client.delete("/auth/mfa/totp", headers=alice.headers).status_code == 204
+
+    def test_p2_nor_the_word_that_a_passkey_is_asked_for(
+        self, alice: Person, visitor: Visitor, served: Database
+    ) -> None:
+        """Beside a removal of that passkey: it is asked for while it is there, and nobody is locked out."""
+        verified(served, alice)
+        for _ in FEW:
+            made = register_passkey(alice, Authenticator()).get_json()
+            required, removed, *signed_in = race(
+                partial(send, visitor, "/auth/mfa/require", alice),
+                partial(visitor.request, "DELETE", f"/auth/passkeys/{made['id']}", headers=alice.headers),
+                *[partial(visitor.login, alice.email)] * 4,
+            )
+            assert required.status_code in (204, 409), required.text
+            assert removed.status_code == 204, removed.text
+            assert {answer.status_code for answer in signed_in} <= {200, 202, 401}
+            (stored,) = served.users.find()
+            assert {"passkeys", "passkeysOptional"} & stored.keys() == set()
+            assert visitor.login(alice.email).status_code == 200
+
+    def test_p2_no_session_by_password_alone_outlives_that_word(
+        self, alice: Person, visitor: Visitor, served: Database
+    ) -> None:
+        verified(served, alice)
+        for _ in FEW:
+            made = register_passkey(alice, Authenticator()).get_json()
+            required, *signed_in = race(
+                partial(send, visitor, "/auth/mfa/require", alice), *[partial(visitor.login, alice.email)] * 4
+            )
+            assert required.status_code == 204, required.text
+            for answer in signed_in:
+                assert answer.status_code in (200, 202, 401)
+                if answer.status_code == 200:
+                    person = Person(alice.client, alice.email, alice.password, tokens=answer.json())
+                    fresh = alice.client.get("/auth/me/export", headers=person.headers)
+                    assert fresh.status_code in (401, 403)
+            removed = visitor.request("DELETE", f"/auth/passkeys/{made['id']}", headers=alice.headers)
+            assert removed.status_code == 204, removed.text
 
 
 class TestKilled:

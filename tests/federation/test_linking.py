@@ -274,7 +274,7 @@ class TestAnAccountWithAnAddressThatNobodyProved:
             assert user["id"] == alice.id
             assert user["emailVerified"] is True
             problem(login(alice.client, alice.email, PASSWORD), 401, "invalid_credentials")
-            assert problem(alice.home(), 401, "session_ended")["reason"] == "logout_others"
+            assert problem(alice.home(), 401, "session_ended")["reason"] == "email_verified"
             problem(alice.refresh(), 401, "session_ended")
         (stored,) = mongo.users.find()
         assert "password" not in stored

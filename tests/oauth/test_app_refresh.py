@@ -325,4 +325,4 @@ class TestLetter:
         alice.refresh(tokens[0])
         (letter,) = sent(app, "session_stolen")
         assert "the app" not in letter["text"]
-        assert "a session of your account" in letter["text"]
+        assert "A session of your account" in letter["text"]

@@ -233,6 +233,19 @@ def prompt(world: World, name: str) -> None:
     assert world.step(notes, signed_in=name != "create", prompt=name).json["step"] == asked[name]
 
 
+def ui_locale(world: World, name: str) -> None:
+    notes = world.notes()
+    query = {"client_id": notes.id, "redirect_uri": CALLBACK, "response_type": "code", "scope": "openid"}
+    query |= {"code_challenge": CHALLENGE, "code_challenge_method": "S256", "ui_locales": f"tlh {name}-XX"}
+    asked = world.app.test_client()
+    for answer in (
+        asked.get(f"/oauth2/authorize?{urlencode(query)}"),
+        asked.post("/oauth2/authorize", data=query),
+    ):
+        page = asked.get(answer.headers["Location"].removeprefix(HERE).partition("#")[0])
+        assert f'<html lang="{name}"' in page.text
+
+
 def claim(world: World, name: str) -> None:
     tokens = world.tokens(world.notes(), scope="openid profile email", nonce="n")
     told = {**claims_of(tokens["id_token"]), **world.notes().userinfo(tokens["access_token"]).json}
@@ -328,6 +341,7 @@ DRIVERS: dict[str, Driver] = {
     "introspection_endpoint_auth_signing_alg_values_supported": authenticate("/oauth2/introspect", by_alg=True),
     "code_challenge_methods_supported": challenge,
     "prompt_values_supported": prompt,
+    "ui_locales_supported": ui_locale,
     "claims_supported": claim,
     "protected_resources": resource,
     "authorization_response_iss_parameter_supported": iss_in_answers,

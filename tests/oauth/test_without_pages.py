@@ -27,6 +27,7 @@ NEEDS_PAGES = {
     "response_modes_supported",
     "code_challenge_methods_supported",
     "prompt_values_supported",
+    "ui_locales_supported",
     "authorization_response_iss_parameter_supported",
 }
 DOCUMENT = "https://app.example.org/client.json"

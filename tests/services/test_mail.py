@@ -30,7 +30,7 @@ from tests.support.races import race
 
 TO = "ada@example.com"
 LINK = "https://auth.example.com/account/verify-email#token=asl_x"
-KINDS = sorted(path.stem for path in Path(letters.__file__).parents[1].glob("letters/en/*.txt"))
+KINDS = letters.kinds()
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ class TestWording:
         post(kind, owner=owner)
         (letter,) = sent(app)
         assert letter["subject"]
-        assert "localhost:8000" in letter["subject"]
+        assert letter["subject"].endswith(" · localhost")
         assert not re.search(r"[{}]|None|Undefined", letter["text"] + letter["subject"])
         assert letter["html"].startswith("<!doctype html>")
 
@@ -289,14 +289,21 @@ class TestWording:
         post()
         assert "asl_x" not in repr(mongo.letters.find_one())
 
-    def test_an_operator_s_words_and_language_come_first(self, tmp_path: Path):
-        for language, words in (("en", "mine"), ("de", "Hallo {{ to }}")):
+    def test_an_operator_s_words_and_language_come_first(
+        self, app: Flask, in_app: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        for language, words in (("en", "mine"), ("nl", "Hallo {{ to }}, {{ agent }}, {{ at }}")):
             (tmp_path / language).mkdir()
             (tmp_path / language / "verify.txt").write_text(f"Subject\n\n{words}\n\n{{{{ link }}}}\n")
-        facts = {"to": TO, "link": LINK, "service": "x", "url": "https://x"}
-        assert letters.word("verify", facts, templates=str(tmp_path), language="en").text.startswith("mine")
-        assert letters.word("verify", facts, templates=str(tmp_path), language="de").text.startswith("Hallo ada@")
-        assert "Set it here" in letters.word("reset", facts, templates=str(tmp_path), language="de").text
+        monkeypatch.setitem(app.config, "MAIL_TEMPLATES", str(tmp_path))
+        agent = {"agent": "“Mozilla/5.0”", "browser": "Firefox", "system": "Linux"}
+        facts = {"to": TO, "link": LINK, "at": "2026-11-30 05:17 UTC", "ip": "::1", **agent}
+        assert letters.word("verify", facts, language="en").text.startswith("mine")
+        dutch = letters.word("verify", facts, language="nl")
+        assert dutch.text.startswith(f"Hallo {TO}, Firefox on Linux, 30 November 2026, 05:17 UTC\n\n{LINK}\n")
+        assert f'href="{LINK}"' in dutch.html
+        assert ">Confirm your email address</a>" in dutch.html
+        assert "Set a new password" in letters.word("reset", facts, language="nl").subject
 
     def test_what_users_wrote_is_escaped(self, owner: ObjectId, app: Flask):
         mail.post("new_sign_in", owner, to=TO, ip="::1", agent='<script>"\r\nBcc: x@example.com')
@@ -322,7 +329,9 @@ class TestPlace:
         """Whoever changes an address also writes into the letter that warns of it."""
         origin.set_origin(Origin(ip="::1", user_agent=agent))
         try:
-            assert mail.request_facts() == {"ip": "::1", "agent": told}
+            facts = mail.request_facts()
+            assert (facts["ip"], facts["agent"]) == ("::1", told)
+            assert facts.get("browser") == ("curl" if agent and agent.startswith("curl/") else None)
         finally:
             origin.set_origin(Origin())
 

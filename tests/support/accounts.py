@@ -56,7 +56,7 @@ BAD_HASHES = [
     "",
 ]
 WRONG_TYPES = [None, True, 0, 1.5, [], ["a"], {}, {"$ne": None}, {"$gt": ""}]
-USER_MEMBERS = {"id", "name", "email", "emailVerified", "role", "mfaEnabled", "createdAt"}
+USER_MEMBERS = {"id", "name", "email", "emailVerified", "role", "locale", "mfaEnabled", "createdAt"}
 
 
 def register(client: FlaskClient, **members: Any) -> Any:

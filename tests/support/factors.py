@@ -72,11 +72,12 @@ def with_totp(person: Person, mongo: Database) -> Protected:
 
 
 def with_passkey(person: Person, mongo: Database, device: Authenticator | None = None) -> Authenticator:
-    """Register a passkey."""
+    """Register a passkey that is asked for at every sign-in."""
     device = device or Authenticator()
     verified(mongo, person)
     answer = register_passkey(person, device)
     assert answer.status_code == 201, answer.text
+    assert person.client.post("/auth/mfa/require", headers=person.headers).status_code == 204
     return device
 
 

@@ -164,7 +164,7 @@ def of_sessions(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "outdate_proof": lambda: Session.outdate_proof(owner, moment),
         "copy_email": lambda: Session.copy_email(owner, "b@example.com"),
         "copy_role": lambda: Session.copy_role(owner, "user"),
-        "last_opened": lambda: Session.last_opened(one["user"]),
+        "latest_of": lambda: Session.latest_of([one["user"]]) or 1 / 0,
         "all_of": lambda: Session.all_of(owner, 100),
         "live": lambda: Session.live(owner, moment, day, limit=20),
         "live, the next page": lambda: Session.live(owner, moment, day, limit=20, before=session_id),

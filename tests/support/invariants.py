@@ -43,6 +43,7 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "user_app": {"key": [("user", 1), ("app", 1)], "unique": True},
         "app": {"key": [("app", 1)]},
     },
+    "daily_counts": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
     "assertions": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
     "access_tokens": {
         "digest": {"key": [("digest", 1)], "unique": True},

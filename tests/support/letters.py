@@ -28,6 +28,12 @@ def newest(app: Flask, kind: str, to: str | None = None) -> str:
     return token_in(sent(app, kind, to)[0])
 
 
+def newest_link(app: Flask, kind: str, to: str | None = None) -> str:
+    """Return the path, query and fragment of the link in the newest letter of a kind."""
+    (link,) = {word for word in sent(app, kind, to)[0]["text"].split() if "#token=" in word}
+    return str(link[link.index("/account/") :])
+
+
 def code_in(letter: dict[str, Any]) -> str:
     """Return the code in a letter, which stands in a line of its own."""
     (code,) = re.findall(r"^(\d{6})$", letter["text"], re.MULTILINE)

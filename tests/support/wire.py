@@ -36,6 +36,7 @@ ADMIN_READS = [
     "/admin/users/{id}",
     "/admin/users/{id}/sessions",
     "/admin/users/{id}/access-tokens",
+    "/admin/users/{id}/mfa",
     "/admin/users/{id}/identities",
 ]
 ADMIN_ROUTES: list[tuple[str, str, str]] = [

@@ -14,13 +14,14 @@ from authsvc.schemas import access_tokens
 from authsvc.services import mail
 from authsvc.web import account
 from tests.conftest import PASSWORD, Person, problem
+from tests.support.brands import HELP, LINKS, brand, png
 from tests.support.letters import sent
 
 PAGES = (
     *("", "sign-in", "sign-up", "forgot-password", "reset-password", "verify-email", "undo-email"),
     *("email-code", "federation/work"),
 )
-STATIC = Path(account.__file__).parent / "static" / "account"
+STATIC = Path(account.__file__).parent / "static"
 
 each_page = pytest.mark.parametrize("page", PAGES)
 
@@ -141,22 +142,34 @@ class TestAssets:
         return folder
 
     def test_they_are_kept_for_good_under_their_version(self, client: FlaskClient, folder: str):
-        answer = client.get(f"{folder}/home.js")
+        answer = client.get(f"{folder}/account/home.js")
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
-        again = client.get(f"{folder}/home.js", headers={"If-None-Match": answer.headers["ETag"]})
+        again = client.get(f"{folder}/account/home.js", headers={"If-None-Match": answer.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
 
     def test_under_another_they_are_asked_for_each_time(self, client: FlaskClient):
         """While one version gives way to the next, a page may come from one worker and its files from another."""
-        assert client.get("/account/assets/0123456789ab/home.js").headers["Cache-Control"] == "no-cache"
+        assert client.get("/account/assets/0123456789ab/account/home.js").headers["Cache-Control"] == "no-cache"
 
-    @pytest.mark.parametrize("name", ["nope.js", "..%2fauthsvc.js", "%2e%2e/authsvc.js", "home.html", ".", ".."])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *(
+                "account/nope.js",
+                "account/..%2fauthsvc.js",
+                "account/%2e%2e/authsvc.js",
+                "../pages.py",
+                "%2e%2e/pages.py",
+            ),
+            *("home.js", "ui/home.js", "account/home.html", "account/.", "account/..", ".."),
+        ],
+    )
     def test_nothing_else_is_there(self, client: FlaskClient, folder: str, name: str):
         problem(client.get(f"{folder}/{name}"), 404, "not_found")
 
     def test_a_module_is_short_and_puts_no_markup_into_a_page(self):
-        modules = sorted(STATIC.glob("*.js"))
+        modules = sorted(path for path in STATIC.glob("*/*.js") if path.parent.name != "texts")
         assert len(modules) > 8
         for module in modules:
             text = module.read_text()
@@ -190,7 +203,7 @@ class TestSettings:
     def test_name_logo_and_theme(self, themed: FlaskClient):
         html = themed.get("/account/sign-up").text
         assert "<title>Create an account · Acme &amp; Co</title>" in html
-        assert html.index("account.css") < html.index('href="/account/theme.css"')
+        assert html.index("ui/base.css") < html.index('href="/account/theme.css"')
         assert 'src="/account/logo"' in html
         assert "At least 15 characters" in html
         assert "--accent" in themed.get("/account/theme.css").text
@@ -204,6 +217,38 @@ class TestSettings:
         problem(client.get("/account/theme.css"), 404, "not_found")
         problem(client.get("/account/logo"), 404, "not_found")
 
+    def test_p16_the_brand_is_whole(self, make_app: Callable[..., Flask], tmp_path: Path):
+        for name in ("dark.png", "icon.ico"):
+            (tmp_path / name).write_bytes(png(2, 2))
+        more = {"ACCOUNT_LOGO_DARK": tmp_path / "dark.png", "ACCOUNT_ICON": tmp_path / "icon.ico"}
+        settings = {**brand(tmp_path), **more, "ACCOUNT_LOGO_NAME": "off", "ACCOUNT_THEME": ""}
+        client = make_app(**settings).test_client()
+        for path in ("", "sign-in"):
+            html = client.get(f"/account/{path}").text
+            assert '<source srcset="/account/logo-dark" media="(prefers-color-scheme: dark)">' in html
+            assert '<img src="/account/logo" alt="Contoso &amp; Söhne">' in html
+            assert ">Contoso" not in html
+            assert '<link rel="icon" href="/account/icon">' in html
+            assert html.index("ui/base.css") < html.index('href="/account/brand.css"')
+            foot = re.findall(r'<a href="((?:https|mailto):[^"]*)">([^<]*)</a>', html.partition("<footer")[2])
+            assert foot == [
+                *((LINKS["terms"], "Terms of service"), (LINKS["privacy"], "Privacy"), (LINKS["imprint"], "Imprint")),
+                (f"mailto:{HELP}", "Help"),
+            ]
+        assert client.get("/account/brand.css").text.startswith(":root { --accent: light-dark(#79681b, #facc15);")
+        for path, kind in (("logo", "image/png"), ("logo-dark", "image/png"), ("icon", "image/x-icon")):
+            answer = client.get(f"/account/{path}")
+            shared = "cross-origin" if path != "icon" else None  # web mail shows letters on pages of its own
+            assert (answer.mimetype, answer.headers.get("Cross-Origin-Resource-Policy")) == (
+                kind,
+                shared or "same-origin",
+            )
+
+    def test_letters_find_the_logo_without_account_pages(self, make_app: Callable[..., Flask], tmp_path: Path):
+        app = make_app(**brand(tmp_path), ACCOUNT_PAGES="off", LINK_URL="https://www.example.com/account")
+        assert app.test_client().get("/account/logo").status_code == 200
+        problem(app.test_client().get("/account/logo-dark"), 404, "not_found")
+
     def test_a_file_that_is_gone_is_not_found(self, themed: FlaskClient, tmp_path: Path):
         (tmp_path / "own.css").unlink()
         problem(themed.get("/account/theme.css"), 404, "not_found")
@@ -216,7 +261,13 @@ class TestSettings:
 
     def test_without_account_pages_none_is_served(self, make_app: Callable[..., Flask]):
         client = make_app(ACCOUNT_PAGES="off", LINK_URL="https://app.example.com/account").test_client()
-        for path in ("/account/", "/account", "/account/logo", "/account/theme.css", "/account/assets/x/home.js"):
+        for path in (
+            "/account/",
+            "/account",
+            "/account/logo",
+            "/account/theme.css",
+            "/account/assets/x/account/home.js",
+        ):
             problem(client.get(path), 404, "not_found")
         for page in PAGES[1:]:
             problem(client.get(f"/account/{page}"), 404, "not_found")

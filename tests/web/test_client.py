@@ -102,3 +102,29 @@ class TestDeclarations:
         compiler = [str(tmp_path / "node_modules/.bin/tsc"), *options.split(), "usage.ts"]
         done = subprocess.run(compiler, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout
+
+    @pytest.mark.slow
+    @pytest.mark.external
+    def test_an_import_by_the_address_is_typed_as_the_page_says(self, client: FlaskClient, tmp_path: Path) -> None:
+        """And without that setting the compiler knows no such module, so that it is what does it."""
+        require("npm")
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(tmp_path), TYPESCRIPT]
+        subprocess.run(install, check=True, timeout=100)
+        page = (ROOT / "docs/start/browser.md").read_text()
+        (settings,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+        address = "http://localhost:8000/authsvc.js"
+        (tmp_path / "types").mkdir()
+        (tmp_path / "types/authsvc.d.ts").write_bytes(client.get(TYPES).data)
+        (tmp_path / "page.ts").write_text(
+            f'import {{ login }} from "{address}";\n'
+            'export const answer = login({ email: "ada@example.com", password: "an engine" });\n'
+            "// @ts-expect-error: it takes a password\n"
+            'export const without = login({ email: "ada@example.com" });\n'
+        )
+        compiler = [str(tmp_path / "node_modules/.bin/tsc"), "--noEmit", "-p", "."]
+        for text, fits in ((settings, True), (settings.replace(address, "x"), False)):
+            (tmp_path / "tsconfig.json").write_text(
+                text.replace('"target"', '"noEmit": true, "strict": true, "target"')
+            )
+            done = subprocess.run(compiler, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+            assert (done.returncode == 0) is fits, done.stdout

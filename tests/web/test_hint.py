@@ -24,7 +24,7 @@ BAD = [
 
 def read(fragments: list[str]) -> list[str]:
     """Return what the pages' own function makes of each fragment."""
-    return list(evaluate("hint.js", "value.map((it) => module.hintIn(it))", fragments))
+    return list(evaluate("account/hint.js", "value.map((it) => module.hintIn(it))", fragments))
 
 
 class TestHint:
@@ -47,5 +47,5 @@ class TestHint:
         assert read(broken) == [""] * len(broken)
 
     def test_it_is_carried_on_as_it_is(self):
-        carried = evaluate("hint.js", "value.map((it) => module.hintIn(module.asFragment(it)))", [*GOOD, ""])
+        carried = evaluate("account/hint.js", "value.map((it) => module.hintIn(module.asFragment(it)))", [*GOOD, ""])
         assert carried == [*GOOD, ""]

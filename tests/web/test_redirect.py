@@ -60,7 +60,7 @@ def asked(texts: list[str]) -> dict[str, str | None]:
     """Return what the pages' own function makes of each text, if `APP` is listed and the page is at `HERE`."""
     expression = "value.texts.map((text) => module.allowed(text, [value.app], value.here))"
     return dict(
-        zip(texts, evaluate("redirect.js", expression, {"texts": texts, "app": APP, "here": HERE}), strict=True)
+        zip(texts, evaluate("ui/redirect.js", expression, {"texts": texts, "app": APP, "here": HERE}), strict=True)
     )
 
 
@@ -73,6 +73,6 @@ class TestAllowed:
 
     def test_what_is_no_text_leads_nowhere(self):
         assert (
-            evaluate("redirect.js", "[undefined, null, 1].map((it) => module.allowed(it, [], 'http://x'))")
+            evaluate("ui/redirect.js", "[undefined, null, 1].map((it) => module.allowed(it, [], 'http://x'))")
             == [None] * 3
         )

@@ -30,6 +30,7 @@ class Account(Document):
     email: str = StringField(required=True)
     password: PasswordHash | None = cast(Any, PasswordField())
     role: str = StringField(default=DEFAULT)
+    locale: str | None = StringField()
     created_at: datetime | None = utc_field(db_field="createdAt")
     password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
     disabled_at: datetime | None = utc_field(db_field="disabledAt")

@@ -1,5 +1,6 @@
 """An account: its own data, and the atomic transitions that change it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self, cast
 
@@ -8,7 +9,7 @@ from bson import ObjectId
 from mongoengine import signals
 from mongoengine.errors import NotUniqueError
 
-from authsvc import clock
+from authsvc import clock, languages
 from authsvc.errors import EmailTaken
 from authsvc.models.base import bounded, object_id
 from authsvc.models.users import kinds
@@ -60,6 +61,11 @@ class User(Addresses, Listing):
         except NotUniqueError as error:
             raise EmailTaken from error
 
+    @property
+    def language(self) -> str | None:
+        """Return the language in which the owner is written to, None if they have not said so."""
+        return languages.match(self.locale) if isinstance(self.locale, str) else None
+
     @classmethod
     def find(cls, user_id: str) -> Self | None:
         """Return the account with this id."""
@@ -103,7 +109,13 @@ class User(Addresses, Listing):
     @bounded
     def rename(cls, user_id: str, name: str) -> Self | None:
         """Set the name; None if the account is gone."""
-        return cls.change({"id": object_id(user_id)}, {"set__name": name})
+        return cls.change_profile(user_id, {"name": name})
+
+    @classmethod
+    @bounded
+    def change_profile(cls, user_id: str, members: Mapping[str, str]) -> Self | None:
+        """Set name, locale or both; None if the account is gone."""
+        return cls.change({"id": object_id(user_id)}, {f"set__{name}": value for name, value in members.items()})
 
     @classmethod
     @bounded

@@ -6,12 +6,15 @@ from typing import Any, Self
 
 from bson import ObjectId
 from mongoengine import EmbeddedDocument
-from mongoengine.fields import EmbeddedDocumentField, IntField, ListField, ObjectIdField, StringField
+from mongoengine.fields import BooleanField, EmbeddedDocumentField, IntField, ListField, ObjectIdField, StringField
 
 from authsvc.models.base import bounded, object_id, unhurried, utc_field
 from authsvc.models.users.account import Account
 
-_OF_FACTORS = ("totp", "recovery_code_hashes", "recovery_codes_at", "passkeys", "copied_passkeys")
+_OF_FACTORS = (
+    *("totp", "recovery_code_hashes", "recovery_codes_at", "passkeys", "copied_passkeys"),
+    "passkeys_optional",
+)
 
 WITHOUT_FACTORS = {**{f"unset__{name}": True for name in _OF_FACTORS}, "inc__factor_epoch": 1}
 """The changes that leave an account with only its password."""
@@ -35,6 +38,8 @@ class _Remainder:
             changes["unset__totp"] = True
         if not self.codes or not (self.app or self.passkeys or self.copied):
             changes |= {"unset__recovery_code_hashes": True, "unset__recovery_codes_at": True}
+        if not (self.app or self.passkeys or self.copied):
+            changes["unset__passkeys_optional"] = True
         return changes
 
 
@@ -61,8 +66,11 @@ class Factors(Account):
 
     Each transition returns None if the account was not as expected. `passkeys` are the ids of the valid ones: a passkey
     that is stored and not among them signs nobody in. `copied_passkeys` are revoked, since their keys were copied, but
-    still count as a factor; otherwise presenting a copy would make a password enough. `factor_epoch` grows with each
-    change: a change that was prepared for other factors, another password or another address (`link_epoch`) fails.
+    still count as a factor; otherwise presenting a copy would make a password enough. While `passkeys_optional` is
+    set, passkeys sign in and a password is enough without them: nobody has saved recovery codes yet, or asked for more.
+    It is set with the first passkey only, so accounts from before this rule keep what they had. `factor_epoch` grows
+    with each change: a change that was prepared for other factors, another password or another address (`link_epoch`)
+    fails.
     """
 
     meta = {"abstract": True}
@@ -72,6 +80,7 @@ class Factors(Account):
     recovery_codes_at: datetime | None = utc_field(db_field="recoveryCodesAt")
     passkeys: list[ObjectId] | None = ListField(ObjectIdField(), default=None)
     copied_passkeys: list[ObjectId] | None = ListField(ObjectIdField(), db_field="copiedPasskeys", default=None)
+    passkeys_optional: bool | None = BooleanField(db_field="passkeysOptional", default=None)
     factor_epoch: int | None = IntField(db_field="factorEpoch")
 
     @property
@@ -82,7 +91,17 @@ class Factors(Account):
     @property
     def mfa_enabled(self) -> bool:
         """Tell whether a sign-in needs more than a password."""
-        return self.totp_enabled or bool(self.passkeys or self.copied_passkeys)
+        return self.totp_enabled or (bool(self.all_passkeys) and not self.passkeys_optional)
+
+    @property
+    def has_factor(self) -> bool:
+        """Tell whether an authenticator app or a passkey is set up, whether or not a sign-in needs it."""
+        return self.totp_enabled or bool(self.all_passkeys)
+
+    @property
+    def saved_codes(self) -> list[str]:
+        """Return the digests of the recovery codes that are left, if their owner has them for sure."""
+        return (self.recovery_code_hashes or []) if self.mfa_enabled else []
 
     @property
     def all_passkeys(self) -> list[ObjectId]:
@@ -98,16 +117,17 @@ class Factors(Account):
     @classmethod
     @bounded
     def confirm_totp(cls, user: Self, step: int, code_hashes: list[str], now: datetime) -> Self | None:
-        """Enable an app whose first code was right, spend that code, and replace the recovery codes."""
+        """Enable an app whose first code was right, and spend that code; codes that were saved stay."""
         if user.totp is None:
             return None
-        changes = {
+        changes: dict[str, Any] = {
             "set__totp__confirmed_at": now,
             "set__totp__step": step,
-            "set__recovery_code_hashes": code_hashes,
-            "set__recovery_codes_at": now,
+            "unset__passkeys_optional": True,
             "inc__factor_epoch": 1,
         }
+        if not user.saved_codes:
+            changes |= {"set__recovery_code_hashes": code_hashes, "set__recovery_codes_at": now}
         return cls._change_current(user, changes, totp__sealed=user.totp.sealed, totp__confirmed_at=None)
 
     @classmethod
@@ -139,6 +159,12 @@ class Factors(Account):
 
     @classmethod
     @bounded
+    def require_passkeys(cls, user: Self) -> Self | None:
+        """Let a password be enough no longer: its owner can show a passkey, or one of the codes."""
+        return cls._change_current(user, {"unset__passkeys_optional": True, "inc__factor_epoch": 1})
+
+    @classmethod
+    @bounded
     def spend_recovery_code(cls, user_id: str, code_hash: str) -> Self | None:
         """Remove a code from the set; if several present it, one succeeds."""
         return cls._change_where(
@@ -148,12 +174,16 @@ class Factors(Account):
     @classmethod
     @bounded
     def add_passkey(cls, user: Self, passkey: ObjectId) -> Self | None:
-        """Make a stored passkey valid. Remove the secret of an app that was never confirmed."""
+        """Make a stored passkey valid; the first factor of an account leaves its password enough.
+
+        Remove the secret of an app that was never confirmed.
+        """
         changes: dict[str, Any] = {"push__passkeys": passkey, "inc__factor_epoch": 1}
         if not user.totp_enabled:
             changes["unset__totp"] = True
-        if not user.mfa_enabled:
+        if not user.has_factor:
             changes |= {"unset__recovery_code_hashes": True, "unset__recovery_codes_at": True}
+            changes["set__passkeys_optional"] = True
         return cls._change_current(user, changes)
 
     @classmethod

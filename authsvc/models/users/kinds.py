@@ -16,8 +16,17 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_anything(_: Any) -> bool:
+    """Let other programs keep what they like: it is read only if it is a language that is known."""
+    return True
+
+
 def _is_time(value: Any) -> bool:
     return isinstance(value, datetime | DatetimeMS)
+
+
+def _is_truth(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_number(value: Any) -> bool:
@@ -58,6 +67,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "email": _is_text,
     "password": _is_text,
     "role": _is_text,
+    "locale": _is_anything,
     "createdAt": _is_time,
     "passwordChangedAt": _is_time,
     "disabledAt": _is_time,
@@ -69,6 +79,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "recoveryCodeHashes": _are_texts,
     "passkeys": _are_ids,
     "copiedPasskeys": _are_ids,
+    "passkeysOptional": _is_truth,
     "totp": _is_app,
     "linkedIdentities": _are_identities,
 }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from bson import ObjectId
 
@@ -13,6 +13,13 @@ from authsvc.models.users.account import ADMIN, ANY_CASE, DEFAULT, Account
 
 _LAST = "\U0010ffff"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+_WITH_FACTOR: list[dict[str, Any]] = [
+    {"totp.confirmedAt": {"$exists": True}},
+    {"passkeys.0": {"$exists": True}, "passkeysOptional": {"$ne": True}},
+    {"copiedPasskeys.0": {"$exists": True}, "passkeysOptional": {"$ne": True}},
+]
+"""The accounts whose password is not enough: `mfa_enabled`, as a query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +51,22 @@ class Listing(Account):
     @classmethod
     @bounded
     def search(
-        cls, begins: str | None, *, role: str | None, disabled: bool | None, after: Mark | None, limit: int
+        cls,
+        begins: str | None,
+        *,
+        role: str | None,
+        disabled: bool | None,
+        after: Mark | None,
+        limit: int,
+        verified: bool | None = None,
+        second_factor: bool | None = None,
     ) -> list[tuple[Self, Mark]]:
         """Return the accounts whose address begins so, then those whose name does, or all; each with its mark.
 
         The first are ordered by address and by name, all accounts by age, disabled ones by when they were disabled. An
         account that matches by both is listed by its address.
         """
-        conditions = _conditions(begins, role, disabled)
+        conditions = {**_conditions(begins, role, disabled), **_state(verified, second_factor)}
         fields = cls.order_of(begins, disabled)
         page: list[tuple[Self, Mark]] = []
         for field in fields[fields.index(after.field) if after is not None else 0 :]:
@@ -84,6 +99,12 @@ class Listing(Account):
         within.pop(f"{field}__gte", None)
         later = accounts.filter(**{**within, f"{field}__gt": after.value})
         return [same.order_by("id"), later.order_by(field, "id")]
+
+    @classmethod
+    @bounded
+    def estimated_count(cls) -> int:
+        """Count all accounts, by what the database knows without reading them."""
+        return cast(int, cls._get_collection().estimated_document_count())
 
     @classmethod
     @bounded
@@ -128,6 +149,16 @@ def _conditions(begins: str | None, role: str | None, disabled: bool | None) -> 
         conditions["disabled_at"] = None
     elif disabled and begins:
         conditions["disabled_at__gt"] = _EVER
+    return conditions
+
+
+def _state(verified: bool | None, second_factor: bool | None) -> dict[str, Any]:
+    """Return what a list filters by of the address and the factors; no index has these."""
+    conditions: dict[str, Any] = {}
+    if verified is not None:
+        conditions["email_verified_at__ne" if verified else "email_verified_at"] = None
+    if second_factor is not None:
+        conditions["__raw__"] = {"$or": _WITH_FACTOR} if second_factor else {"$nor": _WITH_FACTOR}
     return conditions
 
 

@@ -13,7 +13,7 @@ from authsvc.models.users import transfer
 from authsvc.security import secret_names
 from authsvc.security.passwords import scheme_of
 
-_FACTORS = ("totp", "recoveryCodeHashes", "recoveryCodesAt", "passkeys", "copiedPasskeys")
+_FACTORS = ("totp", "recoveryCodeHashes", "recoveryCodesAt", "passkeys", "copiedPasskeys", "passkeysOptional")
 _OFTEN = 1_000
 
 

@@ -1,6 +1,7 @@
 """Lists of accounts, for administrators."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ class UserRow:
 
     user: User
     last_login_at: datetime | None
+    last_seen_at: datetime | None
 
     @property
     def hash_scheme(self) -> str | None:
@@ -38,10 +40,25 @@ class UserRow:
 
 def row_of(user: User) -> UserRow:
     """Return an account with what else administrators see of it."""
-    return UserRow(user, Session.last_opened(user.id))
+    return rows_of([user])[0]
 
 
-def search(limit: int, cursor: str | None, q: str | None, role: str | None, status: str | None) -> Page:
+def rows_of(users: Sequence[User]) -> list[UserRow]:
+    """Return accounts likewise."""
+    latest = Session.latest_of(user.id for user in users)
+    return [UserRow(user, *latest.get(user.id, (None, None))) for user in users]
+
+
+def search(
+    limit: int,
+    cursor: str | None,
+    q: str | None,
+    role: str | None,
+    status: str | None,
+    *,
+    verified: str | None = None,
+    second_factor: str | None = None,
+) -> Page:
     """Return a page of accounts whose address or name begins with `q`, or of all; see `User.search` for their order.
 
     Raises ValidationFailed for the cursor of another list.
@@ -51,8 +68,12 @@ def search(limit: int, cursor: str | None, q: str | None, role: str | None, stat
     disabled = None if status is None else status == "disabled"
     if after is not None and after.field not in User.order_of(q, disabled):
         raise ValidationFailed([FieldError("bad_format", "This is the cursor of another list.", parameter="cursor")])
-    accounts = User.search(q, role=role, disabled=disabled, after=after, limit=limit + 1)
-    rows = [row_of(user) for user, _ in accounts[:limit]]
+    state = {
+        name: None if text is None else text == "true"
+        for name, text in {"verified": verified, "second_factor": second_factor}.items()
+    }
+    accounts = User.search(q, role=role, disabled=disabled, after=after, limit=limit + 1, **state)
+    rows = rows_of([user for user, _ in accounts[:limit]])
     return Page(list[Any](rows), _encode(accounts[limit - 1][1]) if len(accounts) > limit else None)
 
 

@@ -1,8 +1,10 @@
-"""Accounts: finding one, adding one, and renaming it."""
+"""Accounts: finding one, adding one, and changing its profile."""
+
+from collections.abc import Mapping
 
 from bson import ObjectId
 
-from authsvc import clock
+from authsvc import clock, origin
 from authsvc.errors import EmailTaken, NotFound, SessionEnded
 from authsvc.events import happening
 from authsvc.events.catalogue import AccountCreated, AccountRegistered, ProfileChanged
@@ -35,11 +37,11 @@ def own(who: Caller) -> User:
     return _require_there(User.find(who.user_id))
 
 
-def rename_own(who: Caller, name: str) -> User:
-    """Set the caller's name. Raises SessionEnded if the account is gone, TooManyAttempts."""
+def change_own(who: Caller, members: Mapping[str, str]) -> User:
+    """Set the caller's name, locale or both. Raises SessionEnded if the account is gone, TooManyAttempts."""
     throttles.count_change(who)
-    with happening(ProfileChanged(actor=who.user_id, target=who.user_id, changed=["name"])):
-        return _require_there(User.rename(who.user_id, name))
+    with happening(ProfileChanged(actor=who.user_id, target=who.user_id, changed=sorted(members))):
+        return _require_there(User.change_profile(who.user_id, members))
 
 
 def rename(by: Caller, user_id: str, name: str) -> None:
@@ -63,7 +65,7 @@ def add(user: User) -> User:
 
 def add_verified(user_id: ObjectId, name: str, email: str) -> User:
     """Make an account without a password for somebody who has proved to own its address. Raises EmailTaken."""
-    user = User(id=user_id, name=name, email=email, email_verified_at=clock.now())
+    user = User(id=user_id, name=name, email=email, email_verified_at=clock.now(), locale=origin.current().language)
     with happening(AccountRegistered.by_owner(user)):
         return add(user)
 

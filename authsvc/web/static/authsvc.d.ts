@@ -70,6 +70,7 @@ export class AuthError extends Error {
    * `offline`: the service can't be reached, or does not list the page's origin in `CORS_ORIGINS`;
    * `unexpected`: something other than the service answered;
    * `redirect_refused`: a redirect was not followed, because it could take the token elsewhere;
+   * `cookie_refused`: the sign-in was correct, but the browser keeps no cookie of the service for this page;
    * `aborted`, `passkey_cancelled`, `passkey_failed`, `passkey_unsupported`: from the browser, about a passkey.
    */
   code: string;
@@ -171,6 +172,26 @@ export function user(): Promise<User | null>;
  * removes the listener.
  */
 export function onChange(listener: (user: User | null) => void): () => void;
+
+/** Why a listener is called: with `signed_out` the `reason` says what ended it (`logout`, `password_changed`, …). */
+export interface Change {
+  event: "restored" | "signed_in" | "updated" | "signed_out" | "unreachable";
+  reason?: string;
+  /** With `unreachable`: why it is not known yet who is signed in. It is tried again. */
+  error?: AuthError;
+}
+
+/** Like `onChange`, with what happened. The user is undefined as long as it is not known who is signed in. */
+export function subscribe(listener: (user: User | null | undefined, change: Change) => void): () => void;
+
+/**
+ * Resolve to an access token that is good now, or to null if nobody is signed in: for a WebSocket, or a library that
+ * makes its own requests.
+ */
+export function getAccessToken(): Promise<string | null>;
+
+/** Whether an error is an `AuthError`, also one of another copy of this module, and has the code, if one is named. */
+export function isAuthError(error: unknown, code?: string): error is AuthError;
 
 /** Get a new token and the current user, for example after a change of name or factors. */
 export function refresh(): Promise<User | null>;

@@ -1,13 +1,15 @@
 // The apps that somebody has allowed to sign them in.
 
 import {call} from "/authsvc.js";
-import {confirmed} from "./dialogs.js";
-import {byId, make, makeButton, toast} from "./dom.js";
-import {onDay, timeAgo} from "./format.js";
-import {paged, row} from "./lists.js";
-import {SCOPES} from "./messages.js";
+import {confirmed} from "../ui/dialogs.js";
+import {byId, make, makeButton, toast} from "../ui/dom.js";
+import {lastUse, onDay} from "../ui/format.js";
+import {t, tParts} from "../ui/language.js";
+import {paged, row} from "../ui/lists.js";
+import {reload} from "../ui/region.js";
+import {SCOPES} from "../ui/scopes.js";
 
-export const loadApps = paged("/auth/grants", {
+export const load = paged("/auth/grants", {
   list: "apps-list", more: "apps-more", limit: 20, draw: drawGrant,
   onLoad: (count) => {
     byId("no-apps").hidden = count > 0;
@@ -15,20 +17,21 @@ export const loadApps = paged("/auth/grants", {
 });
 
 function drawGrant({id, app, scopes, createdAt, lastUsedAt}) {
-  const since = make("span", {}, "connected since ", onDay(createdAt)), used = document.createElement("span");
-  used.append(...(lastUsedAt ? ["last used ", timeAgo(lastUsedAt)] : ["not used yet"]));
+  const since = make("span", {}, ...tParts("connected since {day}", {day: onDay(createdAt)}));
+  const used = make("span", {}, ...lastUse(lastUsedAt));
   const disconnect = confirmed({
-    title: `Disconnect ${app.name}?`,
-    text: `You'll be signed out of ${app.name} where you signed in with this account, and it will have to ask you again.`,
-    yes: "Disconnect",
+    title: t("Disconnect {name}?", {name: app.name}),
+    text: t("You'll be signed out of {name} where you signed in with this account, and it will have to ask you again.",
+      {name: app.name}),
+    yes: t("Disconnect"),
   }, async () => {
     await call("DELETE", `/auth/grants/${id}`);
-    await loadApps();
+    await reload("apps");
     byId("apps-title").focus();
-    toast(`${app.name} is disconnected.`);
+    toast(t("{name} is disconnected.", {name: app.name}));
   });
   const drawn = row("apps", app.name, [since, used], null,
-    makeButton("Disconnect", disconnect, {kind: "danger", label: `Disconnect ${app.name}`}));
+    makeButton(t("Disconnect"), disconnect, {kind: "danger", label: t("Disconnect {name}", {name: app.name})}));
   const allowed = scopes.map((scope) => make("li", {}, SCOPES[scope] ?? scope));
   drawn.querySelector(".details").append(make("ul", {class: "permissions small"}, ...allowed));
   return drawn;

@@ -2,12 +2,13 @@
 
 import {call, onChange, user} from "/authsvc.js";
 import {onDecision, warnOf} from "./decisions.js";
-import {byId, describeErrorsBy, fillIn, make, onPress, showStep, untilUnload} from "./dom.js";
-import {setAlert, showError} from "./forms.js";
+import {byId, describeErrorsBy, fillIn, make, onPress, showStep, untilUnload} from "../ui/dom.js";
+import {setAlert, showError} from "../ui/forms.js";
 import {asFragment, hintIn} from "./hint.js";
-import {SCOPES, errorText} from "./messages.js";
-import {reauthenticate} from "./reauthenticate.js";
-import {goToSignIn, goToSignUp} from "./redirect.js";
+import {errorText} from "../ui/messages.js";
+import {reauthenticate} from "../ui/reauthenticate.js";
+import {goToSignIn, goToSignUp} from "../ui/redirect.js";
+import {SCOPES} from "../ui/scopes.js";
 
 const request = new URLSearchParams(location.search).get("request") ?? "";
 const step = (name) => document.querySelector(`[data-step="${name}"]`);

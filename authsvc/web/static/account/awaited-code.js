@@ -1,6 +1,6 @@
 // The code in the letter that confirms an address: a page that signs up leaves for another one, which asks for it.
 
-import {forget, recall, remember} from "./storage.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const AWAITED = "authsvc email code";
 

@@ -2,7 +2,7 @@
 // for the page before.
 
 import {logout} from "/authsvc.js";
-import {byId, onPress, untilUnload} from "./dom.js";
+import {byId, onPress, untilUnload} from "../ui/dom.js";
 
 const WAKE_AFTER = 500; // milliseconds
 

@@ -2,12 +2,14 @@
 
 import {call, onChange, user} from "/authsvc.js";
 import {onDecision, warnOf} from "./decisions.js";
-import {byId, describeErrorsBy, fillIn, make, onPress, showStep} from "./dom.js";
-import {onSubmit, setAlert, showError} from "./forms.js";
-import {deviceName, timeAgo} from "./format.js";
-import {SCOPES, errorText} from "./messages.js";
-import {reauthenticate} from "./reauthenticate.js";
-import {goToSignIn} from "./redirect.js";
+import {byId, describeErrorsBy, fillIn, make, onPress, showStep} from "../ui/dom.js";
+import {onSubmit, setAlert, showError} from "../ui/forms.js";
+import {deviceName, timeAgo} from "../ui/format.js";
+import {t} from "../ui/language.js";
+import {errorText} from "../ui/messages.js";
+import {reauthenticate} from "../ui/reauthenticate.js";
+import {goToSignIn} from "../ui/redirect.js";
+import {SCOPES} from "../ui/scopes.js";
 
 const step = (name) => document.querySelector(`[data-step="${name}"]`);
 const form = byId("code-form"), field = form.elements.userCode;
@@ -48,7 +50,7 @@ function askForConsent({app, device, scopes, resources}) {
   byId("consent-resources").querySelector("strong").textContent = resources.join(", ");
   warnOf(app);
   byId("started").replaceChildren(timeAgo(device.startedAt));
-  byId("started-at").textContent = device.ip ?? "unknown";
+  byId("started-at").textContent = device.ip ?? t("unknown");
   byId("started-by").textContent = deviceName(device.userAgent);
   byId("here").hidden = device.near !== true;
   byId("elsewhere").hidden = device.near !== false;

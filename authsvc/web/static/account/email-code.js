@@ -2,25 +2,28 @@
 // names the account and asks first, since anyone can send their own link to somebody else.
 
 import {signIn, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
-import {askForFactor, onFactor} from "./factor.js";
-import {setAlert, showError} from "./forms.js";
-import {errorText} from "./messages.js";
-import {findInterrupted, goToSignIn} from "./redirect.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
+import {askForFactor, onFactor, resumeFactor} from "./factor.js";
+import {setAlert, showError} from "../ui/forms.js";
+import {errorText} from "../ui/messages.js";
+import {findInterrupted} from "../ui/redirect.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const step = (name) => document.querySelector(`[data-step="${name}"]`);
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const LETTER = "authsvc letter code"; // in the storage of this tab, until the link is used
+const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? recall(LETTER).token;
 let confirm = false;
 let leaveInterrupted;
 
 describeErrorsBy(errorText);
-history.replaceState(null, "", location.pathname); // the secret leaves the address bar at once
+history.replaceState(null, "", location.pathname + location.search); // the secret leaves the address bar at once
+if (token) remember(LETTER, {token}); // a phone may drop the tab
 
 async function follow() {
   const answer = await signIn("/auth/login/email/link", {token, ...(confirm && {confirm})});
-  if (answer.mfaRequired) return askForFactor(answer);
   if (answer.confirm) return ask(answer.confirm);
-  return finish();
+  forget(LETTER);
+  return answer.mfaRequired ? askForFactor(answer) : finish();
 }
 
 async function ask({email}) {
@@ -37,13 +40,17 @@ function finish() {
 }
 
 function showFailure(error) {
-  if (["link_invalid", "validation_failed"].includes(error.code)) return showStep("bad-link");
+  if (["link_invalid", "validation_failed"].includes(error.code)) {
+    forget(LETTER);
+    return showStep("bad-link");
+  }
   showStep("failed");
   setAlert(step("failed"), errorText(error));
 }
 
 function leaveToSignIn() {
-  goToSignIn();
+  forget(LETTER);
+  location.replace(`/account/sign-in${location.search}`);
   return untilUnload();
 }
 
@@ -60,8 +67,8 @@ addEventListener("hashchange", () => location.hash && location.reload()); // ano
 
 async function begin() {
   leaveInterrupted = await findInterrupted();
-  return follow();
+  if (token) return follow();
+  if (!resumeFactor()) showStep("no-link");
 }
 
-if (token) begin().catch(showFailure);
-else showStep("no-link");
+begin().catch(showFailure);

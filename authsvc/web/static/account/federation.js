@@ -2,28 +2,29 @@
 // provider posted a form. It leaves the address bar at once, before anything else is done.
 
 import {call, loginWithPasskey, login, signIn} from "/authsvc.js";
-import {sayNext} from "./done.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
-import {askForFactor, onFactor} from "./factor.js";
-import {onSubmit, setAlert, showError} from "./forms.js";
-import {errorText} from "./messages.js";
-import {leaveFor, onProviders, providerOf, takeBegun} from "./providers.js";
-import {leaveTo, passOn} from "./redirect.js";
+import {sayNext} from "../ui/done.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
+import {askForFactor, onFactor, resumeFactor} from "./factor.js";
+import {onSubmit, setAlert, showError} from "../ui/forms.js";
+import {t} from "../ui/language.js";
+import {errorText} from "../ui/messages.js";
+import {leaveFor, onProviders, providerOf, takeBegun} from "../ui/providers.js";
+import {leaveTo, passOn} from "../ui/redirect.js";
 import {onSentCode} from "./sent-code.js";
-import {forget, recall, remember} from "./storage.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const brought = Object.fromEntries(new URLSearchParams(location.hash.slice(1) || location.search));
 history.replaceState(null, "", location.pathname);
 
 const provider = location.pathname.split("/").at(-1);
-const label = providerOf(provider)?.label ?? "The provider";
+const label = providerOf(provider)?.label ?? t("The provider");
 const begun = takeBegun(); // what this tab left for, if it was one of our pages that did
 const WAITING = `authsvc link ${location.pathname}`; // in the storage of this tab
 const ACCOUNT = "/account/#security";
 const REFUSALS = {
-  not_found: "This way of signing in isn't offered here any longer.",
-  request_gone: "This took too long, was answered already, or began in another browser. Start again here.",
-  validation_failed: "This address is incomplete. Start again here.",
+  not_found: t("This way of signing in isn't offered here any longer."),
+  request_gone: t("This took too long, was answered already, or began in another browser. Start again here."),
+  validation_failed: t("This address is incomplete. Start again here."),
 };
 const confirming = document.querySelector('[data-step="confirm-link"]');
 let target = begun.returnTo; // where to go in the end
@@ -38,11 +39,14 @@ async function complete() {
   const answer = await signIn("/auth/federation/complete", {provider, state, code, error, iss, user});
   target = answer.returnTo ?? target;
   passOn("[data-way-on]", target);
-  if (answer.mfaRequired) return askForFactor(answer);
+  if (answer.mfaRequired) {
+    remember(WAITING, {target});
+    return askForFactor(answer);
+  }
   if (answer.confirmLink ?? answer.emailRequired) return wait(answer.confirmLink ?? answer.emailRequired);
   if (answer.user) return signedIn();
-  if (answer.identity) sayNext(`${answer.identity.label} is connected.`);
-  else if (target?.startsWith("/account/#")) sayNext("Thank you. Now you can go on.");
+  if (answer.identity) sayNext(t("{name} is connected.", {name: answer.identity.label}));
+  else if (target?.startsWith("/account/#")) sayNext(t("Thank you. Now you can go on."));
   return finish();
 }
 
@@ -101,12 +105,12 @@ async function signedIn() {
 /** Say why it can't go on, and show a way to do so. */
 function refuse(error) {
   const isCancelled = error.code === "provider_refused" && brought.error === "access_denied";
-  byId("refusal").textContent = isCancelled ? `You cancelled at ${label}. Nothing has changed.` :
+  byId("refusal").textContent = isCancelled ? t("You cancelled at {name}. Nothing has changed.", {name: label}) :
     REFUSALS[error.code] ?? errorText(error);
   const wantsOther = begun.intent && begun.intent !== "sign_in"; // whoever is signed in goes back to their account
   byId("try-again").hidden = wantsOther || error.code === "not_found";
   if (wantsOther) {
-    byId("another-way").textContent = "Back to your account";
+    byId("another-way").textContent = t("Back to your account");
     byId("another-way").href = ACCOUNT;
   } else {
     passOn("[data-way-on]", target);
@@ -126,11 +130,13 @@ onPress(byId("link-passkey"), async () => {
 onProviders(confirming, () => ({intent: "sign_in", returnTo: target, link}), (error) => showError(confirming, error));
 document.querySelector("#dont-connect").addEventListener("click", () => forget(WAITING));
 
-if (!brought.state && recall(WAITING).link) { // the page is loaded again
-  ({target} = recall(WAITING));
-  wait(recall(WAITING).link);
-} else {
+let isResumed = false; // the page is loaded again
+if (brought.state) {
   forget(WAITING);
+} else {
+  ({target, link} = {target, link, ...recall(WAITING)});
+  isResumed = resumeFactor();
+  if (link && !isResumed) wait(link);
 }
 if (byId("emailed-code")) {
   const sendCode = onSentCode(proceed, () => wait(link));
@@ -140,4 +146,4 @@ if (byId("emailed-code")) {
 }
 
 if (brought.state) complete().catch(refuse);
-else if (!link) refuse({code: "validation_failed"});
+else if (!link && !isResumed) refuse({code: "validation_failed"});

@@ -1,13 +1,14 @@
 // A forgotten password: a letter is sent, and a code or a link in it sets a new one.
 
 import {call, onChange} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, showStep} from "./dom.js";
-import {onSubmit, resetForm} from "./forms.js";
+import {byId, describeErrorsBy, fillIn, showStep} from "../ui/dom.js";
+import {onSubmit, resetForm} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
-import {errorText} from "./messages.js";
-import {keepReturnAddress, leave, rememberReturnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
-import {forget, recall, remember} from "./storage.js";
+import {t} from "../ui/language.js";
+import {errorText} from "../ui/messages.js";
+import {keepReturnAddress, leave, letterTarget, rememberReturnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const WAITING = "authsvc reset"; // in the storage of this tab, which a phone may drop while somebody looks for the letter
 const form = byId("forgot-form"), resetting = byId("reset-form");
@@ -19,7 +20,8 @@ fillInHint(form);
 
 async function send() {
   const {email} = waiting;
-  const answer = await call("POST", "/auth/password/forgot", resetting ? {email, challenge: true} : {email});
+  const answer = await call("POST", "/auth/password/forgot",
+    {email, returnTo: letterTarget(), ...(resetting && {challenge: true})});
   waiting = {email, challengeId: answer.challengeId, until: Date.now() + 1000 * answer.expiresIn};
   if (resetting) remember(WAITING, waiting);
   waitForSignIn();
@@ -41,7 +43,7 @@ function show() {
 }
 
 const countDown = onResend(byId("resend"), send,
-  resetting ? "Another email is on its way. Use the newest one." : "Another email is on its way.");
+  resetting ? t("Another email is on its way. Use the newest one.") : t("Another email is on its way."));
 
 onSubmit(form, async ({email}) => {
   waiting = {email};

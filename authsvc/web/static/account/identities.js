@@ -1,12 +1,14 @@
 // Connected accounts: those elsewhere that sign somebody in.
 
 import {identities, unlink} from "/authsvc.js";
-import {confirmed} from "./dialogs.js";
-import {byId, makeButton, onPress, toast} from "./dom.js";
-import {timeAgo} from "./format.js";
-import {row} from "./lists.js";
-import {leaveFor, makeMark, providerOf} from "./providers.js";
-import {withRecentSignIn} from "./reauthenticate.js";
+import {confirmed} from "../ui/dialogs.js";
+import {byId, make, makeButton, onPress, toast} from "../ui/dom.js";
+import {lastUse, timeAgo} from "../ui/format.js";
+import {t, tParts} from "../ui/language.js";
+import {row} from "../ui/lists.js";
+import {reload} from "../ui/region.js";
+import {leaveFor, makeMark, providerOf} from "../ui/providers.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
 
 const card = byId("connected");
 const buttons = [...card?.querySelectorAll("[data-provider]") ?? []];
@@ -22,21 +24,21 @@ export async function loadIdentities() {
 }
 
 function drawIdentity({id, provider, label, email, createdAt, lastUsedAt}) {
-  const added = document.createElement("span"), lastUsed = document.createElement("span");
-  added.append("connected ", timeAgo(createdAt));
-  lastUsed.append(...(lastUsedAt ? ["last used ", timeAgo(lastUsedAt)] : ["not used yet"]));
+  const added = make("span", {}, ...tParts("connected {time}", {time: timeAgo(createdAt)}));
+  const lastUsed = make("span", {}, ...lastUse(lastUsedAt));
   const disconnect = confirmed({
-    title: `Disconnect ${label}?`,
-    text: `You'll no longer be able to sign in here with this account at ${label}.`,
-    yes: "Disconnect",
+    title: t("Disconnect {name}?", {name: label}),
+    text: t("You'll no longer be able to sign in here with this account at {name}.", {name: label}),
+    yes: t("Disconnect"),
   }, async () => {
     await withRecentSignIn(() => unlink(id));
-    await loadIdentities();
+    await reload("security");
     byId("security-title").focus();
-    toast(`${label} is disconnected.`);
+    toast(t("{name} is disconnected.", {name: label}));
   });
   const drawn = row("key", label, [email, added, lastUsed], null,
-    makeButton("Disconnect", disconnect, {kind: "danger", label: `Disconnect ${label}${email ? `, ${email}` : ""}`}));
+    makeButton(t("Disconnect"), disconnect,
+      {kind: "danger", label: t("Disconnect {name}", {name: [label, email].filter(Boolean).join(", ")})}));
   drawn.firstElementChild.replaceWith(makeMark(providerOf(provider)?.mark));
   return drawn;
 }

@@ -2,11 +2,12 @@
 // looks for the letter, so the tab remembers that it waits for one.
 
 import {loginWithCode, onChange, requestCode} from "/authsvc.js";
-import {byId, fillIn, showStep} from "./dom.js";
-import {onSubmit, resetForm} from "./forms.js";
-import {rememberReturnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
-import {forget, recall, remember} from "./storage.js";
+import {byId, fillIn, showStep} from "../ui/dom.js";
+import {onSubmit, resetForm} from "../ui/forms.js";
+import {t} from "../ui/language.js";
+import {letterTarget, rememberReturnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
+import {forget, recall, remember} from "../ui/storage.js";
 
 const WAITING = `authsvc code ${location.pathname}`; // in the storage of this tab
 const form = byId("emailed-code");
@@ -19,7 +20,7 @@ export function onSentCode(proceed, back) {
   let waiting = {};
 
   async function send() {
-    const {challengeId, expiresIn} = await requestCode(waiting.fields);
+    const {challengeId, expiresIn} = await requestCode({...waiting.fields, returnTo: letterTarget()});
     waiting = {...waiting, challengeId, until: Date.now() + expiresIn * 1000};
     remember(WAITING, waiting);
     rememberReturnAddress();
@@ -30,7 +31,7 @@ export function onSentCode(proceed, back) {
     showStep("code", form.elements.code);
   }
 
-  const countDown = onResend(byId("code-again"), send, "Another code is on its way. Use the newest one.");
+  const countDown = onResend(byId("code-again"), send, t("Another code is on its way. Use the newest one."));
   onSubmit(form, async ({code}) => {
     const answer = await loginWithCode({challengeId: waiting.challengeId, code});
     forget(WAITING);

@@ -1,15 +1,16 @@
 // The devices that somebody is signed in on.
 
-import {call, logout} from "/authsvc.js";
-import {byId, makeButton, onPress, toast} from "./dom.js";
-import {confirmed} from "./dialogs.js";
-import {deviceIcon, deviceName, timeAgo} from "./format.js";
-import {paged, row} from "./lists.js";
-import {methodNames} from "./messages.js";
-import {goToSignIn} from "./redirect.js";
+import {call} from "/authsvc.js";
+import {byId, make, makeButton, onPress, toast} from "../ui/dom.js";
+import {confirmed} from "../ui/dialogs.js";
+import {deviceIcon, deviceName, lastUse, makeAddress, onDay} from "../ui/format.js";
+import {methodNames} from "../ui/history.js";
+import {t, tParts} from "../ui/language.js";
+import {paged, row} from "../ui/lists.js";
+import {reload} from "../ui/region.js";
 
-export const loadSessions = paged("/auth/sessions", {
-  list: "sessions-list", more: "sessions-more", limit: 20, draw: drawSession,
+export const load = paged("/auth/sessions", {
+  list: "sessions-list", more: "sessions-more", limit: 50, draw: drawSession, order: byUse,
   onLoad: (count, next) => {
     const isOnly = count === 1 && !next;
     byId("end-others").hidden = isOnly;
@@ -17,31 +18,37 @@ export const loadSessions = paged("/auth/sessions", {
   },
 });
 
-function drawSession({id, app, current, lastUsedAt, ip, userAgent, methods}) {
-  const name = app?.name ?? deviceName(userAgent), lastUsed = document.createElement("span");
-  lastUsed.append("last used ", timeAgo(lastUsedAt));
-  const used = methodNames(methods);
-  const details = [app && "app", ip, lastUsed, used && `by ${used}`];
+/** Put this device first, and then what was used last. */
+function byUse(one, other) {
+  return other.current - one.current || new Date(other.lastUsedAt) - new Date(one.lastUsedAt);
+}
+
+function drawSession({id, app, current, createdAt, lastUsedAt, ip, userAgent, methods}) {
+  const name = app?.name ?? deviceName(userAgent), lastUsed = make("span", {}, ...lastUse(lastUsedAt));
+  const day = onDay(createdAt), used = methodNames(methods);
+  const since = used ? tParts("signed in on {day} by {methods}", {day, methods: used}) : tParts("signed in on {day}", {day});
+  const details = [app && t("app"), ip && makeAddress(ip), lastUsed, make("span", {}, ...since)];
   const icon = app ? "apps" : deviceIcon(userAgent);
-  if (current) return row(icon, name, details, "This device");
-  return row(icon, name, details, null, makeButton("Sign out", async () => {
+  if (current) return row(icon, name, details, t("This device"));
+  return row(icon, name, details, null, makeButton(t("Sign out"), confirmed({
+    title: t("Sign out {name}?", {name}),
+    text: t("It will have to sign in again. If you don't know it, change your password too."),
+    yes: t("Sign out"),
+  }, async () => {
     await call("DELETE", `/auth/sessions/${id}`);
-    await loadSessions();
+    await reload("sessions");
     byId("sessions-title").focus();
-    toast(`${name} is signed out.`);
-  }, {label: `Sign out ${name}${ip ? `, ${ip}` : ""}`}));
+    toast(t("{name} is signed out.", {name}));
+  }), {label: t("Sign out {name}", {name: [name, ip].filter(Boolean).join(", ")})}));
 }
 
 onPress(byId("end-others"), confirmed({
-  title: "Sign out everywhere else?", text: "Every other device, and every app, will have to sign in again.", yes: "Sign out",
+  title: t("Sign out everywhere else?"),
+  text: t("Every other device, and every app, will have to sign in again."),
+  yes: t("Sign out"),
 }, async () => {
   await call("DELETE", "/auth/sessions?scope=others");
-  await loadSessions();
+  await reload("sessions");
   byId("sessions-title").focus();
-  toast("You're signed out everywhere else.");
+  toast(t("You're signed out everywhere else."));
 }));
-
-onPress(byId("sign-out"), async () => {
-  await logout();
-  goToSignIn("logout");
-});

@@ -1,20 +1,24 @@
 // Signing in: by password, passkey, a code sent by mail or a provider, and then by a second factor if the account has one.
 
 import {call, login, loginWithPasskey, onChange} from "/authsvc.js";
-import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "./dom.js";
-import {askForFactor, onFactor} from "./factor.js";
-import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "./forms.js";
+import {END_REASONS} from "./end-reasons.js";
+import {byId, describeErrorsBy, onPress, showStep, untilUnload} from "../ui/dom.js";
+import {tellWhatWasDone} from "../ui/done.js";
+import {askForFactor, onFactor, resumeFactor} from "./factor.js";
+import {clearErrors, isFilledIn, onSubmit, resetForm, setAlert, showError} from "../ui/forms.js";
 import {fillInHint} from "./hint.js";
-import {END_REASONS, errorText} from "./messages.js";
-import {onProviders} from "./providers.js";
-import {keepReturnAddress, leave, leaveOrStay, rememberReturnAddress, returnAddress} from "./redirect.js";
-import {onResend} from "./resend.js";
+import {t} from "../ui/language.js";
+import {errorText} from "../ui/messages.js";
+import {onProviders} from "../ui/providers.js";
+import {keepReturnAddress, leave, leaveOrStay, letterTarget, rememberReturnAddress, returnAddress} from "../ui/redirect.js";
+import {onResend} from "../ui/resend.js";
 import {onSentCode} from "./sent-code.js";
+import {forgetWay, rememberPassword} from "./way-in.js";
 
 const RENEWAL = 240e3; // milliseconds; a challenge is valid for five minutes
 // Nobody has asked for the offer, so nobody is told why it failed.
 const QUIET = ["aborted", "passkey_unsupported", "passkey_cancelled", "passkey_failed", "offline", "too_many_attempts"];
-const byPassword = byId("by-password");
+const byPassword = byId("by-password"), {email} = byPassword.elements;
 
 describeErrorsBy(errorText);
 keepReturnAddress();
@@ -24,6 +28,7 @@ onChange((user) => user && leaveOrStay(() => {
   showStep("elsewhere");
 }));
 onPress(byId("go-on-here"), leave);
+tellWhatWasDone();
 
 const endReason = new URLSearchParams(location.search).get("ended");
 if (Object.hasOwn(END_REASONS, endReason)) {
@@ -34,7 +39,9 @@ if (Object.hasOwn(END_REASONS, endReason)) {
 onSubmit(byPassword, async (values) => {
   byId("unverified").hidden = true;
   try {
-    await proceed(await login(values));
+    const answer = await login(values);
+    rememberPassword();
+    await proceed(answer);
   } catch (error) {
     byId("unverified").hidden = error.code !== "email_unverified";
     throw error;
@@ -42,11 +49,9 @@ onSubmit(byPassword, async (values) => {
 }, {invalid_credentials: "password"});
 
 onResend(byId("resend"), async () => {
-  await call("POST", "/auth/email/resend", {email: byPassword.elements.email.value.trim()});
+  await call("POST", "/auth/email/resend", {email: email.value.trim(), returnTo: letterTarget()});
   rememberReturnAddress();
-}, "If this email address still has to be confirmed, an email is on its way.");
-
-const email = byPassword.elements.email;
+}, t("If this email address still has to be confirmed, an email is on its way."));
 
 if (byId("by-email")) {
   const sendCode = onSentCode(proceed, () => showStep("password", email));
@@ -73,6 +78,7 @@ function startAgain(error) {
 }
 
 onFactor(untilUnload, startAgain);
+resumeFactor(proceed);
 
 const nextVisibilityChange = () =>
   new Promise((resolve) => document.addEventListener("visibilitychange", resolve, {once: true}));
@@ -95,6 +101,7 @@ if ("PublicKeyCredential" in globalThis) {
   onPress(byId("by-passkey"), async () => {
     setAlert(byPassword, null);
     await loginWithPasskey();
+    forgetWay();
     return untilUnload();
   }, (error) => {
     showError(byPassword, error);

@@ -2,9 +2,10 @@
 // asks, ends anything.
 
 import {call, logout, user} from "/authsvc.js";
-import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "./dom.js";
-import {setAlert, showError} from "./forms.js";
-import {errorText} from "./messages.js";
+import {byId, describeErrorsBy, fillIn, onPress, showStep, untilUnload} from "../ui/dom.js";
+import {setAlert, showError} from "../ui/forms.js";
+import {t} from "../ui/language.js";
+import {errorText} from "../ui/messages.js";
 
 const request = new URLSearchParams(location.search).get("request");
 const step = (name) => document.querySelector(`[data-step="${name}"]`);
@@ -38,7 +39,7 @@ async function advance() {
 }
 
 function showQuestion({app, email}) {
-  byId("who-asks").textContent = app ? `${app.name} asks to sign you out. ` : "";
+  byId("who-asks").textContent = app ? `${t("{name} asks to sign you out.", app)} ` : "";
   byId("signed-in-as").textContent = email;
   showStep("ask");
 }

@@ -1,14 +1,16 @@
 // Access tokens for scripts.
 
 import {call} from "/authsvc.js";
-import {confirmed, showToken} from "./dialogs.js";
-import {byId, make, makeButton, toast} from "./dom.js";
-import {onDay, timeAgo} from "./format.js";
-import {fieldError, onSubmit, resetForm} from "./forms.js";
-import {paged, tableRow} from "./lists.js";
-import {withRecentSignIn} from "./reauthenticate.js";
+import {confirmed, showToken} from "../ui/dialogs.js";
+import {byId, make, makeButton, toast} from "../ui/dom.js";
+import {onDay, timeAgo} from "../ui/format.js";
+import {onSubmit, resetForm} from "../ui/forms.js";
+import {t} from "../ui/language.js";
+import {paged, tableRow} from "../ui/lists.js";
+import {withRecentSignIn} from "../ui/reauthenticate.js";
+import {reload} from "../ui/region.js";
 
-export const loadTokens = paged("/auth/access-tokens", {
+export const load = paged("/auth/access-tokens", {
   list: "tokens-list", more: "tokens-more", limit: 50, draw: drawToken,
   onLoad: (count) => {
     byId("tokens-table").hidden = !count;
@@ -18,28 +20,31 @@ export const loadTokens = paged("/auth/access-tokens", {
 
 function drawToken({id, name, scopes, lastUsedAt, expiresAt}) {
   const revoke = confirmed({
-    title: "Revoke this token?", text: `Anything that uses “${name}” will stop working at once.`, yes: "Revoke",
+    title: t("Revoke this token?"),
+    text: t("Anything that uses “{name}” will stop working at once.", {name}),
+    yes: t("Revoke"),
   }, async () => {
     await call("DELETE", `/auth/access-tokens/${id}`);
-    await loadTokens();
+    await reload("tokens");
     byId("tokens-title").focus();
-    toast("Token revoked.");
+    toast(t("Token revoked."));
   });
   return tableRow(
     ["", make("strong", {}, name)],
-    ["Scopes", make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
-    ["Last used", lastUsedAt ? timeAgo(lastUsedAt) : "never"],
-    ["Expires", expiresAt ? onDay(expiresAt) : "never"],
-    ["", makeButton("Revoke", revoke, {kind: "danger", label: `Revoke the token ${name}`})],
+    [t("Scopes"), make("span", {class: "scopes"}, ...scopes.map((scope) => make("code", {}, scope)))],
+    [t("Last used"), lastUsedAt ? timeAgo(lastUsedAt) : t("never")],
+    [t("Expires"), expiresAt ? onDay(expiresAt) : t("never")],
+    ["", makeButton(t("Revoke"), revoke, {kind: "danger", label: t("Revoke the token {name}", {name})})],
   );
 }
 
+const scopesOf = (form) => [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
+
 onSubmit(byId("token-form"), async ({name, expiresInDays}, form) => {
-  const scopes = [...form.querySelectorAll("[name=scopes]:checked")].map((box) => box.value);
-  if (!scopes.length) throw fieldError("scopes", "Choose at least one.");
+  const scopes = scopesOf(form);
   const body = {name, scopes, ...(expiresInDays && {expiresInDays: Number(expiresInDays)})};
   const {token} = await withRecentSignIn(() => call("POST", "/auth/access-tokens", body));
   resetForm(form);
   await showToken(token);
-  await loadTokens();
-});
+  await reload("tokens");
+}, {}, (form) => scopesOf(form).length ? [] : [["scopes", t("Choose at least one.")]]);

@@ -1,0 +1,82 @@
+// The console: one screen at a time, named by what stands behind `#`. It asks the API, and shows only what that gives.
+
+import {logout, onChange, refresh, user} from "/authsvc.js";
+import {byId, describeErrorsBy, onPress, showErrorAt} from "../ui/dom.js";
+import {errorText} from "../ui/messages.js";
+import {goToSignIn} from "../ui/redirect.js";
+import {showApps} from "./apps.js";
+import {letIn, showUnreachable} from "./doors.js";
+import {showEvents} from "./events.js";
+import {showLetters} from "./letters.js";
+import {showOverview} from "./overview.js";
+import {showPeople} from "./people.js";
+import {readRoute} from "./routes.js";
+import {showSettings} from "./settings.js";
+
+const SCREENS = {
+  overview: showOverview,
+  people: showPeople,
+  events: showEvents,
+  letters: showLetters,
+  apps: showApps,
+  settings: showSettings,
+};
+const FIRST = "overview";
+const REASON_WAIT = 300; // milliseconds in which the answer to a request may still tell why the session ended
+const serviceName = document.title.split(" · ").at(-1);
+const SHUT = ["forbidden", "second_factor_required"];
+let section, somebody, endReason, isLeaving = false;
+
+describeErrorsBy((error) => {
+  if (error.code === "session_ended") endReason ??= error.reason;
+  if (SHUT.includes(error.code) && section) welcome(somebody); // the role or the factor was taken away meanwhile
+  return errorText(error);
+});
+
+/** Show what somebody may see who is signed in, or isn't. */
+function welcome(current) {
+  if (isLeaving) return;
+  somebody = current;
+  if (!current) return setTimeout(() => goToSignIn(endReason), section ? REASON_WAIT : 0);
+  letIn(current, () => section || showScreen());
+}
+
+/** Show the screen that the address names. */
+function showScreen() {
+  const route = readRoute(), name = Object.hasOwn(SCREENS, route.screen) ? route.screen : section ?? FIRST;
+  const isNew = name !== section;
+  section = name;
+  for (const screen of document.querySelectorAll(".screen")) screen.hidden = screen.id !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${byId(`${name}-title`).textContent} · ${serviceName}`;
+  if (isNew) scrollTo(0, 0);
+  SCREENS[name](name === route.screen ? route : {screen: name, id: "", query: {}})
+    .catch((error) => showErrorAt(byId(`${name}-title`), error));
+  return isNew;
+}
+
+onChange(welcome);
+user().catch((error) => section || showUnreachable(error)); // the client keeps trying
+addEventListener("hashchange", () => {
+  if (!section) return;
+  const {id} = readRoute();
+  if (showScreen() && !id) byId(`${section}-title`).focus();
+});
+addEventListener("pageshow", ({persisted}) => persisted && refresh().catch(() => {}));
+onPress(byId("sign-out"), async () => {
+  isLeaving = true;
+  try {
+    await logout();
+  } catch (error) {
+    isLeaving = false;
+    throw error;
+  }
+  goToSignIn("logout");
+});
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("main").focus();
+});
