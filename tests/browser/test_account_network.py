@@ -39,7 +39,8 @@ def desk(browser: Browser, service: Service) -> Iterator[Page]:
 def home(desk: Page, account: dict[str, str], mongo: Database) -> Page:
     """Return a window in which somebody looks at their account."""
     prove(mongo, account["email"])
-    sign_in(desk, account)
+    with desk.expect_request_finished(lambda asked: asked.url.endswith("/auth/me/email")):  # the last that is loaded
+        sign_in(desk, account)
     at_home(desk)
     return desk
 
