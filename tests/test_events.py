@@ -158,6 +158,7 @@ ALL_LETTERS_AT_ONCE = {"LetterRetried"}
 
 ON_NO_OWN_PAGE = {
     catalogue.AccountDeleted,
+    catalogue.DatabaseBackedUp,
     catalogue.SigningKeyRotated,
     catalogue.SigningKeyRetired,
     catalogue.SigningKeysResealed,

@@ -6,13 +6,15 @@ import click
 from flask.cli import AppGroup
 
 from authsvc.cli.output import as_json_option, plainly, print_findings
+from authsvc.events import happened
+from authsvc.events.catalogue import DatabaseBackedUp
 from authsvc.models import readiness
 from authsvc.services import indexes
 from authsvc.services.users import integrity
 
 _TURN_SECONDS = 5.0
 
-group = AppGroup("db", help="The database: build indexes, check integrity.", short_help="Database.")
+group = AppGroup("db", help="The database: build indexes, check integrity, note backups.", short_help="Database.")
 
 
 @group.command("ensure-indexes")
@@ -31,6 +33,14 @@ def ensure_indexes() -> None:
     except readiness.IndexConflict as conflict:
         raise click.ClickException(f"{conflict}; drop that index") from conflict
     click.echo("\n".join(f"built {name}" for name in missing) or "all indexes exist")
+
+
+@group.command("note-backup")
+@plainly
+def note_backup() -> None:
+    """Note that a backup has just been made, for the console: the last line of a backup script."""
+    happened(DatabaseBackedUp())
+    click.echo("noted")
 
 
 @group.command()

@@ -71,6 +71,7 @@ from authsvc.events.credentials import (
 )
 from authsvc.events.event import Event, Recorded
 from authsvc.events.operations import (
+    DatabaseBackedUp,
     LetterDropped,
     LetterRetried,
     SigningKeyRetired,
@@ -118,6 +119,7 @@ __all__ = [
     "AppSignedOut",
     "AttemptsThrottled",
     "CodeReused",
+    "DatabaseBackedUp",
     "EmailChangeCancelled",
     "EmailChangeRequested",
     "EmailChangeReverted",

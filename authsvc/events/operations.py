@@ -53,6 +53,13 @@ class SigningKeysReset(Weighty):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseBackedUp(Weighty):
+    """An operator noted that a backup of the database was made."""
+
+    name = "database.backed_up"
+
+
+@dataclass(frozen=True, kw_only=True)
 class LetterRetried(Event):
     """An operator had a letter tried again.
 

@@ -98,6 +98,13 @@ class AuditEvent(Document):
 
     @classmethod
     @bounded
+    def latest(cls, action: str) -> datetime | None:
+        """Return when something happened last, if that is still recorded."""
+        newest = cls.objects(action=action).order_by("-id").only("at").first()
+        return newest.at if newest is not None else None
+
+    @classmethod
+    @bounded
     def search(
         cls,
         *,

@@ -44,11 +44,15 @@ class FirstStepSchema(Schema):
 
 
 class StatsSchema(Schema):
-    """About how many accounts there are, the last 14 days, the last of which is today, the letters, the first steps."""
+    """About how many accounts there are, the last 14 days, the last of which is today, the letters, the first steps.
+
+    `lastBackupAt` is when an operator noted one by `flask db note-backup`, null if nobody has in 400 days.
+    """
 
     accounts = fields.Integer(required=True)
     days = fields.List(fields.Nested(DaySchema), required=True)
     letters = fields.Nested(LetterCountsSchema, required=True)
+    last_backup_at = UtcDateTime(required=True, allow_none=True)
     first_steps = fields.List(fields.Nested(FirstStepSchema), required=True)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from flask import current_app
 
 from authsvc import __version__
+from authsvc.events.catalogue import DatabaseBackedUp
+from authsvc.models.audit import AuditEvent
 from authsvc.models.letters import Letter, LetterState
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import User
@@ -47,12 +49,13 @@ def about() -> dict[str, Any]:
 
 
 def stats() -> dict[str, Any]:
-    """Return how many accounts there are, what happened on each of the last days, the letters, and the first steps."""
+    """Return the numbers of accounts, of the last days and of letters, the last backup, and the first steps."""
     waiting, dead = Letter.counts()
     return {
         "accounts": User.estimated_count(),
         "days": daily_counts.latest(),
         "letters": {"waiting": waiting, "dead": dead},
+        "last_backup_at": AuditEvent.latest(DatabaseBackedUp.name),
         "first_steps": [{"name": name, "is_done": is_done} for name, is_done in _first_steps()],
     }
 
@@ -64,6 +67,7 @@ def _first_steps() -> Iterator[tuple[str, bool]]:
     yield "deputy", len(administrators) > 1
     yield "tls", config["PUBLIC_URL"].startswith("https://")
     yield "mail", is_mailed and bool(Letter.in_state(LetterState.DELIVERED, 1))
+    yield "backup", AuditEvent.latest(DatabaseBackedUp.name) is not None
     yield "support", bool(config["ACCOUNT_SUPPORT"])
 
 

@@ -133,6 +133,7 @@ CHANGES: Mapping[type[Event], Row] = {
     catalogue.CodeReused: _document("sessions", "session", "endedAt"),
     catalogue.SigningKeyRotated: _signing_key,
     catalogue.SigningKeyRetired: _signing_key,
+    catalogue.DatabaseBackedUp: CHANGES_NOTHING,
     catalogue.SigningKeysResealed: CHANGES_NOTHING,
     catalogue.SigningKeysReset: CHANGES_NOTHING,
     catalogue.LetterRetried: CHANGES_NOTHING,

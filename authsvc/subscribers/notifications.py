@@ -166,6 +166,7 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.AppSignedIn: NO_LETTER,
     catalogue.AppSignedOut: NO_LETTER,
     catalogue.CodeReused: _stolen,
+    catalogue.DatabaseBackedUp: NO_LETTER,
     catalogue.SigningKeyRotated: NO_LETTER,
     catalogue.SigningKeyRetired: NO_LETTER,
     catalogue.SigningKeysResealed: NO_LETTER,

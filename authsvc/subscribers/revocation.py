@@ -191,6 +191,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.AppSignedIn: ENDS_NOTHING,
     catalogue.AppSignedOut: ENDS_NOTHING,
     catalogue.CodeReused: ENDS_NOTHING,
+    catalogue.DatabaseBackedUp: ENDS_NOTHING,
     catalogue.SigningKeyRotated: ENDS_NOTHING,
     catalogue.SigningKeyRetired: ENDS_NOTHING,
     catalogue.SigningKeysResealed: ENDS_NOTHING,

@@ -1,11 +1,12 @@
 """The console's routes: R126 (role and second factor, fresh where it hurts), and what they show and do."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from bson import ObjectId
 from flask import Flask
 from flask.testing import FlaskClient
@@ -43,6 +44,11 @@ def shown(who: Person, path: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     document: dict[str, Any] = answer.get_json()
     return document
+
+
+def noted(app: Flask) -> None:
+    done = app.test_cli_runner().invoke(args=["db", "note-backup"])
+    assert (done.exit_code, done.output) == (0, "noted\n")
 
 
 class TestWhoMay:
@@ -104,6 +110,24 @@ class TestOverview:
         assert [one["day"] for one in stats["days"]] == sorted(one["day"] for one in stats["days"])
         assert stats["accounts"] == 3
         assert set(stats["letters"]) == {"waiting", "dead"}
+        assert stats["lastBackupAt"] is None
+
+    def test_it_tells_when_the_last_backup_was_noted(self, boss: Person, app: Flask):
+        def steps() -> dict[str, bool]:
+            return {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
+
+        assert not steps()["backup"]
+        before = clock.now()
+        with time_machine.travel(before - timedelta(days=3)):
+            noted(app)
+        first = shown(boss, "/admin/stats")["lastBackupAt"]
+        assert datetime.fromisoformat(first) < before
+        noted(app)
+        last = datetime.fromisoformat(shown(boss, "/admin/stats")["lastBackupAt"])
+        assert timedelta() <= last - before.replace(microsecond=0) < timedelta(minutes=1)
+        assert steps()["backup"]
+        [newest, _] = shown(boss, "/admin/audit?action=database.backed_up")["items"]
+        assert (newest["outcome"], newest["actor"]) == ("success", None)
 
     def test_of_many_at_once_none_is_lost(self, boss: Person, app: Flask, mongo: Database):
         from_there = shown(boss, "/admin/stats")["days"][-1]["failedSignIns"]
@@ -132,13 +156,15 @@ class TestOverview:
 
     def test_first_steps(self, boss: Person, alice: Person, mongo: Database, app: Flask):
         steps = {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
-        assert steps == {"factors": True, "deputy": False, "tls": False, "mail": False, "support": False}
+        missing = dict.fromkeys(["deputy", "tls", "mail", "backup", "support"], False)
+        assert steps == {"factors": True, **missing}
         mongo.users.update_many({}, {"$set": {"role": "admin"}})
         register_passkey(verified(mongo, alice), Authenticator())
         steps = {one["name"]: one["isDone"] for one in shown(boss, "/admin/stats")["firstSteps"]}
         assert (steps["deputy"], steps["factors"]) == (True, False)  # her password is enough
         assert post(alice, "/auth/mfa/require").status_code == 204
         mongo.letters.update_many({}, {"$set": {"deliveredAt": clock.now()}, "$unset": {"dueAt": 1}})
+        noted(app)
         own = {
             "MAIL_URL": "smtp://mail.example.com",
             "ACCOUNT_SUPPORT": "help@example.com",

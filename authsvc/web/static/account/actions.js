@@ -63,6 +63,7 @@ export const ACTIONS = {
   "second_factors.reset": t("An administrator removed your second factors"),
   "signing_key.rotated": t("A new signing key was published"),
   "signing_key.retired": t("A signing key was retired"),
+  "database.backed_up": t("A backup was made"),
   "signing_keys.resealed": t("The signing keys were encrypted again"),
   "signing_keys.reset": t("The signing keys were replaced"),
   "letter.retried": t("An undelivered email was sent again"),

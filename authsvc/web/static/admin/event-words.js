@@ -64,6 +64,7 @@ export const EVENTS = {
   "second_factors.reset": t("Second factors removed by an administrator"),
   "signing_key.rotated": t("Signing key published"),
   "signing_key.retired": t("Signing key retired"),
+  "database.backed_up": t("Backup made"),
   "signing_keys.resealed": t("Signing keys encrypted again"),
   "signing_keys.reset": t("Signing keys replaced"),
   "letter.retried": t("Letter sent again"),

@@ -16,6 +16,7 @@ const STEPS = {
   tls: [t("Pages and cookies go over TLS"), t("Put a proxy with a certificate in front, and set PUBLIC_URL to https://…"), null],
   mail: [t("A letter was delivered"), t("Set MAIL_URL to your mail server, and send yourself a letter."),
     [t("Send me one"), addressOf("letters")]],
+  backup: [t("A backup was made"), t("End your backup script with: flask db note-backup. Then this page tells when the last one was."), null],
   support: [t("People know whom to ask"), t("Set ACCOUNT_SUPPORT to an address or a page. Pages and letters show it."), null],
 };
 

@@ -2,6 +2,7 @@
 
 import {call} from "/authsvc.js";
 import {byId, make, makeIcon, onPress} from "../ui/dom.js";
+import {timeAgo} from "../ui/format.js";
 import {language, t} from "../ui/language.js";
 import {fillPlace, makePlace} from "../ui/place.js";
 import {drawChart} from "./chart.js";
@@ -32,7 +33,7 @@ function draw(stats) {
   showFirstSteps(stats.firstSteps);
 }
 
-function tilesOf({accounts, days, letters}) {
+function tilesOf({accounts, days, letters, lastBackupAt}) {
   const week = days.slice(-WEEK), today = days.at(-1);
   const sum = (name) => week.reduce((total, day) => total + day[name], 0);
   const events = (action, span) => addressOf("events", "", {action, span});
@@ -44,11 +45,12 @@ function tilesOf({accounts, days, letters}) {
     {name: t("Blocked this week"), value: sum("throttled"), href: events("attempts.throttled", WEEK)},
     {name: t("Letters waiting"), value: letters.waiting, href: addressOf("letters")},
     {name: t("Letters given up"), value: letters.dead, href: addressOf("letters", "", {state: "dead"}), isBad: letters.dead > 0},
+    {name: t("Last backup"), value: lastBackupAt ? timeAgo(lastBackupAt) : t("Not known"), href: events("database.backed_up")},
   ];
 }
 
 const drawTile = ({name, value, href, isBad}) => make("div", {class: `tile ${isBad ? "bad" : ""}`},
-  make("dt", {}, make("a", {href}, name)), make("dd", {}, number.format(value)));
+  make("dt", {}, make("a", {href}, name)), make("dd", {}, typeof value === "number" ? number.format(value) : value));
 
 function examine() {
   byId("health-list").replaceChildren();

@@ -179,6 +179,7 @@ add({
 "An administrator removed your second factors": "أزال مسؤول عواملك الثانية",
 "A new signing key was published": "نُشر مفتاح توقيع جديد",
 "A signing key was retired": "سُحب مفتاح توقيع",
+"A backup was made": "تم إنشاء نسخة احتياطية",
 "The signing keys were encrypted again": "أُعيد تشفير مفاتيح التوقيع",
 "The signing keys were replaced": "استُبدلت مفاتيح التوقيع",
 "An undelivered email was sent again": "أُعيد إرسال رسالة لم تُسلَّم",

@@ -167,6 +167,7 @@ add({
 "An administrator removed your second factors": "Die Administration hat Ihre zweiten Faktoren entfernt",
 "A new signing key was published": "Ein neuer Signaturschlüssel wurde veröffentlicht",
 "A signing key was retired": "Ein Signaturschlüssel wurde zurückgezogen",
+"A backup was made": "Eine Sicherung wurde angelegt",
 "The signing keys were encrypted again": "Die Signaturschlüssel wurden neu verschlüsselt",
 "The signing keys were replaced": "Die Signaturschlüssel wurden ersetzt",
 "An undelivered email was sent again": "Eine nicht zugestellte E-Mail wurde noch einmal gesendet",

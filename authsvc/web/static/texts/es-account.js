@@ -170,6 +170,7 @@ add({
 "An administrator removed your second factors": "La administración eliminó sus segundos factores",
 "A new signing key was published": "Se publicó una clave de firma nueva",
 "A signing key was retired": "Se retiró una clave de firma",
+"A backup was made": "Se hizo una copia de seguridad",
 "The signing keys were encrypted again": "Las claves de firma se cifraron de nuevo",
 "The signing keys were replaced": "Las claves de firma se sustituyeron",
 "An undelivered email was sent again": "Un correo no entregado se envió de nuevo",

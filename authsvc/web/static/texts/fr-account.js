@@ -170,6 +170,7 @@ add({
 "An administrator removed your second factors": "L’administration a supprimé vos seconds facteurs",
 "A new signing key was published": "Une nouvelle clé de signature a été publiée",
 "A signing key was retired": "Une clé de signature a été retirée",
+"A backup was made": "Une sauvegarde a été faite",
 "The signing keys were encrypted again": "Les clés de signature ont été rechiffrées",
 "The signing keys were replaced": "Les clés de signature ont été remplacées",
 "An undelivered email was sent again": "Un e-mail non distribué a été renvoyé",

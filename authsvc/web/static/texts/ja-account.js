@@ -164,6 +164,7 @@ add({
 "An administrator removed your second factors": "管理者が第2要素を削除しました",
 "A new signing key was published": "新しい署名鍵が公開されました",
 "A signing key was retired": "署名鍵が廃止されました",
+"A backup was made": "バックアップが作成されました",
 "The signing keys were encrypted again": "署名鍵が再暗号化されました",
 "The signing keys were replaced": "署名鍵が交換されました",
 "An undelivered email was sent again": "未達のメールが再送されました",
