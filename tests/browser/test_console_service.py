@@ -9,6 +9,7 @@ from bson import ObjectId
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from authsvc import clock, languages
+from authsvc.models.ids import new_id
 from authsvc.models.letters import LetterKind
 from authsvc.services import daily_counts, doctor
 from tests.browser.windows import look, outdate, says, window
@@ -79,7 +80,7 @@ class TestOverview:
         enter(desk, admin, mongo)
         expect(desk.get_by_role("heading", level=1, name="Overview")).to_be_visible()
         tiles = desk.locator(".tile")
-        expect(tiles).to_have_count(7)
+        expect(tiles).to_have_count(8)
         expect(tiles.filter(has_text="Accounts")).to_contain_text("1")
         week = tiles.filter(has_text="New this week").locator("dd").inner_text()
         assert int(week) >= 9  # and those of today, whom the service may not have added yet
@@ -90,6 +91,19 @@ class TestOverview:
         expect(rows.nth(1)).to_contain_text("47")
         tiles.filter(has_text="Letters given up").get_by_role("link").click()
         expect(desk.get_by_text("Every letter could be delivered.")).to_be_visible()
+
+    def test_the_last_backup(self, desk: Page, admin: Administrator, mongo: Database) -> None:
+        enter(desk, admin, mongo)
+        tile = desk.locator(".tile", has_text="Last backup")
+        expect(tile.locator("dd")).to_have_text("Not known")
+        event = mongo.audit.find_one({})
+        assert event is not None
+        ago = clock.now() - timedelta(hours=5, minutes=1)
+        mongo.audit.insert_one({**event, "_id": new_id(ago), "at": ago, "action": "database.backed_up"})
+        desk.reload()
+        expect(tile.locator("dd")).to_have_text("5 hours ago")
+        tile.get_by_role("link").click()
+        expect(desk.locator("#events-list .row-link")).to_have_count(1)
 
     def test_what_the_doctor_finds_is_told_with_its_remedy(
         self, desk: Page, admin: Administrator, mongo: Database
@@ -104,7 +118,7 @@ class TestOverview:
     def test_first_steps_go_once_they_are_hidden(self, desk: Page, admin: Administrator, mongo: Database) -> None:
         enter(desk, admin, mongo)
         steps = desk.locator("#checklist li")
-        expect(steps).to_have_count(5)
+        expect(steps).to_have_count(6)
         expect(steps.filter(has_text="Every administrator has a second factor")).to_contain_text("Done:")
         expect(steps.filter(has_text="There are two administrators")).to_contain_text("To do:")
         desk.get_by_role("button", name="Hide this list").click()

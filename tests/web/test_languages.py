@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -32,6 +33,8 @@ INNER = re.compile(
     r"|(?:Home|End|Tab)$|Authorization|Content-Type"
 )
 """Names of browsers, keys and places in a storage."""
+SIDES = re.compile(r"(?:margin|padding|border)-(?:left|right)|(?<![-\w])(?:left|right):|text-align: (?:left|right)")
+FOUR = re.compile(r"(?:margin|padding|inset): [^\s;]+ ([^\s;]+) [^\s;]+ ([^\s;]+)")
 SUPPORT = {"ACCOUNT_SUPPORT": "123@456.example", "ADMIN_PAGES": "on"}
 ALLOWED = re.compile(
     r"(?:\b(?:user|admin)$|^CSV(?:$|:)|ŝervo|123@456.example|JSON|[a-z]+:[a-z]+|/[a-z/]+|localhost:?\d*|authsvc)"
@@ -205,3 +208,12 @@ class TestProblems:
         assert german.json["title"] != english.json["title"]
         assert german.json["code"] == english.json["code"] == "token_missing"
         assert "Accept-Language" in german.vary
+
+
+class TestStyles:
+    @pytest.mark.parametrize("sheet", sorted(STATIC.rglob("*.css")), ids=lambda sheet: sheet.name)
+    def test_what_is_read_from_right_to_left_has_its_sides_there(self, sheet: Path):
+        plain = re.sub(r"\([^()]*\)", "", sheet.read_text())  # what is calculated holds blanks too
+        rules = [line for line in plain.splitlines() if not line.lstrip().startswith(('[dir="rtl"]', ".offscreen"))]
+        assert [line for line in rules if SIDES.search(line)] == []
+        assert [line for line in rules if any(right != left for right, left in FOUR.findall(line))] == []

@@ -50,7 +50,7 @@ function tilesOf({accounts, days, letters, lastBackupAt}) {
 }
 
 const drawTile = ({name, value, href, isBad}) => make("div", {class: `tile ${isBad ? "bad" : ""}`},
-  make("dt", {}, make("a", {href}, name)), make("dd", {}, typeof value === "number" ? number.format(value) : value));
+  make("dt", {}, make("a", {href}, name)), typeof value === "number" ? make("dd", {}, number.format(value)) : make("dd", {class: "words"}, value));
 
 function examine() {
   byId("health-list").replaceChildren();
