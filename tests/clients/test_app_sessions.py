@@ -232,6 +232,22 @@ class TestEnd:
         window.cookie = stolen
         assert window.user() is None
 
+    @pytest.mark.parametrize(("method", "path"), [("GET", "/api/auth/me"), ("POST", "/api/auth/refresh-token")])
+    def test_a_late_answer_does_not_put_an_old_cookie_back(
+        self, window: Window, ada: dict[str, Any], server: AppServer, method: str, path: str
+    ) -> None:
+        """Several requests with the cookie of before are on their way while somebody signs in."""
+        first, late = Window(server), Window(server)
+        first.cookie = late.cookie = window.cookie
+        expired()
+        assert first.ask(method, path).status_code == 200, "which replaces the session"
+        credentials = {"email": ada["email"], "password": "an analytical engine"}
+        assert window.ask("POST", "/api/auth/login", credentials).status_code == 200
+        answer = late.ask(method, path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "session_ended")
+        assert "session=" not in answer.headers.get("Set-Cookie", "")
+        assert window.user() == ada
+
     def test_signing_out_with_an_old_cookie_too(self, window: Window, ada: dict[str, Any], mongo: Database) -> None:
         expired()
         assert window.ask("POST", "/api/auth/logout").status_code == 204

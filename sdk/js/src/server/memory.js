@@ -22,8 +22,8 @@ function createCache() {
   };
 }
 
-async function digest(text) {
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`authsvc session ${text}`));
+async function digest(text, kind = "session") {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`authsvc ${kind} ${text}`));
   return [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -57,4 +57,22 @@ export function createReplacement({seal, open}, cache) {
     if (!underWay.has(name)) underWay.set(name, workUnlessKnown().finally(() => underWay.delete(name)));
     return underWay.get(name);
   };
+}
+
+/** Return what notes that a session is over in its browser, as another or none took its place there, and what tells so. */
+export function createEndings(cache) {
+  const nameOf = ({cookie}) => digest(cookie, "end of session");
+
+  async function note(session) {
+    const name = await nameOf(session);
+    shared().cache.set(name, "over", LIFE);
+    await (async () => cache?.set(name, "over", LIFE))().catch(() => {}); // at worst a late answer counts
+  }
+
+  async function has(session) {
+    const name = await nameOf(session);
+    return Boolean(await shared().cache.get(name) ?? await (async () => cache?.get(name))().catch(() => null));
+  }
+
+  return {note, has};
 }

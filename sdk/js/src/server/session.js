@@ -2,7 +2,7 @@
 
 import {createCookie, createSeal, parseCookies, writeCookies} from "./cookies.js";
 import {isFromElsewhere, pathOf, problem, readBody, toProblem} from "./gate.js";
-import {createReplacement} from "./memory.js";
+import {createEndings, createReplacement} from "./memory.js";
 import {createUpstream, toError, toResponse, withoutTokens} from "./upstream.js";
 
 const SIGN_INS = /^\/auth\/(register|login|login\/(email\/code|email\/link|mfa|passkey))$/;
@@ -24,7 +24,7 @@ function withCookieTransport(text = "{}") {
 function createKeeper({url, secret, fetch, cache, addressOf, cookieName}) {
   const {seal, open} = createSeal(secret);
   const replace = createReplacement({seal, open}, cache);
-  const ask = createUpstream({url, fetch, addressOf});
+  const ask = createUpstream({url, fetch, addressOf}), endings = createEndings(cache);
   const read = ({headers}) => open(parseCookies(headers.get("Cookie")).get(cookieName));
 
   /** Resolve to the session that replaces another. Rejects with what the service says if that is over. */
@@ -54,18 +54,23 @@ function createKeeper({url, secret, fetch, cache, addressOf, cookieName}) {
     return {said: await ask(request, method, path, {token: fresh.accessToken, body}), session: fresh};
   }
 
-  return {seal, ask, read, keepFresh, askAs};
+  return {seal, ask, read, keepFresh, askAs, endings};
 }
 
 /** Return what answers the client of the browser: `handle`. */
-function createHandler({ask, read, keepFresh, askAs, seal}, cookie, basePath, origin) {
-  /** `session` is what the cookie has from now on; null: nothing; undefined: what it has. */
-  async function respond(response, session) {
+function createHandler({ask, read, keepFresh, askAs, seal, endings}, cookie, basePath, origin) {
+  /**
+   * `session` is what the cookie has from now on; null: nothing; undefined: what it has. An answer to a request of before
+   * (`old`) may come late: then somebody has signed in or out in that browser meanwhile, and that cookie stays.
+   */
+  async function respond(response, session, old) {
+    if (old && session !== undefined && await isLate(old, session)) return response;
     if (session) response.headers.append("Set-Cookie", cookie.set(await seal(session)));
     else if (session === null) response.headers.append("Set-Cookie", cookie.clear());
     return response;
   }
 
+  const isLate = async (old, session) => await endings.has(old) || Boolean(session) && endings.has(session);
   const onlyNew = (session, old) => session?.cookie === old?.cookie ? undefined : session;
 
   /** Say who is signed in at this moment. */
@@ -76,29 +81,33 @@ function createHandler({ask, read, keepFresh, askAs, seal}, cookie, basePath, or
     const expiresIn = Math.max(1, Math.floor((session.expires - Date.now()) / 1000));
     const body = JSON.stringify(withoutTokens({tokenType: "Bearer", expiresIn, user: said.body}));
     const headers = {"Content-Type": "application/json", "Cache-Control": "no-store"};
-    return respond(new Response(body, {headers}), onlyNew(session, old));
+    return respond(new Response(body, {headers}), onlyNew(session, old), old);
   }
 
   async function logout(request, old) {
     if (!old) return problem(401, "token_missing", "Nobody is signed in");
     const said = await ask(request, "POST", "/auth/logout", {cookie: old.cookie});
-    return respond(toResponse(said, basePath), said.answer.ok || said.answer.status === 401 ? null : undefined);
+    const isOut = said.answer.ok || said.answer.status === 401;
+    const response = await respond(toResponse(said, basePath), isOut ? null : undefined, old);
+    if (isOut) await endings.note(old);
+    return response;
   }
 
   /** Sign in. The service is shown the session that the new one replaces, and ends it. */
   async function signIn(request, old, path, text) {
     const said = await ask(request, "POST", path, {cookie: old?.cookie, body: withCookieTransport(text)});
+    if (old && said.session) await endings.note(old);
     return respond(toResponse(said, basePath), said.session);
   }
 
   async function forward(request, old, path, text) {
     const fresh = old && await keepFresh(old, request);
     const {said, session} = await askAs(fresh, request, request.method, path + new URL(request.url).search, text);
-    return respond(toResponse(said, basePath), said.session === undefined ? onlyNew(session, old) : said.session);
+    return respond(toResponse(said, basePath), said.session === undefined ? onlyNew(session, old) : said.session, old);
   }
 
-  async function route(request, path) {
-    const text = await readBody(request), old = await read(request), isPost = request.method === "POST";
+  async function route(request, path, old) {
+    const text = await readBody(request), isPost = request.method === "POST";
     if (text === null) return problem(413, "body_too_large", "The body is too large");
     if (isPost && path === "/auth/refresh-token") return refresh(request, old);
     if (path === "/auth/logout" && request.method !== "GET") return logout(request, old);
@@ -112,10 +121,11 @@ function createHandler({ask, read, keepFresh, askAs, seal}, cookie, basePath, or
     if (isFromElsewhere(request, origin)) return problem(403, "cross_origin_refused", "This comes from another site");
     const path = pathOf(request, basePath);
     if (!path) return problem(404, "not_found", "Not found");
-    return route(request, path).catch((error) => {
+    const old = await read(request);
+    return route(request, path, old).catch((error) => {
       if (error.name !== "AuthError") throw error;
       // Another tab may have signed in meanwhile: only who asks for the session itself is told to forget it.
-      return respond(toProblem(error), isOver(error) && path === "/auth/refresh-token" ? null : undefined);
+      return respond(toProblem(error), isOver(error) && path === "/auth/refresh-token" ? null : undefined, old);
     });
   };
 }
@@ -124,14 +134,15 @@ function createHandler({ask, read, keepFresh, askAs, seal}, cookie, basePath, or
 export function createAppSession({url, origin, secret, basePath = "/api", fetch, cache, addressOf}) {
   const cookie = createCookie(origin);
   const keeper = createKeeper({url, secret, fetch, cache, addressOf, cookieName: cookie.name});
-  const {seal, read, keepFresh, askAs} = keeper;
+  const {seal, read, keepFresh, askAs, endings} = keeper;
   const orNull = (error) => { if (isOver(error)) return null; throw error; };
 
   async function getSession(request) {
     const header = request.headers.get("Cookie") ?? "", old = await read(request);
     const session = old && await keepFresh(old, request).catch(orNull);
     const accessToken = session ? session.accessToken : null;
-    if (!session || session.cookie === old.cookie) return {accessToken, cookie: header};
+    const isSame = !session || session.cookie === old.cookie;
+    if (isSame || await endings.has(old)) return {accessToken, cookie: header};
     const sealed = await seal(session);
     return {accessToken, cookie: writeCookies(parseCookies(header).set(cookie.name, sealed)), setCookie: cookie.set(sealed)};
   }
