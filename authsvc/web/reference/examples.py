@@ -102,7 +102,8 @@ def of(schema: dict[str, Any], schemas: Schemas) -> Any:
 def of_body(name: str, schemas: Schemas, also: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return an example of a body: what it must have, and the members `also`."""
     schema = schemas[name]
-    wanted = [*schema.get("required", []), *(schema.get("oneOf") or [{"required": []}])[0]["required"]]
+    choices = schema.get("oneOf") or schema.get("anyOf") or [{"required": []}]
+    wanted = [*schema.get("required", []), *choices[0]["required"]]
     for member in tuple(wanted):
         wanted += schema.get("dependentRequired", {}).get(member, [])
     members = schema["properties"]
