@@ -145,6 +145,7 @@ class TestRecord:
         assert runner.invoke(args=["keys", "rotate", "--lead", "8"]).exit_code == 0
         assert runner.invoke(args=["keys", "retire", "1", "--yes"]).exit_code == 0
         assert runner.invoke(args=["keys", "reseal"]).exit_code == 0
+        assert runner.invoke(args=["db", "note-backup"]).exit_code == 0
         everybody = runner.invoke(args=["users", "export", "-", "--yes"]).stdout
         assert runner.invoke(args=["users", "import", "-"], input=everybody).exit_code == 0
         with app.app_context():

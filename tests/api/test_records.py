@@ -191,7 +191,7 @@ SITES: dict[str, Site] = {
 WITH_LETTER = [action for action, site in SITES.items() if site.letter]
 
 
-BY_COMMAND = ("account.created", "app.", "letter.", "signing_key", "users.")
+BY_COMMAND = ("account.created", "app.", "database.", "letter.", "signing_key", "users.")
 """What only an operator does, by a command."""
 
 
