@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import bcrypt
 import bson
 import psutil
+import pymongo
 import pytest
 from bson import ObjectId
 from flask import Flask
@@ -69,7 +70,8 @@ def proxy(mongodb_uri: str) -> Iterator[FaultProxy]:
 def things(proxy: FaultProxy, direct: Database) -> Iterator[Documents]:
     """Return a collection as a client sees it through the network; it never tries a write again by itself."""
     with client_of(proxy) as client:
-        client.admin.command("ping")
+        with pymongo.timeout(20):  # on a busy machine it takes a while to connect
+            client.admin.command("ping")
         yield client[NAME].things
 
 
