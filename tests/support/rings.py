@@ -22,6 +22,7 @@ SLOW = (
     "tests/examples/",
     "tests/faults/",
     "tests/federation/test_races.py",
+    "tests/machines/",
     "tests/oauth/test_app_documents.py",
     "tests/oauth/test_app_endings.py",
     "tests/oauth/test_authorize.py",
