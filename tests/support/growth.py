@@ -39,6 +39,9 @@ from authsvc.security.passwords import PasswordHash
 ROUNDS = 7
 BATCH = 10_000
 HASH = "$2b$04$" + "." * 53
+APP = "app_of_all"
+"""An app that everybody has signed in to."""
+
 Stored = dict[str, Any]
 Documents = Iterator[Stored]
 Step = Callable[[], Any]
@@ -111,6 +114,24 @@ def _others(count: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "passkeys", {"user": owner, "credential": text, "publicKey": b"x", "signCount": 0, "backedUp": True}
         yield "throttles", {"_id": text, "count": 1, "told": False, "endsAt": later, "expiresAt": later}
         yield "devices", {"_id": text, **common}
+        yield "grants", {"user": owner, "app": APP, "scopes": ["openid"], "createdAt": moment}
+        yield (
+            "email_codes",
+            {
+                **{"_id": text, "purpose": "sign_in", "counter": text, "email": text, "code": text, "link": text},
+                **{"codeExpiresAt": later, **common},
+            },
+        )
+        yield (
+            "authorizations",
+            {"digest": text, "app": APP, "codeDigest": text, "userCode": text, "createdAt": moment, **common},
+        )
+        yield "sign_outs", {"digest": text, "app": APP, "expiresAt": later}
+        yield "assertions", {"_id": text, "expiresAt": later}
+        yield (
+            "logout_notices",
+            {"kind": "logout", "to": APP, "createdAt": moment, "deliveredAt": moment, "expiresAt": later},
+        )
         yield (
             "audit",
             {
@@ -128,6 +149,7 @@ def fill(database: Database[dict[str, Any]], count: int) -> None:
     """Put so many documents into every collection that grows."""
     database.users.insert_many(users(count))
     database.sessions.insert_many(sessions(count))
+    database.sessions.insert_many(sessions(count, app=APP, scopes=["openid"], parent=ObjectId()))
     held: defaultdict[str, list[Stored]] = defaultdict(list)
     for name, document in _others(count):
         held[name].append(document)
