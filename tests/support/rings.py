@@ -34,6 +34,7 @@ SLOW = (
     "tests/oauth/test_metadata.py",
     "tests/oauth/test_password_grant.py",
     "tests/oauth/test_without_pages.py",
+    "tests/protocol/",
     "tests/proxies/",
     "tests/security/test_foreign_hashes.py",
     "tests/services/",
