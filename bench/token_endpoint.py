@@ -213,7 +213,7 @@ def token_endpoint() -> list[Row]:
             serving("bench.bare_tokens:app", {**settings, "BENCH_COMMANDS": str(path)}) as bare,
         ):
             for kind, commands in grants.commands.items():
-                pairs = [_round(grants, kind, service.port, bare, settings["MONGODB_URI"]) for _ in range(ROUNDS)]
+                pairs = [_round(grants, kind, service.port, bare.port, settings["MONGODB_URI"]) for _ in range(ROUNDS)]
                 ours, other = (median(side) for side in zip(*pairs, strict=True))
                 ratio = median(one / two for one, two in pairs)
                 figure = f"{ours:.0f}/s = {ratio:.0%} of {other:.0f}/s bare, {len(commands)} commands"
