@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import mongoengine
 import pytest
@@ -76,7 +77,7 @@ def mongodb_uri() -> Iterator[str]:
     """Return the URI of the suite's database: on an embedded server, or on that of TEST_MONGODB_URI."""
     given = os.environ.get("TEST_MONGODB_URI")
     if given:
-        yield f"{given.rstrip('/')}/{MAIN_DATABASE}"
+        yield urlsplit(given)._replace(path=f"/{MAIN_DATABASE}").geturl()
         return
     with Database(None) as database:
         yield database.uri_of(MAIN_DATABASE)

@@ -18,21 +18,24 @@ group = AppGroup("db", help="The database: build indexes, check integrity, note 
 
 
 @group.command("ensure-indexes")
+@click.option("--drop-former", is_flag=True, help="Drop those of earlier releases too, none of which may be running.")
 @plainly
-def ensure_indexes() -> None:
+def ensure_indexes(*, drop_former: bool) -> None:
     """Build missing indexes, for example before starting a new release on a large database."""
-    missing = readiness.missing_indexes()
+    missing = indexes.missing()
     try:
         while missing and not indexes.build():
             click.echo("another process is building them; waiting", err=True)
             time.sleep(_TURN_SECONDS)
+        dropped = indexes.finish_upgrade() if drop_former else []
     except readiness.IndexBlocked as blocked:
         raise click.ClickException(
             f"a unique index of {blocked} can't be built, because documents share a value: `flask db check` lists them"
         ) from blocked
     except readiness.IndexConflict as conflict:
         raise click.ClickException(f"{conflict}; drop that index") from conflict
-    click.echo("\n".join(f"built {name}" for name in missing) or "all indexes exist")
+    lines = [*(f"built {name}" for name in missing), *(f"dropped {name}" for name in dropped)]
+    click.echo("\n".join(lines) or "all indexes exist")
 
 
 @group.command("note-backup")

@@ -10,6 +10,7 @@ from authsvc import logs, metrics
 from authsvc.models import readiness
 from authsvc.models.driver_errors import DATABASE_ERRORS, NO_ANSWER, why
 from authsvc.models.signing_keys import Ring
+from authsvc.models.users import keys
 from authsvc.security.envelope import SealBroken
 from authsvc.services import indexes, signing_keys
 
@@ -92,7 +93,7 @@ def follow_key_rings() -> None:
 def watch_indexes() -> None:
     """Look whether an index has gone that was there; if that can't be told, what was last seen stands."""
     try:
-        _state().lost = readiness.missing_indexes()
+        _state().lost = indexes.watch()
     except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
         metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
         _log.warning("indexes.not_read", cause=logs.where(error))
@@ -117,12 +118,14 @@ def missing() -> list[Reason]:
 
 def _have_indexes(state: _State) -> bool:
     """Make the indexes that are missing, or find that others do; tell whether all are there."""
-    names = readiness.missing_indexes()
+    names = indexes.missing()
     if not names:
+        keys.expect_accounts_without(expected=bool(readiness.former_indexes()))
         return True
     state.reason = Reason("indexes", f"Building missing indexes: {', '.join(names)}.")
     _log.info("indexes.building", indexes=names)
     if indexes.build():
+        keys.expect_accounts_without(expected=bool(readiness.former_indexes()))
         return True
     state.reason = Reason("indexes", f"Another process is building missing indexes: {', '.join(names)}.")
     return False
