@@ -48,6 +48,7 @@ COLLECTIONS = (
     "sign_outs",
     "assertions",
     "daily_counts",
+    "trials",
 )
 COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
 """What stays from one test to the next."""

@@ -1,20 +1,25 @@
-"""`flask db`: indexes and integrity checks."""
+"""`flask db`: indexes, what has expired, and integrity checks."""
 
 import time
 
 import click
 from flask.cli import AppGroup
 
+from authsvc import clock
 from authsvc.cli.output import as_json_option, plainly, print_findings
 from authsvc.events import happened
 from authsvc.events.catalogue import DatabaseBackedUp
-from authsvc.models import readiness
+from authsvc.models import expiry, readiness
 from authsvc.services import indexes
 from authsvc.services.users import integrity
 
 _TURN_SECONDS = 5.0
 
-group = AppGroup("db", help="The database: build indexes, check integrity, note backups.", short_help="Database.")
+group = AppGroup(
+    "db",
+    help="The database: build indexes, remove what has expired, check integrity, note backups.",
+    short_help="Database.",
+)
 
 
 @group.command("ensure-indexes")
@@ -44,6 +49,14 @@ def note_backup() -> None:
     """Note that a backup has just been made, for the console: the last line of a backup script."""
     happened(DatabaseBackedUp())
     click.echo("noted")
+
+
+@group.command()
+@plainly
+def prune() -> None:
+    """Remove what has expired. MongoDB does so by itself; for servers that don't, run this once a day."""
+    lines = [f"removed from {collection}: {count}" for collection, count in expiry.prune(clock.now())]
+    click.echo("\n".join(lines) or "nothing has expired")
 
 
 @group.command()

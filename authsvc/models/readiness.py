@@ -27,6 +27,7 @@ from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
 from authsvc.models.sign_outs import SignOut
 from authsvc.models.throttles import Throttle
+from authsvc.models.trials import Trial
 from authsvc.models.users import User
 
 _CHECK_SECONDS = 2.0
@@ -58,6 +59,7 @@ INDEXED: tuple[type[Document], ...] = (
     Challenge,
     AuditEvent,
     DailyCount,
+    Trial,
 )
 """The documents with indexes of their own: all except a few small collections."""
 

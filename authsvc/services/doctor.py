@@ -20,7 +20,7 @@ from authsvc.models.letters import Letter
 from authsvc.models.locks import Lock
 from authsvc.security.envelope import SealBroken
 from authsvc.security.passwords import hasher
-from authsvc.services import app_rules, apps, indexes, mail, providers, resources, signing_keys, totp
+from authsvc.services import app_rules, apps, indexes, mail, providers, resources, servers, signing_keys, totp
 from authsvc.services.findings import Finding
 from authsvc.services.users import integrity
 from authsvc.settings import formats, schema
@@ -356,6 +356,8 @@ _OF_THE_DATABASE: tuple[_Check, ...] = (
     _server,
     _rights,
     _indexes,
+    servers.kind,
+    servers.expired,
     _keys,
     _issuer,
     _outbox,

@@ -12,7 +12,7 @@ from authsvc.models.driver_errors import DATABASE_ERRORS, NO_ANSWER, why
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import keys
 from authsvc.security.envelope import SealBroken
-from authsvc.services import indexes, signing_keys
+from authsvc.services import indexes, servers, signing_keys
 
 _EXTENSION = "authsvc.readiness"
 _BUSY = "The database is busy and does not answer in time: it may be building an index for another process."
@@ -55,7 +55,7 @@ def prepare() -> bool:
     try:
         readiness.say_hello()
         answers = True
-        if not _have_indexes(state):
+        if not all(step(state) for step in (_is_known_good, _have_indexes, _passes_trial)):
             return False
         signing_keys.reload()
         signing_keys.reload_if_made(Ring.IDS)  # an RSA key takes its time: nobody waits for the first one
@@ -114,6 +114,21 @@ def missing() -> list[Reason]:
         return [Reason("database", why(error))]
     advice = "run `flask db ensure-indexes`, or restart"
     return [Reason("indexes", f"The index {name} is missing; {advice}.") for name in state.lost]
+
+
+def _is_known_good(state: _State) -> bool:
+    return _is_usable(state, servers.refusal())
+
+
+def _passes_trial(state: _State) -> bool:
+    return _is_usable(state, servers.failure())
+
+
+def _is_usable(state: _State, fault: str | None) -> bool:
+    """Tell whether nothing is wrong with the database server; what is wrong is the reason for not being ready."""
+    if fault is not None:
+        _not_yet(state, Reason("database", f"{fault}."))
+    return fault is None
 
 
 def _have_indexes(state: _State) -> bool:

@@ -79,6 +79,16 @@ class TestComplete:
             indexes.make()
         assert indexes.missing() == ["users.email_key"]
 
+    def test_once_one_of_the_two_has_another_address_both_are_found(self, mongo: Database):
+        for email in (OLD, CAPITALS):
+            import_account(mongo, keyed=False, email=email)
+        assert unkeyed.complete() == 1
+        (holder,) = mongo.users.find({"emailKey": OLD})
+        mongo.users.update_one({"_id": holder["_id"]}, {"$set": {"email": "Moved@x.io"}})
+        assert unkeyed.complete() == 0
+        assert User.find_by_email("moved@x.io").id == holder["_id"]
+        assert User.find_by_email(OLD).id != holder["_id"]
+
     def test_a_change_meanwhile_is_not_undone(self, mongo: Database):
         account = import_account(mongo, keyed=False)
         read = list(mongo.users.find())

@@ -90,6 +90,10 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
     "throttles": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
+    "trials": {
+        "key": {"key": [("key", 1)], "unique": True, "sparse": True},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
     "audit": {
         "target": {"key": [("target", 1), ("_id", -1)]},
         "actor": {"key": [("actor", 1), ("_id", -1)]},

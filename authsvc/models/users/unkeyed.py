@@ -43,6 +43,12 @@ def _write(accounts: Iterable[_Stored]) -> int:
 
 def _write_batch(batch: list[_Stored]) -> int:
     """Write the keys of accounts that are still as they were read; return how many keys another account has."""
+    blocked = _write_free(batch)
+    return len(_write_free(blocked)) if blocked and _free(blocked) else len(blocked)
+
+
+def _write_free(batch: list[_Stored]) -> list[_Stored]:
+    """Write the keys that are free; return the accounts whose key another one has."""
     updates = [UpdateOne(_as_read(one), {"$set": keys.of_account(one)}) for one in batch]
     try:
         User._get_collection().bulk_write(updates, ordered=False)
@@ -50,8 +56,16 @@ def _write_batch(batch: list[_Stored]) -> int:
         faults = error.details["writeErrors"]
         if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE for one in faults):
             raise
-        return len(faults)
-    return 0
+        return [batch[one["index"]] for one in faults]
+    return []
+
+
+def _free(batch: list[_Stored]) -> bool:
+    """Correct the keys of accounts that hold one of these, but have another address by now; tell whether any did."""
+    wanted = [key for one in batch if (key := keys.of_account(one).get("emailKey")) is not None]
+    holders = User._get_collection().find({"emailKey": {"$in": wanted}}, _WANTED)
+    former = [one for one in holders if keys.of_account(one).get("emailKey") != one["emailKey"]]
+    return bool(former) and len(_write_free(former)) < len(former)
 
 
 def _batches(accounts: Iterator[_Stored]) -> Iterator[list[_Stored]]:
