@@ -64,7 +64,8 @@ class Server:
     @property
     def unknown(self) -> list[str]:
         """Return what the tests of the project were never run on, of what this server is."""
-        ways = [words for topology, words in _NOT_RUN.items() if self.topology.startswith(topology)]
+        is_alone = self.topology.endswith(" of 1")
+        ways = [words for topology, words in _NOT_RUN.items() if self.topology.startswith(topology) and not is_alone]
         return [*([_NEVER_RUN[self.name]] if self.name in _NEVER_RUN else []), *ways]
 
 

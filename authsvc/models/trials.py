@@ -1,9 +1,8 @@
 """The `trials` collection: the steps that everything rests on are tried there before a server is trusted."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import Any
 
 from bson import ObjectId
@@ -89,8 +88,7 @@ def _takes(key: str) -> bool:
 def _faults_of_races(writers: int, rounds: int) -> Iterator[str]:
     """Let writers change one document at the same time, each if it is as it was, and count; look at what came of it."""
     common = _new().insert()
-    with ThreadPoolExecutor(writers) as threads:
-        wins = [sum(_round(threads, writers, common.id, number)) for number in range(rounds)]
+    wins = [_winners(writers, common.id, generation) for generation in range(rounds)]
     after = Trial.by_key(common.id)
     Trial.objects(id=common.id).delete()
     if max(wins) > 1:
@@ -101,17 +99,28 @@ def _faults_of_races(writers: int, rounds: int) -> Iterator[str]:
         yield f"counts {after.count} of {writers * rounds} increments at the same time"
 
 
-def _round(threads: ThreadPoolExecutor, writers: int, common: ObjectId, generation: int) -> list[bool]:
-    barrier = Barrier(writers)
+def _winners(writers: int, common: ObjectId, generation: int) -> int:
+    """Let so many writers change the document at the same time; return how many could. Raises a database error."""
+    barrier, wins, errors = Barrier(writers), list[bool](), list[Exception]()
 
-    def write(number: int) -> bool:
-        barrier.wait(_SECONDS)
-        same = Trial.objects(id=common, generation=generation)
-        if number % 2:  # the two forms in which everything is changed
-            won = bool(same.update_one(set__generation=generation + 1))
-        else:
-            won = same.modify(set__generation=generation + 1) is not None
-        Trial.objects(id=common).update_one(inc__count=1)
-        return won
+    def write(number: int) -> None:
+        try:
+            barrier.wait(_SECONDS)
+            same = Trial.objects(id=common, generation=generation)
+            if number % 2:  # the two forms in which everything is changed
+                wins.append(bool(same.update_one(set__generation=generation + 1)))
+            else:
+                wins.append(same.modify(set__generation=generation + 1) is not None)
+            Trial.objects(id=common).update_one(inc__count=1)
+        except Exception as error:  # noqa: BLE001 - raised below, where somebody waits for it
+            errors.append(error)
 
-    return list(threads.map(write, range(writers)))
+    # Threads of its own: a pool takes nothing more once the command that this happens beside is about to end.
+    threads = [Thread(target=write, args=(number,), daemon=True) for number in range(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_SECONDS)
+    if errors:
+        raise errors[0]
+    return sum(wins)

@@ -353,10 +353,10 @@ _OF_SETTINGS: tuple[_Check, ...] = (
     _providers,
 )
 _OF_THE_DATABASE: tuple[_Check, ...] = (
+    servers.kind,
     _server,
     _rights,
     _indexes,
-    servers.kind,
     servers.expired,
     _keys,
     _issuer,
