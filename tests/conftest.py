@@ -21,7 +21,7 @@ from authsvc.app import create_app
 from authsvc.devdb import Database, quirks
 from authsvc.models.signing_keys import Ring
 from authsvc.services import signing_keys
-from tests.support import alone, groups, rings
+from tests.support import alone, groups, rings, servers
 from tests.support.leaks import stored_leaks
 from tests.support.snapshots import CLIENT_BULK_WRITE, Snapshots
 
@@ -58,7 +58,8 @@ MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests into rings, and into groups for the processes of pytest-xdist."""
+    """Put the tests into rings, and into groups for the processes of pytest-xdist; skip what the server can't do."""
+    servers.skip_what_is_lacking(items)
     rings.mark_slow(items)
     groups.arrange(items)
 
@@ -79,6 +80,8 @@ def mongodb_uri() -> Iterator[str]:
     given = os.environ.get("TEST_MONGODB_URI")
     if given:
         yield urlsplit(given)._replace(path=f"/{MAIN_DATABASE}").geturl()
+        with MongoClient(given) as client:
+            client.drop_database(MAIN_DATABASE)
         return
     with Database(None) as database:
         yield database.uri_of(MAIN_DATABASE)

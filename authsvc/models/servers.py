@@ -77,6 +77,11 @@ def identify() -> Server:
     return Server(*_name_and_version(built, hello), _topology(hello))
 
 
+def name_of(built: Mapping[str, Any], hello: Mapping[str, Any]) -> str:
+    """Return the name of a server by what it answers to `buildInfo` and `hello`."""
+    return _name_and_version(built, hello)[0]
+
+
 def _name_and_version(built: Mapping[str, Any], hello: Mapping[str, Any]) -> tuple[str, str]:
     claimed = str(built.get("version", "?"))
     if "secantusVersion" in built:

@@ -30,6 +30,7 @@ def some(app: Flask, clean: None, mongo: Database) -> None:
         import_account(mongo, email=f"p{number}@example.com", name=f"Person {number}")
 
 
+@pytest.mark.needs("plans")
 class TestPlan:
     @pytest.mark.parametrize(("field", "index"), [("email", "email_key"), ("name", "name_key")])
     @pytest.mark.parametrize("begins", ["p1", "PERSON 1", ".*"])

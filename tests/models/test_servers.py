@@ -15,6 +15,7 @@ from authsvc.models.trials import Trial
 from authsvc.services import ops
 from authsvc.services import servers as rules
 from tests.support.accounts import Database
+from tests.support.servers import LACKS, NEEDS, lacking
 
 MONGOD = {"version": "8.0.4", "javascriptEngine": "mozjs", "storageEngines": ["wiredTiger"]}
 HOSTS = ["a:27017", "b:27017"]
@@ -124,3 +125,13 @@ class TestExpired:
     def test_what_has_only_just_expired_is_nobodys_fault(self, mongo: Database):
         mongo.throttles.insert_one({"_id": "x", "expiresAt": clock.now() - timedelta(minutes=5)})
         assert list(expiry.overdue(clock.now(), timedelta(hours=1))) == []
+
+
+class TestNeeds:
+    """What a test needs is known, and is skipped only where a server is known not to promise it."""
+
+    def test_a_need_is_skipped_with_its_reason_where_it_is_lacking(self):
+        assert "explain" in str(lacking(servers.DOCUMENTDB, ["plans"]))
+        assert lacking(servers.SECANTUSDB, ["plans"]) is None
+        assert lacking(servers.DOCUMENTDB, []) is None
+        assert {need for lacks in LACKS.values() for need in lacks} <= NEEDS
