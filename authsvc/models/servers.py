@@ -31,7 +31,7 @@ _RUN = {FERRETDB, DOCUMENTDB, SECANTUSDB, PERCONA, MONGODB}
 
 _NOT_RUN = {
     "sharded": "on a sharded cluster: leave `users` on one shard",
-    "replica set": "through the failover of a replica set: see tests/replica_set/",
+    "replica set": "through the failover of a replica set",
 }
 _NEVER_RUN = {
     MONGODB: "on MongoDB itself",
