@@ -118,8 +118,14 @@ def _others(count: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield (
             "email_codes",
             {
-                **{"_id": text, "purpose": "sign_in", "counter": text, "email": text, "code": text, "link": text},
-                **{"codeExpiresAt": later, **common},
+                "_id": text,
+                "purpose": "sign_in",
+                "counter": text,
+                "email": text,
+                "code": text,
+                "link": text,
+                "codeExpiresAt": later,
+                **common,
             },
         )
         yield (
