@@ -128,6 +128,12 @@ class Session(Document):
 
     @classmethod
     @bounded
+    def discard(cls, session_id: ObjectId) -> None:
+        """Delete a session of which nobody has a token."""
+        cls._get_collection().delete_one({"_id": session_id})
+
+    @classmethod
+    @bounded
     def children_of(cls, parent: str, *, but_with: str | None) -> list[Self]:
         """Return the live sessions that apps got in a session, except those with a scope, and those of devices."""
         live = cls.objects(parent=object_id(parent), ended_at=None)

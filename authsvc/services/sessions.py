@@ -1,6 +1,6 @@
 """Sessions: opening one, refreshing it, ending it, and telling whether it is live."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,10 +9,11 @@ from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock, origin, request_settings
-from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid
+from authsvc.errors import InvalidCredentials, NotFound, Problem, SessionEnded, TokenInvalid
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import catalogue, happened, happening
 from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
+from authsvc.events.event import Event
 from authsvc.models.apps import App
 from authsvc.models.ids import new_id
 from authsvc.models.sessions import EndReason, Session
@@ -43,8 +44,47 @@ def open_session(
     It lasts as long as sessions may, or for a shorter `life`. Raises InvalidCredentials if what was verified is no
     longer so.
     """
+    session = _new(user, methods, passkey=passkey, identity=identity, life=life)
+    with happening(LoginSucceeded.by_owner(user, session=str(session.id), methods=methods)):
+        session.insert()
+        # Whoever changes an account writes the user first and ends the sessions second. So the user is read again once
+        # the session is stored: a sign-in in flight outlives no change of password, state, factors, role or address.
+        current = User.find(str(user.id))
+        reason = _changed(user, current, methods) or _not_enough(session, current)
+        if current is None or reason is not None:  # not on record: nobody was signed in by it
+            Session.end(session.id, reason or EndReason.ACCOUNT_DELETED, session.created_at)
+            raise InvalidCredentials
+        bring_up_to_date(session, current)
+    _end_surplus(user, session.created_at)
+    return session
+
+
+def open_first(user: User, methods: list[str], registered: Event, add: Callable[[User], object]) -> Session:
+    """Make an account by `add`, and open its first session; `registered` is told with it. Raises what `add` does."""
+    session = _new(user, methods)
+    signed_in = LoginSucceeded.by_owner(user, session=str(session.id), methods=methods, registered=True)
+    with happening(registered, signed_in):
+        # The session is there before the account, so whoever changes that finds it. Until then it is of no use: nobody
+        # has a token of it.
+        session.insert()
+        try:
+            add(user)
+        except Problem:
+            Session.discard(session.id)
+            raise
+    return session
+
+
+def _new(
+    user: User,
+    methods: list[str],
+    *,
+    passkey: ObjectId | None = None,
+    identity: ObjectId | None = None,
+    life: timedelta | None = None,
+) -> Session:
     now, asked = clock.now(), origin.current()
-    session = Session(
+    return Session(
         id=new_id(),
         user=user.id,
         role=user.role,
@@ -57,18 +97,6 @@ def open_session(
         passkeys=[] if passkey is None else [passkey],
         identities=[] if identity is None else [identity],
     )
-    with happening(LoginSucceeded.by_owner(user, session=str(session.id), methods=methods)):
-        session.insert()
-        # Whoever changes an account writes the user first and ends the sessions second. So the user is read again once
-        # the session is stored: a sign-in in flight outlives no change of password, state, factors, role or address.
-        current = User.find(str(user.id))
-        reason = _changed(user, current, methods) or _not_enough(session, current)
-        if current is None or reason is not None:  # not on record: nobody was signed in by it
-            Session.end(session.id, reason or EndReason.ACCOUNT_DELETED, now)
-            raise InvalidCredentials
-        bring_up_to_date(session, current)
-    _end_surplus(user, now)
-    return session
 
 
 def _end_surplus(user: User, now: datetime) -> None:

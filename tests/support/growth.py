@@ -32,7 +32,7 @@ from authsvc.models.locks import Lock
 from authsvc.models.mfa import MfaTicket
 from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
-from authsvc.models.throttles import Throttle
+from authsvc.models.throttles import Allowance, Throttle
 from authsvc.models.users import Identity, Totp, User, key_of
 from authsvc.security.passwords import PasswordHash
 
@@ -319,13 +319,15 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         leased.settle(due_at=now() + timedelta(hours=1), error="x")
 
     def throttle() -> None:
-        Throttle.take("new", 1, timedelta(minutes=5), moment)
-        Throttle.first_refusal("new")
-        Throttle.give_back("new")
+        allowances = [Allowance("new", 2, timedelta(minutes=5)), Allowance("row", 2, timedelta(minutes=5), in_row=True)]
+        for read in (None, Throttle.read(["new", "row"])):
+            Throttle.take(allowances, read, moment)
+        Throttle.note_refusal("new")
+        Throttle.settle(["new"], ["row"], moment)
 
     def record() -> None:
         event = AuditEvent(action=catalogue.LoginFailed.name, at=now(), request_id="x", outcome="x")
-        event.insert()
+        AuditEvent.insert_all([event])
         AuditEvent.withdraw(event.id)
 
     return {
@@ -353,7 +355,7 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "Device.remove_but": lambda: Device.remove_but(str(nobody), ["a" * 64]),
         "Throttle": throttle,
         "Lock": lambda: (Lock.take("x", "me", moment, moment), Lock.release("x", "me")),
-        "AuditEvent.insert and withdraw": record,
+        "AuditEvent.insert_all and withdraw": record,
         "AuditEvent.about": lambda: AuditEvent.about(str(nobody), span.since, limit=20),
         "AuditEvent.about, the next page": lambda: AuditEvent.about(owner, span.since, limit=20, before=str(nobody)),
         "AuditEvent.search by user": lambda: AuditEvent.search(user=owner, action=None, span=span, limit=20),
