@@ -24,13 +24,13 @@ def each(subscriber: Callable[[Event], AbstractContextManager[None]]) -> Subscri
     """Return a subscriber that is told of several events one after the other."""
 
     @contextmanager
-    def tell(events: tuple[Event, ...]) -> Iterator[None]:
+    def in_turn(events: tuple[Event, ...]) -> Iterator[None]:
         with ExitStack() as stack:
             for event in events:
                 stack.enter_context(subscriber(event))
             yield
 
-    return tell
+    return in_turn
 
 
 @contextmanager

@@ -68,8 +68,8 @@ class Throttle(Document):
     @bounded
     def read(cls, digests: Iterable[str]) -> dict[str, Counter]:
         """Return the counters that there are, by digest."""
-        found = cls._get_collection().find({"_id": {"$in": list(digests)}})
-        return {one["_id"]: Counter(one["count"], one["endsAt"], one.get("told", False)) for one in found}
+        counters = cls._get_collection().find({"_id": {"$in": list(digests)}})
+        return {one["_id"]: Counter(one["count"], one["endsAt"], one.get("told", False)) for one in counters}
 
     @classmethod
     @bounded

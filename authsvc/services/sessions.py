@@ -62,8 +62,8 @@ def open_session(
 def open_first(user: User, methods: list[str], registered: Event, add: Callable[[User], object]) -> Session:
     """Make an account by `add`, and open its first session; `registered` is told with it. Raises what `add` does."""
     session = _new(user, methods)
-    signed_in = LoginSucceeded.by_owner(user, session=str(session.id), methods=methods, registered=True)
-    with happening(registered, signed_in):
+    sign_in = LoginSucceeded.by_owner(user, session=str(session.id), methods=methods, registered=True)
+    with happening(registered, sign_in):
         # The session is there before the account, so whoever changes that finds it. Until then it is of no use: nobody
         # has a token of it.
         session.insert()

@@ -127,7 +127,7 @@ def has_room(*buckets: Bucket) -> bool:
 
 def is_first(bucket: Bucket) -> bool:
     """Tell whether there was room under a bucket, and count it even if nothing else is throttled: for letters."""
-    return _taken((bucket,), clock.now())[1] is None
+    return _count_all((bucket,), clock.now())[1] is None
 
 
 @contextmanager
@@ -196,10 +196,10 @@ def _take(buckets: Sequence[Bucket]) -> list[Bucket]:
     if not current_app.config["RATE_LIMITS"]:
         return list(buckets)
     now = clock.now()
-    taken, full = _taken(buckets, now)
+    counted, full = _count_all(buckets, now)
     if full is not None:
-        _refuse(full, taken, now)
-    return taken
+        _refuse(full, counted, now)
+    return counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,22 +210,22 @@ class _Full:
     counter: Counter | None
 
 
-def _taken(buckets: Sequence[Bucket], now: datetime) -> tuple[list[Bucket], _Full | None]:
+def _count_all(buckets: Sequence[Bucket], now: datetime) -> tuple[list[Bucket], _Full | None]:
     """Count an attempt under each bucket, up to the first that is full; return under which it was counted."""
-    taken: list[Bucket] = []
+    counted: list[Bucket] = []
     read = _read(buckets) if any(_must_be_read(_allowance(bucket), now) for bucket in buckets) else None
     for _ in range(_TURNS):
         rest: list[Bucket] = []
-        for bucket in buckets[len(taken) :]:
+        for bucket in buckets[len(counted) :]:
             chosen = _with_room(bucket, read or {}, now)
             if isinstance(chosen, _Full):
-                return taken, chosen
+                return counted, chosen
             rest.append(chosen)
-        taken += rest[: Throttle.take([_allowance(bucket) for bucket in rest], read, now)]
-        if len(taken) == len(buckets):
-            return taken, None
-        read = _read(buckets[len(taken) :])
-    return taken, _Full(buckets[len(taken)], None)
+        counted += rest[: Throttle.take([_allowance(bucket) for bucket in rest], read, now)]
+        if len(counted) == len(buckets):
+            return counted, None
+        read = _read(buckets[len(counted) :])
+    return counted, _Full(buckets[len(counted)], None)
 
 
 def _with_room(first: Bucket, read: Mapping[str, Counter], now: datetime) -> Bucket | _Full:
@@ -238,10 +238,10 @@ def _with_room(first: Bucket, read: Mapping[str, Counter], now: datetime) -> Buc
     return _Full(bucket, counter)
 
 
-def _refuse(full: _Full, taken: Sequence[Bucket], now: datetime) -> NoReturn:
+def _refuse(full: _Full, counted: Sequence[Bucket], now: datetime) -> NoReturn:
     bucket, counter = full.bucket, full.counter
-    if taken:
-        _settle(taken)
+    if counted:
+        _settle(counted)
     metrics.THROTTLED.labels(bucket.limit).inc()
     allowance = _allowance(bucket)
     # Once in a window: who floods does not fill the records, and refusals don't contend for the document.
