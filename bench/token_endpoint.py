@@ -134,7 +134,9 @@ def _people(stored: Any, user: ObjectId, session: ObjectId, app: str) -> list[tu
     person, own = stored.users.find_one({"_id": user}), stored.sessions.find_one({"_id": session})
     grant = stored.grants.find_one({"user": user, "app": app})
     owners = [(ObjectId(), ObjectId()) for _ in range(COPIES)]
-    stored.users.insert_many({**person, "_id": one, "email": _email_of(one)} for one, _ in owners)
+    stored.users.insert_many(
+        {**person, "_id": one, "email": _email_of(one), "emailKey": _email_of(one)} for one, _ in owners
+    )
     stored.sessions.insert_many({**own, "_id": id_, "user": one, "email": _email_of(one)} for one, id_ in owners)
     stored.grants.insert_many({**grant, "_id": ObjectId(), "user": one} for one, _ in owners)
     return owners

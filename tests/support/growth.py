@@ -80,6 +80,8 @@ def users(count: int) -> Documents:
             "_id": ObjectId(),
             "name": name,
             "email": f"{name}@example.com",
+            "emailKey": f"{name}@example.com",
+            "nameKey": name,
             "password": HASH,
             "role": "user",
             "createdAt": moment,
