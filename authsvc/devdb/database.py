@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 from typing import Self
 
-from authsvc.devdb import processes
+from authsvc.devdb import expiry, processes
 
 START_SECONDS = 30.0
 _LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
+_SETTINGS = "[storage]\nttl_sweep_seconds = 0\n"
+"""`expiry` does that. Without a file of ours the server would look for one elsewhere."""
 _OTHER_RELEASE = b"IncompatibleStorageFormatError"
 
 
@@ -35,6 +37,7 @@ class Database:
         self._record = record
         self._scratch: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._expiry: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     @property
@@ -62,7 +65,7 @@ class Database:
         home = self._home()
         log = home / "mongodb.log"
         config = home / "mongodb.toml"
-        config.write_text("# empty on purpose: no other configuration file is looked for\n", encoding="utf-8")
+        config.write_text(_SETTINGS if self._folder is not None else "", encoding="utf-8")
         command = [str(_executable()), "--host", "127.0.0.1", "--port", str(port), "--config", str(config)]
         command += ["--storage-path", str(self._folder or ":memory:")]
         if self._folder is not None:
@@ -70,7 +73,9 @@ class Database:
         with log.open("ab") as output:
             offset = output.tell()
             self._process = processes.spawn(command, output, home)
-        self.port = self._await(log, offset)
+            self.port = self._await(log, offset)
+            if self._folder is not None and self._expiry is None:
+                self._expiry = processes.spawn([sys.executable, expiry.__file__, self.uri], output, home)
         if self._record is not None:
             _write_record(self._record, self._process.pid, self.port)
 
@@ -84,8 +89,10 @@ class Database:
 
     def stop(self) -> None:
         """End the server, gently if it can, and remove what was temporary."""
-        if self._process is not None:
-            processes.end(self._process.pid, self._process)
+        for process in (self._expiry, self._process):
+            if process is not None:
+                processes.end(process.pid, process)
+        self._expiry = None
         if self._record is not None:
             self._record.unlink(missing_ok=True)
         if self._scratch is not None:

@@ -185,9 +185,13 @@ class Session(Document):
     @bounded
     def end_expired(cls, session_id: str, reason: str, now: datetime, idle: timedelta) -> bool:
         """End a session that nobody has used for as long as it may idle, or at all; tell whether this call did."""
-        over = Q(expires_at__lte=now) | Q(last_used_at__lte=now - idle)
-        expired = cls.objects(over, id=object_id(session_id), ended_at=None)
-        return bool(expired.update_one(set__ended_at=now, set__end_reason=reason))
+        live = cls.objects(id=object_id(session_id), ended_at=None)
+        changes = {"set__ended_at": now, "set__end_reason": reason}
+        # Not by one `$or`: the embedded database would read all sessions.
+        return bool(
+            live.filter(expires_at__lte=now).update_one(**changes)
+            or live.filter(last_used_at__lte=now - idle).update_one(**changes)
+        )
 
     @classmethod
     @bounded

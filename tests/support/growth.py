@@ -35,13 +35,11 @@ from authsvc.models.sessions import Session
 from authsvc.models.throttles import Allowance, Throttle
 from authsvc.models.users import Identity, Totp, User, key_of
 from authsvc.security.passwords import PasswordHash
+from tests.support.app_growth import APP, of_app_sessions, of_authorizations, of_codes, of_grants
 
 ROUNDS = 7
 BATCH = 10_000
 HASH = "$2b$04$" + "." * 53
-APP = "app_of_all"
-"""An app that everybody has signed in to."""
-
 Stored = dict[str, Any]
 Documents = Iterator[Stored]
 Step = Callable[[], Any]
@@ -183,7 +181,9 @@ def of_sessions(database: Database[dict[str, Any]]) -> dict[str, Step]:
     (one,) = sessions(1)
     database.sessions.insert_one(one)
     session_id, owner, moment, day = str(one["_id"]), str(one["user"]), now(), timedelta(days=1)
+    (other,) = sessions(1, app=APP, scopes=["openid"], parent=ObjectId(), user=one["user"])
     return {
+        **of_app_sessions(database, other),
         "find": lambda: Session.find(session_id),
         "standing": lambda: Session.state_of(session_id),
         "rotate": lambda: Session.rotate(session_id, Session.find(session_id).generation, now(), day) or 1 / 0,
@@ -360,6 +360,7 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "AuditEvent.insert_all and withdraw": record,
         "AuditEvent.about": lambda: AuditEvent.about(str(nobody), span.since, limit=20),
         "AuditEvent.about, the next page": lambda: AuditEvent.about(owner, span.since, limit=20, before=str(nobody)),
+        "AuditEvent.unsettled": lambda: AuditEvent.unsettled(moment, 20),
         "AuditEvent.search by user": lambda: AuditEvent.search(user=owner, action=None, span=span, limit=20),
         "AuditEvent.search by both": lambda: AuditEvent.search(
             user=owner, action="login.succeeded", span=span, limit=20
@@ -394,6 +395,7 @@ def measure(uri: str) -> dict[str, Any]:
     steps: dict[str, Step] = {}
     for prefix, made in (("Session.", of_sessions), ("User.", of_users), ("", of_secrets), ("", of_others)):
         steps |= {f"{prefix}{name}": step for name, step in made(database).items()}
+    steps |= {**of_grants(), **of_authorizations(), **of_codes()}
     steps["a whole collection"] = lambda: list(database.mfa_tickets.find({"state": "nothing"}))
     taken = {name: min(_timed(step) for _ in range(ROUNDS)) for name, step in steps.items()}
     mongoengine.disconnect()
