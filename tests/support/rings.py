@@ -36,6 +36,7 @@ SLOW = (
     "tests/oauth/test_without_pages.py",
     "tests/protocol/",
     "tests/proxies/",
+    "tests/replica_set/",
     "tests/security/test_foreign_hashes.py",
     "tests/services/",
     "tests/test_framing.py",
