@@ -36,7 +36,7 @@ def _width(index: Mapping[str, Any]) -> int:
 
 def _rank(width: int, value: Any) -> int:
     if value is None:  # most documents have no such field
-        return 12
+        return _WIDE + 3
     if not isinstance(value, dict | list):
         return width
     return width + (2 if isinstance(value, dict) and "$in" in value else 8)
