@@ -326,3 +326,33 @@ REQUESTS: dict[str, Request] = dict(
     ]
 )
 """By method and path, and what is special about it."""
+
+BESIDES: dict[str, tuple[str, ...]] = {
+    "from memory, from the settings or from a file": (
+        *("GET /.well-known/change-password", "GET /.well-known/jwks.json", "GET /.well-known/openid-configuration"),
+        *("GET /.well-known/oauth-authorization-server", "GET /.well-known/oauth-protected-resource"),
+        *("GET /.well-known/passkey-endpoints", "GET /.well-known/security.txt", "GET /auth/providers"),
+        *("GET /admin/", "GET /admin/console", "GET /admin/settings", "GET /admin/signing-keys"),
+        *("GET /admin/letter-kinds", "GET /admin/letter-kinds/{id}", "POST /admin/letter-kinds/{id}/sample"),
+        "POST /admin/signing-keys/rotation",
+    ),
+    "lists and counts of everything, and what is done to what they show": (
+        *("GET /admin/users", "GET /admin/audit", "GET /admin/apps", "GET /admin/stats", "GET /admin/doctor"),
+        *("GET /admin/letters", "DELETE /admin/letters/{id}", "POST /admin/letters/{id}/retry"),
+    ),
+    "about an app, of which there are few, or about all that everybody has there": (
+        *("GET /admin/apps/{id}", "POST /admin/apps", "PATCH /admin/apps/{id}", "DELETE /admin/apps/{id}"),
+        *("POST /admin/apps/{id}/secrets", "DELETE /admin/apps/{id}/secrets/{id}", "POST /oauth2/device"),
+    ),
+    "needs a second factor, an authenticator or a provider; its steps are measured as those of the models": (
+        *("POST /admin/users/{id}/reset-link", "POST /admin/users/{id}/verify-email", "POST /auth/login/passkey"),
+        *("POST /auth/federation/{id}", "POST /auth/federation/complete", "POST /auth/federation/confirm"),
+        *("POST /auth/mfa/totp", "POST /auth/mfa/totp/confirm", "DELETE /auth/mfa/totp", "POST /auth/passkeys"),
+        *("POST /auth/mfa/recovery-codes", "POST /auth/mfa/require", "POST /auth/reauthenticate/options"),
+    ),
+    "another form of one that is measured": (
+        *("POST /auth/logout", "POST /oauth2/authorize", "POST /oauth2/userinfo", "POST /oauth2/introspect"),
+        *("GET /oauth2/logout", "POST /oauth2/logout"),
+    ),
+}
+"""The routes that are not measured, by why."""
