@@ -18,6 +18,7 @@ FEW, MANY = 50, 3000
 BY_OPERATORS = {
     *("Delivery.find", "Delivery.undelivered", "Delivery.retry", "Delivery.abandon", "Delivery.restore"),
     *("Letter.in_state", "Letter.refused", "Listing.search", "Listing.estimated_count", "AuditEvent.restore"),
+    "AuditEvent.latest",
     *("App.all", "App.count", "App.is_resource", "App.keep_document", "App.note_allowed", "App.page"),
     *("App.trim_documents", "App.try_document"),
 }

@@ -203,6 +203,7 @@ def of_sessions(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "blank": lambda: Session.blank(owner),
         "end another's": lambda: Session.end(session_id, "logout", moment, owner=str(ObjectId())),
         "end": lambda: Session.end(session_id, "logout", moment),
+        "discard": lambda: Session.discard(ObjectId()),
         "end_all": lambda: Session.end_all(owner, "logout", moment, but=session_id),
     }
 
