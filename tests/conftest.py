@@ -49,6 +49,7 @@ COLLECTIONS = (
     "assertions",
     "daily_counts",
     "trials",
+    "notices",
 )
 COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
 """What stays from one test to the next."""

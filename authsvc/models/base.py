@@ -12,6 +12,8 @@ import pymongo
 from bson import ObjectId
 from mongoengine.fields import DateTimeField, ObjectIdField
 from mongoengine.queryset import QuerySet
+from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
 
 from authsvc.models.connection import STEP_SECONDS
 from authsvc.models.ids import new_id
@@ -21,6 +23,8 @@ R = TypeVar("R")
 
 EXPIRY: dict[str, Any] = {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0}
 """The index by which the database deletes documents at their `expires_at`."""
+
+_LINEARIZABLE = ReadConcern("linearizable")
 
 WHOLE_SECONDS = 3600.0
 """Limit of a step that reads a whole collection, which in a large one takes more than seconds."""
@@ -56,6 +60,17 @@ def unhurried(step: Callable[P, R]) -> Callable[P, R]:
 def object_id(text: str) -> ObjectId | None:
     """Return the id in 24 hexadecimal digits, None for any other text."""
     return ObjectId(text) if ObjectId.is_valid(text) else None
+
+
+def linearizable(collection: Collection[dict[str, Any]]) -> Collection[dict[str, Any]]:
+    """Return a collection in which a read of one document, by its key, finds all that was acknowledged before.
+
+    A primary that was replaced, and does not know it yet, can't answer it.
+    """
+    servers = collection.database.client.topology_description.server_descriptions().values()
+    if any(server.server_type_name == "Standalone" for server in servers):
+        return collection  # nobody replaces it
+    return collection.with_options(read_concern=_LINEARIZABLE)
 
 
 class Queries(QuerySet):

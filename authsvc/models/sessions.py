@@ -1,15 +1,21 @@
 """The `sessions` collection: one document for each sign-in, which is one family of tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self, cast
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from bson import ObjectId
 from mongoengine import Q
 from mongoengine.fields import BooleanField, IntField, ListField, ObjectIdField, StringField
 
-from authsvc.models.base import EXPIRY, Document, bounded, object_id, unhurried, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, linearizable, object_id, unhurried, utc_field
+from authsvc.models.notices import Notices
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Whose = TypeVar("Whose", str, ObjectId, list[ObjectId], str | ObjectId)
 
 NOBODY = "-"
 """The address in the sessions of a deleted account."""
@@ -37,6 +43,28 @@ KEPT_ENDED = timedelta(days=30)
 
 def _seconds(span: timedelta) -> int:
     return int(span.total_seconds())
+
+
+def with_notice(step: Callable[Concatenate[Any, Whose, P], R]) -> Callable[Concatenate[Any, Whose, P], R]:
+    """Tell all workers of a step that changes what they may keep of sessions: those, or that user's, named first.
+
+    It tells whatever the step found: whoever did the same before may have died before telling.
+    """
+
+    @wraps(step)
+    def step_and_notice(cls: Any, whose: Whose, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        result = step(cls, whose, *args, **kwargs)
+        Notices.post(_ids(whose))
+        return result
+
+    step_and_notice.posts = True  # type: ignore[attr-defined]  # for the test that looks for those that don't
+    return step_and_notice
+
+
+def _ids(whose: str | ObjectId | list[ObjectId]) -> list[ObjectId | None]:
+    if isinstance(whose, list):
+        return [*whose]
+    return [object_id(whose) if isinstance(whose, str) else whose]
 
 
 class Session(Document):
@@ -95,9 +123,11 @@ class Session(Document):
 
     @classmethod
     @bounded
-    def state_of(cls, session_id: str) -> dict[str, Any] | None:
+    def state_of(cls, session_id: str, *, to_keep: bool = False) -> dict[str, Any] | None:
         """Return what every authenticated request needs to know, as stored: one indexed projection."""
-        state = cls._get_collection().find_one({"_id": object_id(session_id)}, STATE_FIELDS)
+        collection = cls._get_collection()
+        stored = linearizable(collection) if to_keep else collection
+        state = stored.find_one({"_id": object_id(session_id)}, STATE_FIELDS)
         return cast(dict[str, Any] | None, state)
 
     @classmethod
@@ -116,6 +146,7 @@ class Session(Document):
         return cast(Self | None, live.modify(**changes, new=True))
 
     @classmethod
+    @with_notice
     @bounded
     def end(
         cls, session_id: str | ObjectId, reason: str, now: datetime, *, owner: str | None = None
@@ -147,6 +178,7 @@ class Session(Document):
         return list(live.filter(app__ne=None) if app is None else live.filter(app=app))
 
     @classmethod
+    @with_notice
     @bounded
     def end_each(cls, session_ids: list[ObjectId], reason: str, now: datetime) -> int:
         """End those of these sessions that are live; return how many."""
@@ -165,6 +197,7 @@ class Session(Document):
     @bounded
     def end_by_notice(cls, session_ids: list[ObjectId], reason: str, now: datetime, notice: ObjectId | None) -> int:
         """End those of these sessions that are live; return how many. `notice` is to tell their app of them."""
+        # It tells no worker: they have not been valid since the app's epoch changed, which every request reads.
         link = {} if notice is None else {"set__notice": notice}
         live = cls.objects(id__in=session_ids, ended_at=None)
         return cast(int, live.update(set__ended_at=now, set__end_reason=reason, **link))
@@ -182,6 +215,7 @@ class Session(Document):
         cls.objects(id__in=session_ids).update(unset__notice=True)
 
     @classmethod
+    @with_notice
     @bounded
     def end_expired(cls, session_id: str, reason: str, now: datetime, idle: timedelta) -> bool:
         """End a session that nobody has used for as long as it may idle, or at all; tell whether this call did."""
@@ -194,6 +228,7 @@ class Session(Document):
         )
 
     @classmethod
+    @with_notice
     @bounded
     def end_outdated(cls, session_id: ObjectId, generation: int, reason: str, now: datetime) -> bool:
         """End a live session whose generation is lower; tell whether this call did."""
@@ -214,6 +249,7 @@ class Session(Document):
         cls.objects(id=session_id).update_one(unset__theft_seen_at=True)
 
     @classmethod
+    @with_notice
     @bounded
     def end_all(cls, owner: str, reason: str, now: datetime, *, but: str | None = None) -> int:
         """End all live sessions of a user that are no app's, except `but`; return how many."""
@@ -252,6 +288,7 @@ class Session(Document):
         cls.objects(id=object_id(session_id)).update_one(add_to_set__methods=methods)
 
     @classmethod
+    @with_notice
     @bounded
     def outdate_proof(cls, owner: str, before: datetime, *, but: str | None = None) -> None:
         """Set back the authentication of a user's own live sessions to `before`, except that of `but`.
@@ -262,23 +299,30 @@ class Session(Document):
         (live if but is None else live.filter(id__ne=object_id(but))).update(set__auth_time=before)
 
     @classmethod
+    @with_notice
     @bounded
     def copy_email(cls, owner: str, email: str) -> None:
         """Copy a user's new address to the live sessions."""
         cls.objects(user=object_id(owner), ended_at=None).update(set__email=email)
 
     @classmethod
+    @with_notice
     @bounded
     def copy_role(cls, owner: str, role: str) -> None:
         """Copy a user's new role to the live sessions."""
         cls.objects(user=object_id(owner), ended_at=None).update(set__role=role)
 
-    @bounded
     def copy_account(self, role: str, email: str) -> None:
         """Replace the copies of its user's role and address, unless they have changed since it was read."""
-        same = type(self).objects(id=self.id, ended_at=None, role=self.role, email=self.email)
-        same.update_one(set__role=role, set__email=email)
+        self._replace_copies(self.id, (self.role, self.email), (role, email))
         self.role, self.email = role, email
+
+    @classmethod
+    @with_notice
+    @bounded
+    def _replace_copies(cls, session_id: ObjectId, before: tuple[str, str], after: tuple[str, str]) -> None:
+        same = cls.objects(id=session_id, ended_at=None, role=before[0], email=before[1])
+        same.update_one(set__role=after[0], set__email=after[1])
 
     @classmethod
     @bounded
@@ -336,7 +380,7 @@ class Session(Document):
 STATE_FIELDS = dict.fromkeys(
     [
         *("user", "role", "email", "authTime", "generation", "createdAt", "rotatedAt", "lastUsedAt", "expiresAt"),
-        *("endedAt", "endReason", "appEpoch"),
+        *("endedAt", "endReason", "appEpoch", "parent"),
     ],
     1,
 )

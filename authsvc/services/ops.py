@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from authsvc import logs, metrics
 from authsvc.models import readiness
 from authsvc.models.driver_errors import DATABASE_ERRORS, NO_ANSWER, why
+from authsvc.models.notices import Notices
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import keys
 from authsvc.security.envelope import SealBroken
@@ -57,6 +58,7 @@ def prepare() -> bool:
         answers = True
         if not all(step(state) for step in (_is_known_good, _have_indexes, _passes_trial)):
             return False
+        Notices.begin()
         signing_keys.reload()
         signing_keys.reload_if_made(Ring.IDS)  # an RSA key takes its time: nobody waits for the first one
     except SealBroken:

@@ -9,15 +9,17 @@ from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock, origin, request_settings
-from authsvc.errors import InvalidCredentials, NotFound, Problem, SessionEnded, TokenInvalid
+from authsvc.errors import InvalidCredentials, NotFound, Problem, SessionEnded, TokenInvalid, TokenRefused
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import catalogue, happened, happening
 from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
 from authsvc.events.event import Event
 from authsvc.models.apps import App
 from authsvc.models.ids import new_id
+from authsvc.models.notices import Notices
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
+from authsvc.services import standings
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -127,6 +129,8 @@ def rotate(session_id: str, generation: int) -> Session:
     if session is None:
         raise TokenInvalid
     if session.ended_at is not None:
+        if session.end_reason == EndReason.TOKEN_REUSE:  # whoever found that out may have died before telling
+            Notices.post([session.id])
         raise SessionEnded(session.end_reason or EndReason.ADMIN)
     if _is_over(session.expires_at, session.last_used_at, now):
         _end_one(session, EndReason.EXPIRED)
@@ -148,8 +152,18 @@ def caller(_header: Any, claims: Mapping[str, Any], app: App | None = None) -> C
 
     `app` is whose token it is, if it is an app's. Raises TokenInvalid, SessionEnded.
     """
-    state = _load_state(claims, app)
-    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+    return _caller(claims, _load_state(claims, app))
+
+
+def caller_as_kept(claims: Mapping[str, Any], app: App | None = None) -> Caller:
+    """Return what `caller` does, by what this worker keeps of the session if it may. `auth_time` may be later by now.
+
+    Raises TokenInvalid, SessionEnded.
+    """
+    state = standings.of(claims["sid"])
+    if state is not None and _refusal(state, claims, app) is None:
+        return _caller(claims, state)
+    return _caller(claims, _accepted(standings.read(claims["sid"]), claims, app))
 
 
 def refreshable(claims: Mapping[str, Any], app: App | None = None) -> Caller:
@@ -161,15 +175,15 @@ def refreshable(claims: Mapping[str, Any], app: App | None = None) -> Caller:
     age = state["generation"] - claims["generation"]
     if age != 0 and not (age == 1 and _within_grace(state.get("rotatedAt"), clock.now())):
         raise TokenInvalid
-    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+    return _caller(claims, state)
 
 
 def require_minted(claims: Mapping[str, Any]) -> None:
     """Refuse a token from the future, unless the record of its session is from there too. Raises TokenInvalid."""
     # If it is, our clock is wrong: it was set back, or another machine's is ahead. Nobody is signed out by that. But we
     # never wrote a time that no record bears out (R42).
-    if _is_from_the_future(claims):
-        _require_recorded(claims, Session.state_of(claims["sid"]) or {})
+    if _is_from_the_future(claims) and not _is_recorded(claims, Session.state_of(claims["sid"]) or {}):
+        raise TokenInvalid
 
 
 def end(session_id: str, reason: EndReason = EndReason.LOGOUT) -> None:
@@ -257,6 +271,7 @@ def note_end(owner: str | ObjectId, reason: EndReason, by: str | None = None, *,
 def _end_one(session: Session, reason: EndReason) -> bool:
     """End a session, with what follows from it; tell whether this call did."""
     if session.ended_at is not None:
+        Notices.post([session.id])  # whoever ended it may have died before
         return False
     actor = session.user if reason in _BY_THEMSELVES else None
     end = catalogue.SessionEnded(
@@ -278,33 +293,51 @@ def _ended_by_us(session: Session, reason: EndReason) -> bool:
     return Session.end(session.id, reason, now) is not None
 
 
-def _load_state(claims: Mapping[str, Any], app: App | None) -> dict[str, Any]:
+def _caller(claims: Mapping[str, Any], state: Mapping[str, Any]) -> Caller:
+    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+
+
+def _load_state(claims: Mapping[str, Any], app: App | None) -> Mapping[str, Any]:
     """Return the state of the session that verified claims name. Raises TokenInvalid, SessionEnded."""
-    state = Session.state_of(claims["sid"])
-    if state is None or str(state["user"]) != claims["sub"]:
+    return _accepted(Session.state_of(claims["sid"]), claims, app)
+
+
+def _accepted(state: Mapping[str, Any] | None, claims: Mapping[str, Any], app: App | None) -> Mapping[str, Any]:
+    """Return the state of a session that was just read, which ends if it has expired.
+
+    Raises TokenInvalid, SessionEnded.
+    """
+    if state is None:
         raise TokenInvalid
-    if _is_from_the_future(claims):
-        _require_recorded(claims, state)
-    if state.get("endedAt") is not None:
-        raise SessionEnded(state["endReason"])
-    if app is not None and state.get("appEpoch", 0) != app.epoch:  # all of the app's end, and this one will be noted
-        raise SessionEnded(EndReason.ADMIN)
-    if _is_over(state["expiresAt"], state["lastUsedAt"], clock.now()):
+    refusal = _refusal(state, claims, app)
+    if refusal is None:
+        return state
+    if refusal.extra.get("reason") == EndReason.EXPIRED and state.get("endedAt") is None:
         end(claims["sid"], EndReason.EXPIRED)
-        raise SessionEnded(EndReason.EXPIRED)
-    return state
+    raise refusal
+
+
+def _refusal(state: Mapping[str, Any], claims: Mapping[str, Any], app: App | None) -> TokenRefused | None:
+    """Return why a session in this state does not bear out verified claims; None if it does."""
+    if str(state["user"]) != claims["sub"] or (_is_from_the_future(claims) and not _is_recorded(claims, state)):
+        return TokenInvalid()
+    if state.get("endedAt") is not None:
+        return SessionEnded(state["endReason"])
+    if app is not None and state.get("appEpoch", 0) != app.epoch:  # all of the app's end, and this one will be noted
+        return SessionEnded(EndReason.ADMIN)
+    is_over = _is_over(state["expiresAt"], state["lastUsedAt"], clock.now())
+    return SessionEnded(EndReason.EXPIRED) if is_over else None
 
 
 def _is_from_the_future(claims: Mapping[str, Any]) -> bool:
     return bool(claims["iat"] > (clock.now() + LEEWAY).timestamp())
 
 
-def _require_recorded(claims: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+def _is_recorded(claims: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
     latest = max((state[name] for name in _DATED if name in state), default=None)
     # Within the grace time a token is written and the record is not.
     grace = timedelta(seconds=current_app.config["REFRESH_REUSE_GRACE"])
-    if latest is None or claims["iat"] > (latest + grace + LEEWAY).timestamp():
-        raise TokenInvalid
+    return latest is not None and claims["iat"] <= (latest + grace + LEEWAY).timestamp()
 
 
 def _described(session: Session, current: str | None, idle: timedelta, names: Mapping[str, str]) -> dict[str, Any]:

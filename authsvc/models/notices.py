@@ -1,0 +1,105 @@
+"""The `notices` collection: one document, by which all workers learn whose sessions have just changed."""
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
+
+from bson import ObjectId
+from mongoengine.fields import DictField, ListField, ObjectIdField, StringField
+from pymongo.errors import DuplicateKeyError
+
+from authsvc import clock
+from authsvc.models.base import Document, bounded, linearizable
+from authsvc.models.ids import new_id
+
+LEASE_SECONDS = 0.25
+"""How long a worker may use what it keeps after it has last asked for notices.
+
+No setting: a worker with a longer one would accept what others have promised that nobody does.
+"""
+WAIT_SECONDS = LEASE_SECONDS * 1.02 + 0.002
+"""How long after a notice no worker uses what was kept before, by clocks that run within 2 % of each other."""
+
+_KEY = "sessions"
+_MOST = 128
+_leases_over: ContextVar[float | None] = ContextVar("leases_over", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was posted since a mark: the newest mark, and ids of sessions and users; None for any there are."""
+
+    mark: ObjectId | None
+    of: frozenset[ObjectId] | None
+
+
+class Notices(Document):
+    """The latest notices, and the mark of the newest one.
+
+    The marks are random: numbers would be given twice by a database that lost the last of them.
+    """
+
+    meta = {"collection": "notices"}
+
+    name: str = StringField(primary_key=True)
+    mark: ObjectId = ObjectIdField(required=True)
+    recent: list[dict[str, Any]] = ListField(DictField())
+
+    @classmethod
+    @bounded
+    def post(cls, ids: Iterable[ObjectId | None]) -> None:
+        """Tell all workers that these sessions, or those of these users, have changed; that has been written before."""
+        known = [one for one in ids if one is not None]
+        if known:
+            mark = new_id()
+            notice = {"$each": [{"mark": mark, "of": known}], "$slice": -_MOST}
+            cls._write({"$set": {"mark": mark}, "$push": {"recent": notice}})
+
+    @classmethod
+    @bounded
+    def forget(cls) -> None:
+        """Tell all workers to keep nothing of what they have kept."""
+        cls._write({"$set": {"mark": new_id(), "recent": []}})
+
+    @classmethod
+    @bounded
+    def begin(cls) -> None:
+        """Make the document, if there is none."""
+        cls._get_collection().update_one({"_id": _KEY}, {"$setOnInsert": {"mark": new_id(), "recent": []}}, upsert=True)
+
+    @classmethod
+    @bounded
+    def since(cls, mark: ObjectId | None) -> News | None:
+        """Return what was posted since a mark; None if nothing was."""
+        collection = linearizable(cls._get_collection())
+        newest = collection.find_one({"_id": _KEY}, {"mark": 1}) or {}
+        if newest.get("mark") == mark:
+            return None
+        stored = collection.find_one({"_id": _KEY}) or {}
+        recent = cast(list[dict[str, Any]], stored.get("recent", []))
+        marks = [one["mark"] for one in recent]
+        # A mark that is not there any more was long ago, or of another history: somebody restored a backup.
+        new = recent[marks.index(mark) + 1 :] if mark in marks else None
+        return News(
+            stored.get("mark"), None if new is None else frozenset(chain.from_iterable(one["of"] for one in new))
+        )
+
+    @classmethod
+    def _write(cls, change: dict[str, Any]) -> None:
+        try:
+            cls._get_collection().update_one({"_id": _KEY}, change, upsert=True)
+        except DuplicateKeyError:  # another worker has just made it
+            cls._get_collection().update_one({"_id": _KEY}, change, upsert=True)
+        _leases_over.set(clock.elapsed() + WAIT_SECONDS)
+
+
+def take_end_of_leases() -> float | None:
+    """Return when no worker uses any longer what this request has changed, by `clock.elapsed`, and forget it.
+
+    None if it has changed nothing that workers keep.
+    """
+    over = _leases_over.get()
+    _leases_over.set(None)
+    return over
