@@ -183,13 +183,13 @@ def _caller(audience: Callable[[], str | None] = resources.own_api, *, as_kept: 
     """Return who calls. Which kind of token it is, its beginning or its type decides, before anything is verified.
 
     `audience` is what an app's token must be for; with None there, none is accepted. `as_kept` lets the worker use what
-    it keeps of the session: not where it matters when its user signed in.
+    it keeps of session or token: not where it matters when somebody signed in.
     """
     token = bearer_token()
     if token is None:
         raise TokenMissing
     if token.startswith(access_tokens.PREFIX):
-        return access_tokens.authenticate(token)
+        return access_tokens.authenticate(token, as_kept=as_kept)
     claims = tokens.recall(token)
     if claims is not None:  # a person's own: no other kind is ever remembered (T6)
         return sessions.caller_as_kept(claims) if as_kept else sessions.caller({}, claims)

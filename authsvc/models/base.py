@@ -105,10 +105,11 @@ class Document(mongoengine.Document):
 
     @classmethod
     @bounded
-    def by_key(cls, key: ObjectId | str | None) -> Self | None:
-        """Return the document with this `_id`."""
+    def by_key(cls, key: ObjectId | str | None, *, to_keep: bool = False) -> Self | None:
+        """Return the document with this `_id`; `to_keep` in memory, it has all that was acknowledged before."""
         # Without a query set: to make one costs as much as the command.
-        document = cls._get_collection().find_one({"_id": key})
+        collection = cls._get_collection()
+        document = (linearizable(collection) if to_keep else collection).find_one({"_id": key})
         return None if document is None else cast(Self, cls._from_son(document))
 
     @classmethod

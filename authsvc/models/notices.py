@@ -1,18 +1,23 @@
-"""The `notices` collection: one document, by which all workers learn whose sessions have just changed."""
+"""The `notices` collection: one document, by which all workers learn whose sessions, or tokens, have just changed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
 from itertools import chain
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from bson import ObjectId
 from mongoengine.fields import DictField, ListField, ObjectIdField, StringField
 from pymongo.errors import DuplicateKeyError
 
 from authsvc import clock
-from authsvc.models.base import Document, bounded, linearizable
+from authsvc.models.base import Document, bounded, linearizable, object_id
 from authsvc.models.ids import new_id
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Whose = TypeVar("Whose", str, ObjectId, list[ObjectId], str | ObjectId)
 
 LEASE_SECONDS = 0.25
 """How long a worker may use what it keeps after it has last asked for notices.
@@ -29,7 +34,7 @@ _leases_over: ContextVar[float | None] = ContextVar("leases_over", default=None)
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What was posted since a mark: the newest mark, and ids of sessions and users; None for any there are."""
+    """What was posted since a mark: the newest mark, and ids of sessions, tokens and users; None for any there are."""
 
     mark: ObjectId | None
     of: frozenset[ObjectId] | None
@@ -50,24 +55,23 @@ class Notices(Document):
     @classmethod
     @bounded
     def post(cls, ids: Iterable[ObjectId | None]) -> None:
-        """Tell all workers that these sessions, or those of these users, have changed; that has been written before."""
+        """Tell all workers what has been changed before: these sessions and access tokens, or those of these users."""
         known = [one for one in ids if one is not None]
         if known:
-            mark = new_id()
-            notice = {"$each": [{"mark": mark, "of": known}], "$slice": -_MOST}
-            cls._write({"$set": {"mark": mark}, "$push": {"recent": notice}})
+            notice = {"mark": new_id(), "of": known}
+            cls._write({"$set": {"mark": notice["mark"]}, "$push": {"recent": {"$each": [notice], "$slice": -_MOST}}})
 
     @classmethod
     @bounded
     def forget(cls) -> None:
         """Tell all workers to keep nothing of what they have kept."""
-        cls._write({"$set": {"mark": new_id(), "recent": []}})
+        cls._write({"$set": _beginning()})
 
     @classmethod
     @bounded
     def begin(cls) -> None:
         """Make the document, if there is none."""
-        cls._get_collection().update_one({"_id": _KEY}, {"$setOnInsert": {"mark": new_id(), "recent": []}}, upsert=True)
+        cls._get_collection().update_one({"_id": _KEY}, {"$setOnInsert": _beginning()}, upsert=True)
 
     @classmethod
     @bounded
@@ -95,6 +99,12 @@ class Notices(Document):
         _leases_over.set(clock.elapsed() + WAIT_SECONDS)
 
 
+def _beginning() -> dict[str, Any]:
+    """Return a list in which no worker finds its mark."""
+    mark = new_id()
+    return {"mark": mark, "recent": [{"mark": mark, "of": []}]}
+
+
 def take_end_of_leases() -> float | None:
     """Return when no worker uses any longer what this request has changed, by `clock.elapsed`, and forget it.
 
@@ -103,3 +113,25 @@ def take_end_of_leases() -> float | None:
     over = _leases_over.get()
     _leases_over.set(None)
     return over
+
+
+def with_notice(step: Callable[Concatenate[Any, Whose, P], R]) -> Callable[Concatenate[Any, Whose, P], R]:
+    """Tell all workers of a step that changes what they may keep: of what, or of whose, its first argument says.
+
+    It tells whatever the step found: whoever did the same before may have died before telling.
+    """
+
+    @wraps(step)
+    def step_and_notice(cls: Any, whose: Whose, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        result = step(cls, whose, *args, **kwargs)
+        Notices.post(_ids(whose))
+        return result
+
+    step_and_notice.posts = True  # type: ignore[attr-defined]  # for the test that looks for those that don't
+    return step_and_notice
+
+
+def _ids(whose: str | ObjectId | list[ObjectId]) -> list[ObjectId | None]:
+    if isinstance(whose, list):
+        return [*whose]
+    return [object_id(whose) if isinstance(whose, str) else whose]

@@ -1,21 +1,16 @@
 """The `sessions` collection: one document for each sign-in, which is one family of tokens."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine import Q
 from mongoengine.fields import BooleanField, IntField, ListField, ObjectIdField, StringField
 
 from authsvc.models.base import EXPIRY, Document, bounded, linearizable, object_id, unhurried, utc_field
-from authsvc.models.notices import Notices
-
-P = ParamSpec("P")
-R = TypeVar("R")
-Whose = TypeVar("Whose", str, ObjectId, list[ObjectId], str | ObjectId)
+from authsvc.models.notices import with_notice
 
 NOBODY = "-"
 """The address in the sessions of a deleted account."""
@@ -43,28 +38,6 @@ KEPT_ENDED = timedelta(days=30)
 
 def _seconds(span: timedelta) -> int:
     return int(span.total_seconds())
-
-
-def with_notice(step: Callable[Concatenate[Any, Whose, P], R]) -> Callable[Concatenate[Any, Whose, P], R]:
-    """Tell all workers of a step that changes what they may keep of sessions: those, or that user's, named first.
-
-    It tells whatever the step found: whoever did the same before may have died before telling.
-    """
-
-    @wraps(step)
-    def step_and_notice(cls: Any, whose: Whose, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        result = step(cls, whose, *args, **kwargs)
-        Notices.post(_ids(whose))
-        return result
-
-    step_and_notice.posts = True  # type: ignore[attr-defined]  # for the test that looks for those that don't
-    return step_and_notice
-
-
-def _ids(whose: str | ObjectId | list[ObjectId]) -> list[ObjectId | None]:
-    if isinstance(whose, list):
-        return [*whose]
-    return [object_id(whose) if isinstance(whose, str) else whose]
 
 
 class Session(Document):

@@ -1,8 +1,9 @@
 """Sessions: opening one, refreshing it, ending it, and telling whether it is live."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
@@ -160,10 +161,11 @@ def caller_as_kept(claims: Mapping[str, Any], app: App | None = None) -> Caller:
 
     Raises TokenInvalid, SessionEnded.
     """
-    state = standings.of(claims["sid"])
-    if state is not None and _refusal(state, claims, app) is None:
-        return _caller(claims, state)
-    return _caller(claims, _accepted(standings.read(claims["sid"]), claims, app))
+    kept: Mapping[str, Any] | None = standings.of(claims["sid"])
+    if kept is not None and _refusal(kept, claims, app) is None:
+        return _caller(claims, kept)
+    state = standings.read(claims["sid"], partial(Session.state_of, claims["sid"]), _names_of)
+    return _caller(claims, _accepted(state, claims, app))
 
 
 def refreshable(claims: Mapping[str, Any], app: App | None = None) -> Caller:
@@ -295,6 +297,12 @@ def _ended_by_us(session: Session, reason: EndReason) -> bool:
 
 def _caller(claims: Mapping[str, Any], state: Mapping[str, Any]) -> Caller:
     return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+
+
+def _names_of(state: Mapping[str, Any]) -> Collection[ObjectId]:
+    """Return what notices are about a session; nothing for one that has ended, which is not kept."""
+    is_live = state.get("endedAt") is None
+    return tuple(state[name] for name in ("_id", "user", "parent") if name in state) if is_live else ()
 
 
 def _load_state(claims: Mapping[str, Any], app: App | None) -> Mapping[str, Any]:

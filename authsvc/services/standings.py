@@ -1,20 +1,19 @@
-"""What a worker keeps of sessions, so that most requests need not ask the database (`SESSION_CACHE`).
+"""What a worker keeps of sessions and access tokens, so that most requests need not ask the database (`SESSION_CACHE`).
 
 What is kept counts for as long as no notice can have been posted that names it: under a lease, which counts from when
 the worker last began to ask for notices, or by asking again. Whoever changes a session posts a notice, and answers
-when all leases are over that began before it. What is kept never refuses anybody: then the session is read.
+when all leases are over that began before it. What is kept never refuses anybody: then it is read.
 See docs/decisions/0058-sessions-are-kept-under-a-lease.md.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock, Thread
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from bson import ObjectId
 from flask import Flask, current_app
@@ -22,10 +21,9 @@ from flask import Flask, current_app
 from authsvc import clock
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.notices import LEASE_SECONDS, News, Notices, take_end_of_leases
-from authsvc.models.sessions import Session
 
-State = Mapping[str, Any]
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 MOST = 4096
 """How many of them a worker keeps, at 1 to 2 kB each."""
@@ -37,23 +35,31 @@ _RENEWED_AFTER = 0.1
 _EXTENSION = "authsvc.standings"
 
 
+class Load(Protocol[T_co]):
+    """Reads something as it is stored; `to_keep` is stricter."""
+
+    def __call__(self, *, to_keep: bool) -> T_co | None:
+        """Return it, None if there is nothing."""
+
+
 def init_app(app: Flask) -> None:
     """Let an application keep what it may, if SESSION_CACHE says so."""
     app.extensions[_EXTENSION] = Standings() if app.config["SESSION_CACHE"] else None
 
 
-def of(session_id: str) -> State | None:
-    """Return what is kept of a session, if that is its state at this moment; None if nothing is. Never to refuse it."""
+def of(key: str) -> Any:
+    """Return what is kept under a key, if that is how it is at this moment; None if nothing is.
+
+    Never to refuse anything.
+    """
     own = _own()
-    return None if own is None else cast(State | None, own.find(session_id))
+    return None if own is None else own.find(key)
 
 
-def read(session_id: str) -> State | None:
-    """Return the state of a session as it is stored, and keep it if it is live."""
+def read(key: str, load: Load[T], names_of: Callable[[T], Collection[ObjectId]]) -> T | None:
+    """Return what `load` reads, and keep it until a notice has one of its names; without any it is not kept."""
     own = _own()
-    if own is None:
-        return Session.state_of(session_id)
-    return own.fill(session_id, partial(Session.state_of, session_id, to_keep=True), _names_of_session)
+    return load(to_keep=False) if own is None else own.fill(key, load, names_of)
 
 
 def forget() -> None:
@@ -72,13 +78,6 @@ def settle() -> None:
 
 def _own() -> "Standings | None":
     return cast(Standings | None, current_app.extensions[_EXTENSION])
-
-
-def _names_of_session(state: State) -> Collection[ObjectId]:
-    """Return whose notices are about a session; nothing for one that has ended, which is not kept."""
-    if state.get("endedAt") is not None:
-        return ()
-    return tuple(state[name] for name in ("_id", "user", "parent") if name in state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +118,10 @@ class Standings:
             self._renew_soon()
         return kept.value if kept is not None and now < kept.until else None
 
-    def fill(self, key: str, load: Callable[[], T | None], names_of: Callable[[T], Collection[ObjectId]]) -> T | None:
-        """Return what `load` reads, and keep it until a notice has one of its names; without any it is not kept."""
+    def fill(self, key: str, load: Load[T], names_of: Callable[[T], Collection[ObjectId]]) -> T | None:
+        """Do what `read` does."""
         mark, began = self._mark, clock.elapsed()
-        value = load()
+        value = load(to_keep=True)
         names = () if value is None else names_of(value)
         with self._change:
             if names and self._mark == mark:  # else a notice may be about what was read before it

@@ -4,19 +4,22 @@ import inspect
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from types import FunctionType, SimpleNamespace
+from types import FunctionType
 from typing import Any
 
 import pytest
+import time_machine
 from bson import ObjectId
 from flask import Flask
+from flask.testing import FlaskClient
 from pymongo.database import Database as MongoDatabase
 
 from authsvc import clock
 from authsvc.models import notices
+from authsvc.models.access_tokens import AccessToken
 from authsvc.models.notices import LEASE_SECONDS, WAIT_SECONDS, Notices
 from authsvc.models.sessions import STATE_FIELDS, Session
 from authsvc.services import standings
@@ -35,22 +38,28 @@ NEED_NO_NOTICE = {
 
 
 class Clock:
-    """The clock of leases, as it is or moved ahead."""
+    """The clock of leases, which stands until it is moved; who waits moves it."""
 
-    def __init__(self, elapsed: Callable[[], float]) -> None:
-        self._elapsed = elapsed
-        self.ahead = 0.0
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.waits: list[float] = []
 
     def __call__(self) -> float:
-        return self._elapsed() + self.ahead
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let a wait be over at once."""
+        self.waits.append(seconds)
+        self.seconds += seconds
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def ticks(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock of leases."""
-    moved = Clock(clock.elapsed)
-    monkeypatch.setattr(clock, "elapsed", moved)
-    return moved
+    stopped = Clock()
+    monkeypatch.setattr(clock, "elapsed", stopped)
+    monkeypatch.setattr(standings, "time", stopped)
+    return stopped
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +82,7 @@ def other(workers: list[Flask], clean: None) -> Flask:
 
 def fresh(worker: Flask) -> Flask:
     """Let a worker keep nothing, as if it had just been started."""
+    Notices.begin()
     worker.extensions["authsvc.standings"] = standings.Standings()
     return worker
 
@@ -106,13 +116,6 @@ def kept_by(worker: Flask) -> standings.Standings:
     return own
 
 
-def seconds_of(call: Callable[[], Any]) -> float:
-    """Return how long a call took."""
-    began = time.monotonic()
-    call()
-    return time.monotonic() - began
-
-
 def posted(mongo: Database) -> int:
     """Return how many notices there are."""
     return len((mongo.notices.find_one({"_id": "sessions"}) or {"recent": []})["recent"])
@@ -130,6 +133,10 @@ class TestR129WhoPosts:
         assert silent == {*NEED_NO_NOTICE}
         assert {"end", "end_all", "end_each", "end_expired", "end_outdated", "copy_email", "copy_role"} <= writers
 
+    def test_so_does_whatever_ends_a_token(self) -> None:
+        silent = {name for name in ("remove", "remove_all") if not getattr(getattr(AccessToken, name), "posts", False)}
+        assert silent == set()
+
 
 def written(step: Callable[..., Any]) -> set[str]:
     """Return the stored names of the fields that a method of `Session` changes."""
@@ -139,16 +146,24 @@ def written(step: Callable[..., Any]) -> set[str]:
 
 
 class TestR130LateRevokers:
-    def test_a_sign_out_of_what_has_ended_posts_and_waits(self, alice_here: Person, mongo: Database) -> None:
+    def test_a_sign_out_of_what_has_ended_posts_and_waits(
+        self, alice_here: Person, mongo: Database, ticks: Clock
+    ) -> None:
         """Whoever ended it may have died before telling."""
         sign_out(alice_here)
         before = posted(mongo)
-        assert seconds_of(lambda: sign_out(alice_here)) >= LEASE_SECONDS
+        sign_out(alice_here)
+        assert ticks.waits == [pytest.approx(WAIT_SECONDS)] * 2
         assert posted(mongo) == before + 1
 
-    def test_two_at_once_both_wait(self, alice_here: Person, mongo: Database) -> None:
-        assert min(race(*[lambda: seconds_of(lambda: sign_out(alice_here))] * 2)) >= LEASE_SECONDS
-        assert posted(mongo) == 2
+    def test_two_at_once_both_wait(self, alice_here: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.undo()  # the clock goes
+        before = posted(mongo)
+        calls = [lambda: sign_out(alice_here)] * 2
+        began = time.monotonic()
+        ends = race(*[lambda call=call: (call(), time.monotonic())[1] for call in calls])
+        assert min(ends) - began >= LEASE_SECONDS
+        assert posted(mongo) == before + 2
 
 
 def sign_out(person: Person) -> None:
@@ -161,19 +176,20 @@ class TestR131Filling:
         self, alice: Person, worker: Flask, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The reading of the session is held, while it ends and the worker learns that something has."""
-        there = warm(alice.login(), worker)
+        there, mine = warm(alice.login(), worker), alice.login()
         state_of = Session.state_of
 
         def held(session_id: str, **options: Any) -> Any:
             state = state_of(session_id, **options)
-            if options:
-                sign_out(alice)
+            if options.get("to_keep"):
+                sign_out(mine)
                 kept_by(worker).ask()
             return state
 
-        monkeypatch.setattr(Session, "state_of", held)
-        here = Person(worker.test_client(use_cookies=False), alice.email, alice.password, tokens=alice.tokens)
+        here = Person(worker.test_client(use_cookies=False), alice.email, alice.password, tokens=mine.tokens)
         here.home()  # verifies the token
+        monkeypatch.setattr(Session, "state_of", held)
+        assert here.home().status_code == 200  # it was live when it was read
         monkeypatch.setattr(Session, "state_of", state_of)
         problem(here.home(), 401, "session_ended")
         assert there.home().status_code == 200
@@ -258,7 +274,7 @@ class TestR133OnlyYes:
         assert made.status_code == 201
 
     def test_one_that_has_expired_is_ended_on_record(self, alice_here: Person, mongo: Database) -> None:
-        mongo.sessions.update_many({}, {"$set": {"expiresAt": clock.now() - timedelta(hours=1)}})
+        mongo.sessions.update_many({}, {"$set": {"lastUsedAt": clock.now() - timedelta(days=365)}})
         worker_forgets(alice_here)
         assert problem(alice_here.home(), 401, "session_ended")["reason"] == "expired"
         ended = mongo.sessions.find_one({})
@@ -285,7 +301,7 @@ class TestR134Lease:
 
         def slow(mark: ObjectId | None) -> Any:
             news = since(mark)
-            ticks.ahead += LEASE_SECONDS
+            ticks.seconds += LEASE_SECONDS
             return news
 
         monkeypatch.setattr(Notices, "since", slow)
@@ -295,19 +311,16 @@ class TestR134Lease:
 
     def test_past_it_the_worker_asks_before_it_accepts(self, alice_here: Person, alice: Person, ticks: Clock) -> None:
         sign_out(alice)  # by a worker that does not wait
-        ticks.ahead += LEASE_SECONDS
+        ticks.seconds += LEASE_SECONDS
         problem(alice_here.home(), 401, "session_ended")
 
     def test_within_it_the_worker_accepts_what_has_just_ended(
-        self, alice_here: Person, alice: Person, ticks: Clock, worker: Flask
+        self, alice_here: Person, alice: Person, ticks: Clock
     ) -> None:
         """Which is why a sign-out is answered after it: without the wait this would be a fault."""
-        kept_by(worker).ask()
-        frozen = clock.elapsed()
-        ticks._elapsed = lambda: frozen
         sign_out(alice)
         assert alice_here.home().status_code == 200
-        ticks.ahead += WAIT_SECONDS
+        ticks.seconds += WAIT_SECONDS
         problem(alice_here.home(), 401, "session_ended")
 
     def test_a_reading_that_has_begun_is_too_early_for_who_comes_then(
@@ -330,7 +343,7 @@ class TestR134Lease:
         first.start()
         assert begun.wait(10)
         sign_out(alice)
-        ticks.ahead += LEASE_SECONDS
+        ticks.seconds += LEASE_SECONDS
         answers: list[Any] = []
         late = [threading.Thread(target=lambda: answers.append(alice_here.home())) for _ in range(5)]
         for one in late:
@@ -346,7 +359,7 @@ class TestR134Lease:
         self, alice_here: Person, ticks: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Notices, "_get_collection", unreachable)
-        ticks.ahead += LEASE_SECONDS
+        ticks.seconds += LEASE_SECONDS
         problem(alice_here.home(), 503, "database_unavailable")
         monkeypatch.undo()
         assert alice_here.home().status_code == 200
@@ -354,7 +367,7 @@ class TestR134Lease:
     def test_it_is_renewed_before_anybody_waits(self, alice_here: Person, worker: Flask, ticks: Clock) -> None:
         kept_by(worker).ask()
         before = kept_by(worker)._until
-        ticks.ahead += 0.15
+        ticks.seconds += 0.15
         assert reads(alice_here.home) == []
         end = time.monotonic() + 10
         while kept_by(worker)._until == before:
@@ -372,15 +385,15 @@ class TestR135Bounds:
     def test_of_ten_thousand_it_keeps_4096(self, app: Flask, clean: None, worker: Flask) -> None:
         own = kept_by(worker)
         for number in range(10_000):
-            own.fill(str(number), lambda number=number: {"number": number}, lambda _: (ObjectId(),))
+            own.fill(str(number), lambda to_keep, number=number: {"number": number}, lambda _: (ObjectId(),))
         assert list(own._kept) == [str(number) for number in range(10_000 - 4096, 10_000)]
 
     def test_one_is_read_again_after_ten_seconds(self, alice_here: Person, mongo: Database, ticks: Clock) -> None:
         """Whatever somebody changed by hand, and told nobody."""
         mongo.sessions.update_many({}, {"$set": {"endedAt": clock.now(), "endReason": "admin"}})
-        ticks.ahead += 9
+        ticks.seconds += 9.9
         assert alice_here.home().status_code == 200
-        ticks.ahead += 1
+        ticks.seconds += 0.1
         problem(alice_here.home(), 401, "session_ended")
 
     def test_what_has_ended_is_not_kept(self, alice_here: Person, worker: Flask, ticks: Clock) -> None:
@@ -394,62 +407,111 @@ class TestR136Off:
         alice.home()
         assert reads(alice.home) == ["find sessions"]
 
-    def test_a_notice_is_posted_and_nobody_waits(self, alice: Person, mongo: Database) -> None:
-        with counted_waits() as waits:
-            sign_out(alice)
-        assert waits == []
+    def test_a_notice_is_posted_and_nobody_waits(self, alice: Person, mongo: Database, ticks: Clock) -> None:
+        sign_out(alice)
+        assert ticks.waits == []
         assert posted(mongo) == 1
 
 
 class TestR137Waits:
-    def test_one_for_many_notices(self, alice_here: Person, mongo: Database) -> None:
+    def test_one_for_many_notices(self, alice_here: Person, mongo: Database, ticks: Clock) -> None:
         before = posted(mongo)
-        with counted_waits() as waits:
-            answer = alice_here.client.delete("/auth/sessions?scope=all", headers=alice_here.headers)
+        answer = alice_here.client.delete("/auth/sessions?scope=all", headers=alice_here.headers)
         assert answer.status_code == 204
         assert posted(mongo) > before + 1
-        assert len(waits) == 1
-        assert waits[0] <= WAIT_SECONDS
+        assert ticks.waits == [pytest.approx(WAIT_SECONDS)]
 
-    def test_none_where_nothing_ends(self, alice_here: Person, mongo: Database) -> None:
+    def test_none_where_nothing_ends(self, alice_here: Person, mongo: Database, ticks: Clock) -> None:
         before = posted(mongo)
-        with counted_waits() as waits:
-            alice_here.login()
-            assert alice_here.refresh().status_code == 200
-            alice_here.client.get("/auth/sessions", headers=alice_here.headers)
-            Person(alice_here.client, "carol@example.com", PASSWORD, "Carol").register()
-        assert waits == []
+        alice_here.login()
+        assert alice_here.refresh().status_code == 200
+        assert alice_here.client.get("/auth/sessions", headers=alice_here.headers).status_code == 200
+        Person(alice_here.client, "carol@example.com", PASSWORD, "Carol").register()
+        assert ticks.waits == []
         assert posted(mongo) == before
 
-    def test_commands_wait_too(self, alice_here: Person, worker: Flask) -> None:
-        with counted_waits() as waits:
-            ended = worker.test_cli_runner().invoke(args=["sessions", "end", alice_here.email, "--yes"])
+    def test_commands_wait_too(self, alice_here: Person, worker: Flask, ticks: Clock) -> None:
+        ended = worker.test_cli_runner().invoke(args=["sessions", "end", alice_here.email, "--yes"])
         assert ended.exit_code == 0, ended.output
-        assert len(waits) == 1
+        assert ticks.waits == [pytest.approx(WAIT_SECONDS)]
 
-    def test_the_next_request_does_not_wait_for_the_one_before(self, alice_here: Person) -> None:
+    def test_the_next_request_does_not_wait_for_the_one_before(self, alice_here: Person, ticks: Clock) -> None:
         other_session = alice_here.login()
         sign_out(alice_here)
-        with counted_waits() as waits:
-            assert other_session.home().status_code == 200
-        assert waits == []
+        assert len(ticks.waits) == 1
+        assert other_session.home().status_code == 200
+        assert len(ticks.waits) == 1
 
-    def test_a_new_role_counts_at_once(self, alice_here: Person, worker: Flask, app: Flask) -> None:
+    def test_a_new_role_counts_at_once(self, alice_here: Person, worker: Flask) -> None:
         assert worker.test_cli_runner().invoke(args=["users", "promote", alice_here.email]).exit_code == 0
         answer = alice_here.client.get("/auth/verify?role=admin", headers=alice_here.headers)
         assert answer.status_code == 204
 
 
-@contextmanager
-def counted_waits() -> Iterator[list[float]]:
-    """Note how long each wait for leases was."""
-    waits: list[float] = []
-    sleep = time.sleep
+class TestAccessTokens:
+    """Personal access tokens are kept by the same rules."""
 
-    def noted(seconds: float) -> None:
-        waits.append(seconds)
-        sleep(seconds)
+    @pytest.fixture
+    def script(self, alice: Person, worker: Flask) -> "Script":
+        """Return a script with a token that the worker keeps."""
+        made = alice.client.post("/auth/access-tokens", headers=alice.headers, json=TOKEN)
+        assert made.status_code == 201
+        script = Script(worker.test_client(use_cookies=False), made.get_json()["token"], made.get_json()["id"])
+        for _ in range(3):
+            assert script.ask().status_code == 204
+        return script
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(standings, "time", SimpleNamespace(sleep=noted))
-        yield waits
+    def test_a_request_reads_nothing(self, script: "Script") -> None:
+        with counted_work() as work:
+            assert script.ask().status_code == 204
+        assert work.commands == []
+
+    def test_it_is_over_at_once_when_it_is_revoked(self, script: "Script", alice_here: Person, ticks: Clock) -> None:
+        answer = alice_here.client.delete(f"/auth/access-tokens/{script.token_id}", headers=alice_here.headers)
+        assert answer.status_code == 204
+        assert ticks.waits == [pytest.approx(WAIT_SECONDS)]
+        problem(script.ask(), 401, "token_invalid")
+
+    def test_it_is_over_at_once_when_all_are_or_the_account_is_disabled(
+        self, script: "Script", alice: Person, worker: Flask
+    ) -> None:
+        assert worker.test_cli_runner().invoke(args=["users", "disable", alice.email]).exit_code == 0
+        problem(script.ask(), 401, "token_invalid")
+
+    def test_it_has_the_role_of_now(self, script: "Script", alice: Person, worker: Flask) -> None:
+        assert script.ask().headers["X-Auth-Role"] == "user"
+        assert worker.test_cli_runner().invoke(args=["users", "promote", alice.email]).exit_code == 0
+        assert script.ask().headers["X-Auth-Role"] == "admin"
+
+    def test_its_use_is_noted_once_a_minute(self, script: "Script", mongo: Database) -> None:
+        later = clock.now() + timedelta(seconds=61)
+        with time_machine.travel(later):
+            with counted_work() as work:
+                assert script.ask().status_code == 204
+            assert work.commands == ["update access_tokens"]
+            with counted_work() as work:
+                assert script.ask().status_code == 204
+            assert work.commands == []
+        stored = mongo.access_tokens.find_one({})
+        assert stored is not None
+        assert abs(stored["lastUsedAt"] - later) < timedelta(seconds=10)
+
+    def test_it_expires_to_the_second(self, alice: Person, worker: Flask) -> None:
+        made = alice.client.post("/auth/access-tokens", headers=alice.headers, json={**TOKEN, "expiresInDays": 1})
+        script = Script(worker.test_client(use_cookies=False), made.get_json()["token"], made.get_json()["id"])
+        assert [script.ask().status_code for _ in range(3)] == [204] * 3
+        with time_machine.travel(clock.now() + timedelta(days=1)):
+            problem(script.ask(), 401, "token_invalid")
+
+
+@dataclass
+class Script:
+    """Whoever has a token, as a client of one worker."""
+
+    client: FlaskClient
+    token: str
+    token_id: str
+
+    def ask(self) -> Any:
+        """Ask who it is."""
+        return self.client.get("/auth/verify", headers={"Authorization": f"Bearer {self.token}"})
