@@ -19,6 +19,8 @@ from bson import ObjectId
 from flask import Flask, current_app
 
 from authsvc import clock
+from authsvc.models.base import deadline
+from authsvc.models.connection import STEP_SECONDS
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.notices import LEASE_SECONDS, News, Notices, take_end_of_leases
 
@@ -31,6 +33,8 @@ MOST = 4096
 KEPT_SECONDS = 10.0
 """How long one is used at most: what nobody posts, such as a change by hand, is noticed within this time."""
 
+_READING_SECONDS = STEP_SECONDS / 2
+"""Limit of a reading: a request may wait for the end of one before its own begins."""
 _RENEWED_AFTER = 0.1
 _EXTENSION = "authsvc.standings"
 
@@ -144,7 +148,8 @@ class Standings:
     def _carry_out(self, reading: _Reading) -> None:
         began = clock.elapsed()
         try:
-            news = Notices.since(self._mark)
+            with deadline(_READING_SECONDS):
+                news = Notices.since(self._mark)
         except DATABASE_ERRORS as error:
             reading.error = error
         else:
