@@ -54,6 +54,9 @@ COLLECTIONS = (
 COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
 """What stays from one test to the next."""
 
+READY_SECONDS = 300.0 if "TEST_MONGODB_URI" in os.environ else 15.0
+"""Limit of a start: some servers take a second and more for each index."""
+
 MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
 
 
@@ -125,7 +128,7 @@ def make_lasting_app(settings: dict[str, str]) -> Iterator[Callable[..., Flask]]
     mongoengine.disconnect()
 
 
-def wait_until_ready(app: Flask, seconds: float = 15) -> None:
+def wait_until_ready(app: Flask, seconds: float = READY_SECONDS) -> None:
     """Wait until the application serves."""
     end = time.monotonic() + seconds
     while app.test_client().get("/readyz").status_code != 200:

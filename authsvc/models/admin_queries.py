@@ -40,7 +40,9 @@ def keeps_what_it_acknowledged(answer: Mapping[str, Any]) -> bool:
 
 def server_time() -> datetime:
     """Return the server's clock."""
-    time: datetime = hello()["localTime"]
+    time: datetime | int = hello()["localTime"]
+    if isinstance(time, int):  # as DocumentDB sends it
+        return datetime.fromtimestamp(time / 1000, UTC)
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from mongoengine.connection import get_connection
 
@@ -90,9 +90,8 @@ def _name_and_version(built: Mapping[str, Any], hello: Mapping[str, Any]) -> tup
     if ferret or "ferretdbVersion" in built:
         version = ferret.get("version") if isinstance(ferret, dict) else built.get("ferretdbVersion")
         return FERRETDB, str(version or built.get("ferretdbVersion") or "?").removeprefix("v")
-    inside = cast(Any, hello.get("internal") or built.get("internal") or {})
-    versions = inside.get("documentdb_versions") if isinstance(inside, dict) else None
-    if versions:
+    if isinstance(inside := hello.get("internal"), dict):  # its gateway calls itself a router
+        versions = inside.get("documentdb_versions") or [f"that speaks {claimed}"]
         return DOCUMENTDB, str(versions[0])
     if "psmdbVersion" in built:
         return PERCONA, str(built["psmdbVersion"])
@@ -100,6 +99,8 @@ def _name_and_version(built: Mapping[str, Any], hello: Mapping[str, Any]) -> tup
 
 
 def _topology(hello: Mapping[str, Any]) -> str:
+    if isinstance(hello.get("internal"), dict):
+        return "behind its gateway"
     if hello.get("msg") == "isdbgrid":
         return "sharded cluster"
     if "setName" in hello:

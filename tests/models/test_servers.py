@@ -37,6 +37,11 @@ class TestIdentity:
             ({**MONGOD, "psmdbVersion": "8.0.4-1"}, {}, "Percona Server for MongoDB 8.0.4-1, standalone"),
             ({"version": "7.0.42", "ferretdb": {"version": "v1.24.0"}}, {}, "FerretDB 1.24.0, standalone"),
             ({"version": "7.0.42", "ferretdbVersion": "v1.24.0"}, {}, "FerretDB 1.24.0, standalone"),
+            (
+                {"version": "7.0.0"},
+                {"msg": "isdbgrid", "internal": {}},
+                "DocumentDB for PostgreSQL that speaks 7.0.0, behind its gateway",
+            ),
             ({"version": "9"}, {}, "a server that does not say what it is 9, standalone"),
         ],
         ids=str,
