@@ -1,7 +1,7 @@
 """The order of the conditions of a query: the embedded database goes by the first one that has an index.
 
 It does not ask how much that index leaves to be looked through: by `expiresAt > now` before `user = …` it would read
-the sessions of all users, and by `app = …` those of all users of an app.
+the sessions of all users.
 """
 
 from collections.abc import Mapping
