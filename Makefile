@@ -72,7 +72,7 @@ timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 bench: $(READY) ## Print speed as ratios: to bare bcrypt, to a bare Flask route, to an earlier commit (BEFORE=7e4eaa3)
 	@BEFORE=$(BEFORE) $(BIN)/python -m bench
 
-scale: $(READY) ## Import a million users (SCALE=1000000), fill all else (GROWN=100000); compare requests with a thousand
+scale: $(READY) ## Import a million users (SCALE=1000000), fill all else (GROWN=100000); compare every route by key with a thousand
 	@SCALE=$(SCALE) GROWN=$(GROWN) $(BIN)/python -m bench scale grown
 
 docs: $(READY) ## Build the documentation in docs/_build/html; a warning is an error
