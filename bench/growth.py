@@ -42,7 +42,7 @@ def _person(stack: ExitStack, folder: Path, others: int) -> Person:
 
 def fill(uri: str, count: int) -> None:
     """Put so many documents into every collection that grows, and make the indexes."""
-    with MongoClient[dict[str, Any]](uri) as client:
+    with MongoClient[dict[str, Any]](uri, **growth.PATIENT) as client:
         growth.fill(client.get_default_database(), count)
     growth.index(uri)
 

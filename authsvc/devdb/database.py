@@ -142,11 +142,12 @@ class Database:
                 if self.alive():
                     return port
             time.sleep(0.05)
-        self.stop()
-        with log.open("rb") as text:
+        with log.open("rb") as text:  # before it is removed, if it is temporary
             text.seek(offset)
-            if _OTHER_RELEASE in text.read():
-                raise CantStart(_advice(self._folder))
+            is_of_another = _OTHER_RELEASE in text.read()
+        self.stop()
+        if is_of_another:
+            raise CantStart(_advice(self._folder))
         raise CantStart(f"the embedded database did not start; its log is {log}")
 
 

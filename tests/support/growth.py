@@ -39,6 +39,8 @@ from authsvc.security.passwords import PasswordHash
 from tests.support.app_growth import APP, of_app_sessions, of_authorizations, of_codes, of_grants
 
 ROUNDS = 7
+PATIENT: dict[str, Any] = {"connectTimeoutMS": 600_000}
+"""The server says nothing for as long as it is busy with ten thousand documents; it is not to be taken for dead."""
 BATCH = 10_000
 HASH = "$2b$04$" + "." * 53
 Stored = dict[str, Any]
@@ -168,7 +170,7 @@ def fill(database: Database[dict[str, Any]], count: int) -> None:
 
 def index(uri: str) -> None:
     """Make the indexes that the models declare, however long that takes."""
-    client = MongoClient[Stored](uri)
+    client = MongoClient[Stored](uri, **PATIENT)
     for document in readiness.INDEXED:
         collection = client.get_default_database()[document._get_collection_name()]
         for spec in document._meta["index_specs"]:
