@@ -37,7 +37,7 @@ class Person:
     def __init__(self, service: Service, database: Database) -> None:
         self._visitor = Visitor(service.url, keep_alive=True)
         self._pids = [database.pid, *(worker.pid for worker in service.workers())]
-        self._taken: list[tuple[float, float]] = []
+        self._times: list[tuple[float, float]] = []
         self._numbers = count()
         self.tokens: dict[str, Any] = {}
         self.other = self._visitor.register(OTHER, PASSWORD).json()["user"]["id"]
@@ -87,15 +87,15 @@ class Person:
         """Do the same with a call that sends one request."""
         spent, begin = seconds_of(self._pids), perf_counter()
         answer = call()
-        self._taken.append((seconds_of(self._pids) - spent, perf_counter() - begin))
+        self._times.append((seconds_of(self._pids) - spent, perf_counter() - begin))
         status = answer.status_code if isinstance(answer, requests.Response) else answer.status
         assert status < 400 or (refused and status < 500), f"{status} {answer.text}"
         return answer
 
     def take(self) -> tuple[float, float]:
         """Return the medians of processor time and answer's time since this was last asked."""
-        taken, self._taken = self._taken, []
-        return median(spent for spent, _ in taken), median(waited for _, waited in taken)
+        times, self._times = self._times, []
+        return median(spent for spent, _ in times), median(waited for _, waited in times)
 
     def _send(self, method: str, path: str, body: Any, *, token: str | None, **options: Any) -> requests.Response:
         headers = bearer(token or self.tokens["accessToken"]) if token != "" else {}
@@ -120,17 +120,17 @@ Request = Callable[[Person], Answer]
 
 def _own(method: str, path: str, body: Any = None) -> tuple[str, Request]:
     """Return a request by somebody signed in; `{id}` is the account beside."""
-    shown = path.partition("?")[0]
-    return f"{method} {shown}", lambda person: person.time(method, path.replace("{id}", person.other), body)
+    plain = path.partition("?")[0]
+    return f"{method} {plain}", lambda person: person.time(method, path.replace("{id}", person.other), body)
 
 
 def _anybody(method: str, path: str, body: Any) -> tuple[str, Request]:
     return f"{method} {path}", lambda person: person.time(method, path, body, token="")
 
 
-def _unknown(path: str, *, signed_in: bool = False, **body: Any) -> tuple[str, Request]:
+def _unknown(path: str, *, as_user: bool = False, **body: Any) -> tuple[str, Request]:
     """Return a request with a secret, or an id, that nobody has."""
-    token = None if signed_in else ""
+    token = None if as_user else ""
     return f"POST {path}", lambda person: person.time("POST", path, body, token=token, refused=True)
 
 
@@ -319,7 +319,7 @@ REQUESTS: dict[str, Request] = dict(
         _unknown("/auth/password/reset", token=generate("asl_"), newPassword=NEW_PASSWORD),
         _unknown("/auth/links/inspect", token=generate("asl_")),
         _unknown("/auth/sign-outs/advance", request=generate("aso_")),
-        _unknown("/auth/devices/advance", signed_in=True, userCode="BCDF-GHJK"),
+        _unknown("/auth/devices/advance", as_user=True, userCode="BCDF-GHJK"),
         _gone("/auth/passkeys/{id}"),
         _gone("/auth/passkeys/{id}", "PATCH", {"name": "x"}),
         _gone("/auth/identities/{id}"),
