@@ -69,7 +69,7 @@ pictures: $(READY) ## Keep a picture of every page and letter in pictures/, in t
 timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 	@$(BIN)/python -m pytest -m timing --timeout=1200
 
-bench: $(READY) ## Print speed as ratios: to bare bcrypt, to a bare Flask route, to an earlier commit (BEFORE=7e4eaa3)
+bench: $(READY) ## Print speed as ratios: to bare bcrypt, a bare Flask route, Express, an earlier commit (BEFORE=7e4eaa3)
 	@BEFORE=$(BEFORE) $(BIN)/python -m bench
 
 scale: $(READY) ## Import a million users (SCALE=1000000), fill all else (GROWN=100000); compare every route by key with a thousand
