@@ -15,7 +15,9 @@ from tests.support.service import Service, Visitor
 
 COST, CHEAP = 10, 4
 """The cost at which rates are compared; and one at which a hash takes so little that it hides nothing."""
-PEOPLE, CONNECTIONS = 16, 16
+PEOPLE = 64
+"""So many people that none comes to a hundred sessions: from then on each sign-in ends the oldest one."""
+CONNECTIONS = 16
 ROUNDS, SECONDS = 5, 4.0
 PATIENCE = 20
 MOST_BEYOND = 4e-3
