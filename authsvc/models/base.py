@@ -107,9 +107,14 @@ class Document(mongoengine.Document):
     @bounded
     def by_key(cls, key: ObjectId | str | None, *, to_keep: bool = False) -> Self | None:
         """Return the document with this `_id`; `to_keep` in memory, it has all that was acknowledged before."""
+        return cls.one({"_id": key}, to_keep=to_keep)
+
+    @classmethod
+    def one(cls, condition: dict[str, Any], *, to_keep: bool = False) -> Self | None:
+        """Return a document that meets a condition, by the names of the database; `to_keep` likewise."""
         # Without a query set: to make one costs as much as the command.
         collection = cls._get_collection()
-        document = (linearizable(collection) if to_keep else collection).find_one({"_id": key})
+        document = (linearizable(collection) if to_keep else collection).find_one(condition)
         return None if document is None else cast(Self, cls._from_son(document))
 
     @classmethod

@@ -343,7 +343,11 @@ class Session(Document):
     @bounded
     def beyond(cls, owner: str, now: datetime, idle: timedelta, cap: int, *, app: str | None = None) -> list[ObjectId]:
         """Return the ids of a user's live sessions beyond the newest `cap`: their own, or those of an app."""
-        return list(cls._live(owner, now, idle).filter(app=app).order_by("-id").skip(cap).scalar("id"))
+        # Without a query set: to make one costs as much as the command. Values first, then ranges, for the planner.
+        live = {"user": object_id(owner), "endedAt": None, "app": app}
+        unexpired = {"expiresAt": {"$gt": now}, "lastUsedAt": {"$gt": now - idle}}
+        surplus = cls._get_collection().find({**live, **unexpired}, {"_id": 1}, sort=[("_id", -1)], skip=cap)
+        return [one["_id"] for one in surplus]
 
     @classmethod
     def _live(cls, owner: str, now: datetime, idle: timedelta) -> Any:

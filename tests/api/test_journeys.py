@@ -97,6 +97,17 @@ class TestCommands:
                 assert answer.status_code == status, answer.text
         assert (len(work.commands), work.commands) == (told()[name], work.commands)
 
+    def test_a_registration_stores_the_session_before_the_account(self, client: FlaskClient):
+        """Whoever changes an account ends its sessions afterwards, so none is missed."""
+        with counted_work() as work:
+            assert register(client).status_code == 201
+        assert work.commands.index("insert sessions") < work.commands.index("insert users")
+
+    def test_a_registration_that_is_refused_leaves_no_session(self, alice: Person, mongo: Database):
+        before = list(mongo.sessions.find())
+        assert register(alice.client, email=alice.email).status_code == 409
+        assert list(mongo.sessions.find()) == before
+
     def test_none_takes_more_than_its_budget(self):
         assert {name: told()[name] for name in BUDGETS if told()[name] > BUDGETS[name]} == {}
 

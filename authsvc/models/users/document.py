@@ -87,12 +87,12 @@ class User(Addresses, Listing):
     def find_by_email(cls, email: str) -> Self | None:
         """Return the account with this address, in any case; if there is none, after the work of reading one."""
         key = keys.of_email(email)
-        user = cast(Self | None, cls.objects(email_key=key).first())
+        user = cls.one({"emailKey": key})
         if user is not None and keys.of_email(str(user.email)) != key:
             cls.mend_key(user)
             user = None
         if not keys.are_of_all():  # whether there is one or not: equal work
-            user = cls.objects(email=key).first() or user
+            user = cls.one({"email": key}) or user
         if user is None:
             cls.decode_decoy(_DECOY)
         return user
