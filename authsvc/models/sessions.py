@@ -9,7 +9,7 @@ from bson import ObjectId
 from mongoengine import Q
 from mongoengine.fields import BooleanField, IntField, ListField, ObjectIdField, StringField
 
-from authsvc.models.base import EXPIRY, Document, bounded, linearizable, object_id, unhurried, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, deadline, linearizable, object_id, unhurried, utc_field
 from authsvc.models.notices import with_notice
 
 NOBODY = "-"
@@ -34,6 +34,7 @@ class EndReason(StrEnum):
 
 KEPT_ENDED = timedelta(days=30)
 """How long a session is kept after it ended, but not after its refresh token expires."""
+_DISCARD_SECONDS = 0.5
 
 
 def _seconds(span: timedelta) -> int:
@@ -131,10 +132,10 @@ class Session(Document):
         return session.user if session is not None else None
 
     @classmethod
-    @bounded
     def discard(cls, session_id: ObjectId) -> None:
-        """Delete a session of which nobody has a token."""
-        cls._get_collection().delete_one({"_id": session_id})
+        """Delete a session of which nobody has a token, unless the database takes long: it is of no use to anybody."""
+        with deadline(_DISCARD_SECONDS):
+            cls._get_collection().delete_one({"_id": session_id})
 
     @classmethod
     @bounded

@@ -10,12 +10,13 @@ from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock, origin, request_settings
-from authsvc.errors import InvalidCredentials, NotFound, Problem, SessionEnded, TokenInvalid, TokenRefused
+from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid, TokenRefused
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import catalogue, happened, happening
 from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
 from authsvc.events.event import Event
 from authsvc.models.apps import App
+from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.ids import new_id
 from authsvc.models.notices import Notices
 from authsvc.models.sessions import EndReason, Session
@@ -69,11 +70,12 @@ def open_first(user: User, methods: list[str], registered: Event, add: Callable[
     with happening(registered, sign_in):
         # The session is there before the account, so whoever changes that finds it. Until then it is of no use: nobody
         # has a token of it.
-        session.insert()
         try:
+            session.insert()
             add(user)
-        except Problem:
-            Session.discard(session.id)
+        except Exception:  # nobody gets a token of it, whatever was stored
+            with suppress(*DATABASE_ERRORS):
+                Session.discard(session.id)
             raise
     return session
 

@@ -9,6 +9,7 @@ from authsvc import clock, logs, metrics, origin
 from authsvc.errors import DatabaseUnavailable
 from authsvc.events.event import Event, Id, Outcome, Recorded
 from authsvc.models.audit import AuditEvent
+from authsvc.models.base import bounded
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import Evidence
 from authsvc.subscribers.changes import evidence
@@ -66,6 +67,7 @@ def _evidence(event: Event) -> Evidence | None:
         raise DatabaseUnavailable from error
 
 
+@bounded  # as a whole: a database that does not answer is not waited for once more to withdraw the records
 def _store(events: Sequence[Event], records: list[AuditEvent]) -> None:
     try:
         AuditEvent.insert_all(records)
