@@ -29,6 +29,7 @@ WAIT_SECONDS = LEASE_SECONDS * 1.02 + 0.002
 
 _KEY = "sessions"
 _MOST = 128
+"""How many notices there are at a time, and how many ids one has: for more, the workers keep nothing."""
 _leases_over: ContextVar[float | None] = ContextVar("leases_over", default=None)
 
 
@@ -57,7 +58,9 @@ class Notices(Document):
     def post(cls, ids: Iterable[ObjectId | None]) -> None:
         """Tell all workers what has been changed before: these sessions and access tokens, or those of these users."""
         known = [one for one in ids if one is not None]
-        if known:
+        if len(known) > _MOST:  # every worker reads the document, and the database takes no more than 16 MB of it
+            cls._write({"$set": _beginning()})
+        elif known:
             notice = {"mark": new_id(), "of": known}
             cls._write({"$set": {"mark": notice["mark"]}, "$push": {"recent": {"$each": [notice], "$slice": -_MOST}}})
 

@@ -230,6 +230,22 @@ class TestR132OtherHistories:
         mongo.notices.replace_one({"_id": "sessions"}, older)
         assert learns(alice_here, worker) == ["find sessions"]
 
+    def test_when_more_has_ended_than_a_notice_can_say(
+        self, alice_here: Person, worker: Flask, mongo: Database
+    ) -> None:
+        """Every worker reads the list, and a list of lists without an end would no longer be stored."""
+        many = [ObjectId() for _ in range(129)]
+        with worker.app_context():
+            Notices.post(many[:128])
+            notices.take_end_of_leases()
+            assert learns(alice_here, worker) == []
+            Session.end_each(many, "logout", clock.now())
+            assert notices.take_end_of_leases() is not None
+        assert learns(alice_here, worker) == ["find sessions"]
+        stored = mongo.notices.find_one({"_id": "sessions"})
+        assert stored is not None
+        assert max(len(notice["of"]) for notice in stored["recent"]) <= 128
+
     def test_when_an_operator_says_so(self, alice_here: Person, worker: Flask) -> None:
         assert worker.test_cli_runner().invoke(args=["sessions", "forget"]).exit_code == 0
         assert learns(alice_here, worker) == ["find sessions"]
