@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from authsvc.services.standings import KEPT_SECONDS
 from tests.faults.conftest import through
 from tests.support.fault_proxy import FaultProxy
 from tests.support.load import load
-from tests.support.races import ROUNDS, eventually, rounds
+from tests.support.races import ROUNDS, eventually, race, rounds
 from tests.support.service import Service, Visitor, free_port
 from tests.support.warm import Connection, Warm, warm_connections
 
@@ -40,6 +41,7 @@ STEP_LIMIT = 5.0
 CACHED = {"WEB_CONCURRENCY": 2, "SESSION_CACHE": "on"}
 MORE_THAN_REMEMBERED = 150
 """Notices that the document does not hold all of."""
+CROWD = 200
 AT_MOST = 20
 """Sessions of one person: fewer than anybody may have."""
 
@@ -298,6 +300,39 @@ def ask_anew(service: Service, token: str) -> set[int]:
         with suppress(OSError, HTTPException), closing(Connection(service)) as connection:
             statuses.add(connection.ask(token))
     return statuses
+
+
+class TestCrowd:
+    @pytest.mark.alone
+    def test_two_hundred_sign_out_at_once(self, service: Service, served: Mongo, settings: dict[str, str]):
+        """None late, and all together hardly later than without what is kept: they wait at the same time."""
+        with Service(**{**settings, **CACHED, "SESSION_CACHE": "off"}) as plain:
+            without = self.leave(plain)
+        with_cache = self.leave(service)
+        assert with_cache < max(2.0, 1.5 * without + 2 * WAIT_SECONDS)
+
+    @staticmethod
+    def leave(service: Service) -> float:
+        """Return the seconds until all are signed out, and nobody was accepted afterwards."""
+        tokens = sign_in(service, CROWD)
+        with ExitStack() as stack:
+            lines, answered = [], []
+            for token in tokens:
+                lines.append(stack.enter_context(closing(Connection(service))))
+                assert lines[-1].ask(token) == 204
+
+            def leave(line: Connection, token: str) -> tuple[int, int]:
+                status = line.sign_out(token)
+                answered.append(time.monotonic())
+                return status, line.ask(token)
+
+            calls = [partial(leave, line, token) for line, token in zip(lines, tokens, strict=True)]
+            began = time.monotonic()
+            assert set(race(*calls)) == {(204, 401)}
+        with warm_connections(service) as warm:
+            for token in tokens[::10]:
+                assert warm.statuses(token) == {401}
+        return max(answered) - began
 
 
 class TestRollingRestart:
