@@ -51,12 +51,15 @@ class Pair:
             node.wait_ready(60)
 
 
-@pytest.fixture(scope="package")
-def shared_pair(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Start the machines, both at once, on an empty database."""
+@pytest.fixture(scope="package", params=["off", "on"], ids=["read", "kept"])
+def shared_pair(
+    settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Pair]:
+    """Start the machines, both at once, on an empty database; they keep sessions or read them at each request."""
     machines.require()
     limits = {f"LIMIT_{name.upper()}": "100000/86400" for name in config.LIMITS}
     own = {**limits, "LIMIT_LOGIN_ACCOUNT": f"{GUESSES}/86400", "RATE_LIMITS": "on", "WEB_CONCURRENCY": "2"}
+    own["SESSION_CACHE"] = request.param
     with machines.Network() as network:
         keeper = network.machine("db")
         judge = network.wire(None, keeper)

@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.race, pytest.mark.external]
 
 AT_ONCE = 8
 LEAD = 8
+LEASE_OVER = 0.3
+"""After so long a machine that keeps sessions has to ask the database again."""
 PATIENCE = 6.0
 """How long a client waits for a machine that has lost its database: the step's limit of 4 seconds, and a little."""
 CUTS = ["pull", "lose"]
@@ -216,6 +218,7 @@ class TestCut:
         tokens = one.register(address()).json()
         assert code(other.home(tokens["accessToken"])) == (200, None)
         getattr(pair.nodes[1].back, cut)()
+        time.sleep(LEASE_OVER)
         begin = time.monotonic()
         calls = [
             lambda: other.home(tokens["accessToken"]),
