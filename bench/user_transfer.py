@@ -16,7 +16,7 @@ from bson import ObjectId
 from bson.json_util import JSONOptions, loads
 from pymongo import MongoClient
 
-from authsvc.models.users import User, keys
+from authsvc.models.users import User
 from bench.harness import Row, database
 from tests.support.service import ROOT
 
@@ -96,12 +96,11 @@ def insert_rate(file: Path, most: int = USERS) -> float:
 
 
 def batches(file: Path) -> Iterator[list[dict[str, Any]]]:
-    """Yield the documents of a file in batches, as an import stores them; reading them is not measured."""
+    """Yield the documents of a file in batches; reading them is not measured."""
     batch: list[dict[str, Any]] = []
     with file.open() as lines:
         for line in lines:
-            document = loads(line, json_options=_AWARE)
-            batch.append({**document, **keys.of_account(document)})
+            batch.append(loads(line, json_options=_AWARE))
             if len(batch) == BATCH:
                 yield batch
                 batch = []

@@ -18,7 +18,6 @@ from authsvc import logs, origin
 from authsvc.errors import Problem
 from authsvc.models.driver_errors import DATABASE_ERRORS, in_short
 from authsvc.security.envelope import SealBroken
-from authsvc.services import standings
 from authsvc.services.findings import Finding
 
 P = ParamSpec("P")
@@ -43,7 +42,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command report failures in one line, and exit with 1; and end once what it changed holds everywhere."""
+    """Make a command report failures in one line, and exit with 1."""
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -70,8 +69,6 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
             if error.errno == errno.EPIPE:  # the reader is gone: click ends in silence
                 raise
             raise click.ClickException(printable(f"{error.filename or 'system'}: {error.strerror or error}")) from error
-        finally:
-            standings.settle()
 
     return wrapper
 

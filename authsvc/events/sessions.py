@@ -22,13 +22,12 @@ class Reauthenticated(Event):
 class LoginSucceeded(Weighty):
     """Somebody signed in.
 
-    `methods` are those of RFC 8176. `registered` says that this makes the account.
+    `methods` are those of RFC 8176.
     """
 
     name = "login.succeeded"
     session: str
     methods: Sequence[str]
-    registered: bool = field(default=False, metadata=PRIVATE)
 
 
 @dataclass(frozen=True, kw_only=True)

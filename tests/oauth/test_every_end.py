@@ -46,17 +46,12 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["off", pytest.param("on", marks=pytest.mark.soak)])
+@pytest.fixture(scope="module")
 def service(
-    app: Flask,
-    settings: dict[str, str],
-    upstream: Upstream,
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    app: Flask, settings: dict[str, str], upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """Return a service whose workers ask the database for each session, or keep what they have read."""
-    own = {**providers_file(tmp_path_factory.mktemp("providers"), upstream.toml()), "SESSION_CACHE": request.param}
-    with Service(**{**settings, **own, "WEB_CONCURRENCY": WORKERS}) as running:
+    providers = providers_file(tmp_path_factory.mktemp("providers"), upstream.toml())
+    with Service(**{**settings, **providers, "WEB_CONCURRENCY": WORKERS}) as running:
         yield running
 
 
