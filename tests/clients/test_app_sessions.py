@@ -232,6 +232,14 @@ class TestEnd:
         window.cookie = stolen
         assert window.user() is None
 
+    def test_signing_out_once_more_ends_the_cookie_too(self, window: Window, ada: dict[str, Any]) -> None:
+        """The first answer may be lost on the way."""
+        kept = window.cookie
+        assert window.ask("POST", "/api/auth/logout").status_code == 204
+        window.cookie = kept
+        assert window.ask("POST", "/api/auth/logout").status_code in (204, 401)
+        assert "session" not in window.jar.cookies
+
     @pytest.mark.parametrize(("method", "path"), [("GET", "/api/auth/me"), ("POST", "/api/auth/refresh-token")])
     def test_a_late_answer_does_not_put_an_old_cookie_back(
         self, window: Window, ada: dict[str, Any], server: AppServer, method: str, path: str

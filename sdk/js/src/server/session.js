@@ -88,7 +88,7 @@ function createHandler({ask, read, keepFresh, askAs, seal, endings}, cookie, bas
     if (!old) return problem(401, "token_missing", "Nobody is signed in");
     const said = await ask(request, "POST", "/auth/logout", {cookie: old.cookie});
     const isOut = said.answer.ok || said.answer.status === 401;
-    const response = await respond(toResponse(said, basePath), isOut ? null : undefined, old);
+    const response = await respond(toResponse(said, basePath), isOut ? null : undefined); // whoever signs out has no cookie, late or not
     if (isOut) await endings.note(old);
     return response;
   }
