@@ -51,12 +51,14 @@ def about() -> dict[str, Any]:
 def stats() -> dict[str, Any]:
     """Return the numbers of accounts, of the last days and of letters, the last backup, and the first steps."""
     waiting, dead = Letter.counts()
+    last_backup_at = AuditEvent.latest(DatabaseBackedUp.name)
+    first_steps = [*_first_steps(), ("backup", last_backup_at is not None)]
     return {
         "accounts": User.estimated_count(),
         "days": daily_counts.latest(),
         "letters": {"waiting": waiting, "dead": dead},
-        "last_backup_at": AuditEvent.latest(DatabaseBackedUp.name),
-        "first_steps": [{"name": name, "is_done": is_done} for name, is_done in _first_steps()],
+        "last_backup_at": last_backup_at,
+        "first_steps": [{"name": name, "is_done": is_done} for name, is_done in first_steps],
     }
 
 
@@ -67,7 +69,6 @@ def _first_steps() -> Iterator[tuple[str, bool]]:
     yield "deputy", len(administrators) > 1
     yield "tls", config["PUBLIC_URL"].startswith("https://")
     yield "mail", is_mailed and bool(Letter.in_state(LetterState.DELIVERED, 1))
-    yield "backup", AuditEvent.latest(DatabaseBackedUp.name) is not None
     yield "support", bool(config["ACCOUNT_SUPPORT"])
 
 

@@ -49,8 +49,10 @@ function tilesOf({accounts, days, letters, lastBackupAt}) {
   ];
 }
 
-const drawTile = ({name, value, href, isBad}) => make("div", {class: `tile ${isBad ? "bad" : ""}`},
-  make("dt", {}, make("a", {href}, name)), typeof value === "number" ? make("dd", {}, number.format(value)) : make("dd", {class: "words"}, value));
+function drawTile({name, value, href, isBad}) {
+  const shown = typeof value === "number" ? make("dd", {}, number.format(value)) : make("dd", {class: "words"}, value);
+  return make("div", {class: `tile ${isBad ? "bad" : ""}`}, make("dt", {}, make("a", {href}, name)), shown);
+}
 
 function examine() {
   byId("health-list").replaceChildren();
