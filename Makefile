@@ -1,12 +1,13 @@
 .DEFAULT_GOAL := help
 # The processes that tests start compile the modules once, not each time.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help run cli test check scripts durations format soak pictures timing bench scale docs reference messages client lock audit sbom clean
+.PHONY: help run cli test test-on check scripts durations format soak pictures timing bench scale docs reference messages client lock audit sbom clean
 
 PYTHON ?= python3
 PORT ?= 8000
 ROUNDS ?= 200
 JOBS ?= 3
+ON ?= tests/models tests/services tests/api tests/oauth tests/federation tests/cli
 SCALE ?= 1000000
 GROWN ?= 100000
 IN ?= en
@@ -21,7 +22,7 @@ PIN := $(BIN)/python -m uv pip compile pyproject.toml --upgrade --universal --py
     --generate-hashes --no-strip-extras --custom-compile-command "make lock"
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(READY) ## Serve on the embedded database (PORT=8000; data in instance/)
 	@APP_ENV=development PORT=$(PORT) exec $(BIN)/python -m gunicorn
@@ -31,6 +32,10 @@ cli: $(READY) ## Run a command beside the service: make cli c="keys list"
 
 test: $(READY) ## Run the tests but the slow ones
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+test-on: $(READY) ## Run the tests that a database server matters to on another one: URI=mongodb://host:27017/
+	@test -n "$(URI)" || { echo "which server? make test-on URI=mongodb://host:27017/"; exit 1; }
+	@TEST_MONGODB_URI="$(URI)" $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not timing and not soak and not browser" $(ON)
 
 check: $(READY) ## What to run before a commit: format, lint, import contracts, types, scripts, tests with coverage
 	$(BIN)/ruff format --check
@@ -64,10 +69,10 @@ pictures: $(READY) ## Keep a picture of every page and letter in pictures/, in t
 timing: $(READY) ## Compare times that must be equal; needs a quiet machine
 	@$(BIN)/python -m pytest -m timing --timeout=1200
 
-bench: $(READY) ## Print speed as ratios: to bare bcrypt, to a bare Flask route, to an earlier commit (BEFORE=7e4eaa3)
+bench: $(READY) ## Print speed as ratios: to bare bcrypt, a bare Flask route, Express, an earlier commit (BEFORE=7e4eaa3)
 	@BEFORE=$(BEFORE) $(BIN)/python -m bench
 
-scale: $(READY) ## Import a million users (SCALE=1000000), fill all else (GROWN=100000); compare requests with a thousand
+scale: $(READY) ## Import a million users (SCALE=1000000), fill all else (GROWN=100000); compare every route by key with a thousand
 	@SCALE=$(SCALE) GROWN=$(GROWN) $(BIN)/python -m bench scale grown
 
 docs: $(READY) ## Build the documentation in docs/_build/html; a warning is an error

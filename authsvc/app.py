@@ -34,6 +34,7 @@ from authsvc.services import (
     ops,
     providers,
     signing_keys,
+    standings,
     tokens,
 )
 
@@ -58,6 +59,7 @@ def create_app(config: object) -> Flask:
     _configure_http(app)
     ops.init_app(app)
     signing_keys.init_app(app)
+    standings.init_app(app)
     _wrap_requests(app)
     _keep_ready(app)
     for command in cli.COMMANDS:

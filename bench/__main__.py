@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable
 
-from bench import before, growth, hot_path, scale, token_endpoint, under_load, user_transfer
+from bench import before, growth, hot_path, logins, scale, session_cache, token_endpoint, under_load, user_transfer
 from bench.harness import Row
 
 FIGURES: dict[str, Callable[[], list[Row]]] = {
@@ -15,6 +15,8 @@ FIGURES: dict[str, Callable[[], list[Row]]] = {
     "half_open": under_load.half_open,
     "verification": hot_path.verification,
     "before": before.compare,
+    "session_cache": session_cache.session_cache,
+    "logins": logins.logins,
     "refreshes": hot_path.refreshes,
     "token_endpoint": token_endpoint.token_endpoint,
     "registrations": hot_path.registrations,

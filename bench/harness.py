@@ -42,8 +42,8 @@ def deployment(**settings: object) -> Iterator[Service]:
 
 
 @contextmanager
-def serving(program: str, settings: dict[str, str]):
-    """Serve another program under the same gunicorn settings; yield its port."""
+def serving(program: str, settings: dict[str, str]) -> Iterator[Service]:
+    """Serve another program under the same gunicorn settings."""
     service = Service(program=(program,), **settings)
     service.start(ready=False)
     try:
@@ -52,7 +52,7 @@ def serving(program: str, settings: dict[str, str]):
             assert time.monotonic() < end, service.log()
             time.sleep(0.1)
         time.sleep(2)
-        yield service.port
+        yield service
     finally:
         service.stop()
 

@@ -23,7 +23,13 @@ def verification() -> list[Row]:
             serving("bench.without_token_cache:app", settings) as other,
             serving("bench.baseline:app", settings) as bare,
         ):
-            routes = [(service.port, "/"), (service.port, "/auth/verify"), (other, "/"), (bare, "/"), (bare, "/read")]
+            routes = [
+                (service.port, "/"),
+                (service.port, "/auth/verify"),
+                (other.port, "/"),
+                (bare.port, "/"),
+                (bare.port, "/read"),
+            ]
             rounds = [[rate_of(where, path, token) for where, path in routes] for _ in range(4)]
     ours, verify, checked, plain, read = (fmean(of_one) for of_one in zip(*rounds, strict=True))
     gain = ours / checked - 1
@@ -54,8 +60,9 @@ def refreshes() -> list[Row]:
         ours = load.finish(load.start(**plan, requests=[load.refreshing(token) for token in tokens]))
         raw.append(raw_rate(settings["MONGODB_URI"]))
     bare = fmean(raw)
-    figure = f"{ours.rate:.0f}/s = {ours.rate / bare:.0%} of {bare:.0f} bare find_one_and_update/s"
-    return [("refreshes", figure, ours.refused == 0)]
+    share = ours.rate / bare
+    figure = f"{ours.rate:.0f}/s = {share:.0%} of {bare:.0f} bare find_one_and_update/s"
+    return [("refreshes", figure, ours.refused == 0 and share >= 0.5)]
 
 
 def raw_rate(uri: str) -> float:

@@ -44,8 +44,8 @@ Call = Callable[[], requests.Response]
 
 
 SEARCHES: dict[str, tuple[str, Callable[[], Any]]] = {
-    "GET /admin/users?q=, addresses": ("email_any_case", lambda: User.ranges("email", BEGINNING, {}, None)[0]),
-    "GET /admin/users?q=, names": ("name_any_case", lambda: User.ranges("name", BEGINNING, {}, None)[0]),
+    "GET /admin/users?q=, addresses": ("email_key", lambda: User.ranges("email", BEGINNING, {}, None)[0]),
+    "GET /admin/users?q=, names": ("name_key", lambda: User.ranges("name", BEGINNING, {}, None)[0]),
     "GET /admin/users?role=": ("role", lambda: User.ranges("id", None, {"role": "admin"}, None)[0]),
     "GET /admin/users?status=disabled": ("disabled", lambda: User.ranges("disabled_at", None, {}, None)[0]),
     "GET /admin/audit?action=": ("action", lambda: AuditEvent.objects(action="login.failed").order_by("-id")),

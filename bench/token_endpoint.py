@@ -134,7 +134,9 @@ def _people(stored: Any, user: ObjectId, session: ObjectId, app: str) -> list[tu
     person, own = stored.users.find_one({"_id": user}), stored.sessions.find_one({"_id": session})
     grant = stored.grants.find_one({"user": user, "app": app})
     owners = [(ObjectId(), ObjectId()) for _ in range(COPIES)]
-    stored.users.insert_many({**person, "_id": one, "email": _email_of(one)} for one, _ in owners)
+    stored.users.insert_many(
+        {**person, "_id": one, "email": _email_of(one), "emailKey": _email_of(one)} for one, _ in owners
+    )
     stored.sessions.insert_many({**own, "_id": id_, "user": one, "email": _email_of(one)} for one, id_ in owners)
     stored.grants.insert_many({**grant, "_id": ObjectId(), "user": one} for one, _ in owners)
     return owners
@@ -213,7 +215,7 @@ def token_endpoint() -> list[Row]:
             serving("bench.bare_tokens:app", {**settings, "BENCH_COMMANDS": str(path)}) as bare,
         ):
             for kind, commands in grants.commands.items():
-                pairs = [_round(grants, kind, service.port, bare, settings["MONGODB_URI"]) for _ in range(ROUNDS)]
+                pairs = [_round(grants, kind, service.port, bare.port, settings["MONGODB_URI"]) for _ in range(ROUNDS)]
                 ours, other = (median(side) for side in zip(*pairs, strict=True))
                 ratio = median(one / two for one, two in pairs)
                 figure = f"{ours:.0f}/s = {ratio:.0%} of {other:.0f}/s bare, {len(commands)} commands"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import mongoengine
 import pytest
@@ -19,8 +20,8 @@ from authsvc import lifecycle, logs
 from authsvc.app import create_app
 from authsvc.devdb import Database, quirks
 from authsvc.models.signing_keys import Ring
-from authsvc.services import signing_keys
-from tests.support import alone, groups, rings
+from authsvc.services import signing_keys, throttles
+from tests.support import alone, groups, rings, servers
 from tests.support.leaks import stored_leaks
 from tests.support.snapshots import CLIENT_BULK_WRITE, Snapshots
 
@@ -47,16 +48,22 @@ COLLECTIONS = (
     "sign_outs",
     "assertions",
     "daily_counts",
+    "trials",
+    "notices",
 )
 COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
 """What stays from one test to the next."""
+
+READY_SECONDS = 300.0 if "TEST_MONGODB_URI" in os.environ else 15.0
+"""Limit of a start: some servers take a second and more for each index."""
 
 MAIN_DATABASE = f"authsvc_test_{os.getpid()}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests into rings, and into groups for the processes of pytest-xdist."""
+    """Put the tests into rings, and into groups for the processes of pytest-xdist; skip what the server can't do."""
+    servers.skip_what_is_lacking(items)
     rings.mark_slow(items)
     groups.arrange(items)
 
@@ -76,7 +83,9 @@ def mongodb_uri() -> Iterator[str]:
     """Return the URI of the suite's database: on an embedded server, or on that of TEST_MONGODB_URI."""
     given = os.environ.get("TEST_MONGODB_URI")
     if given:
-        yield f"{given.rstrip('/')}/{MAIN_DATABASE}"
+        yield urlsplit(given)._replace(path=f"/{MAIN_DATABASE}").geturl()
+        with MongoClient(given) as client:
+            client.drop_database(MAIN_DATABASE)
         return
     with Database(None) as database:
         yield database.uri_of(MAIN_DATABASE)
@@ -119,7 +128,7 @@ def make_lasting_app(settings: dict[str, str]) -> Iterator[Callable[..., Flask]]
     mongoengine.disconnect()
 
 
-def wait_until_ready(app: Flask, seconds: float = 15) -> None:
+def wait_until_ready(app: Flask, seconds: float = READY_SECONDS) -> None:
     """Wait until the application serves."""
     end = time.monotonic() + seconds
     while app.test_client().get("/readyz").status_code != 200:
@@ -175,6 +184,7 @@ def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     """Start without accounts, sessions and access tokens; what the test before put on record held no secret (R95)."""
     leaked = stored_leaks(mongo, "audit", "throttles")
     wipe(mongo)
+    throttles._full_until.clear()  # of counters that are gone now
     assert leaked == []
 
 
@@ -253,7 +263,7 @@ class Person:
 @pytest.fixture(scope="session")
 def snapshots(mongo: MongoDatabase[dict[str, Any]]) -> Snapshots:
     """Return what has just been registered."""
-    return Snapshots(mongo, sorted({*COLLECTIONS} - {"daily_counts"}))  # no account owns those
+    return Snapshots(mongo, sorted({*COLLECTIONS} - {"daily_counts", "notices"}))  # no account owns those
 
 
 @pytest.fixture

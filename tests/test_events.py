@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from authsvc import events, subscribers
 from authsvc.errors import NotFound
-from authsvc.events import catalogue, happened, happening
+from authsvc.events import catalogue, each, happened, happening
 from authsvc.events.event import Event, Outcome, Recorded
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.letters import LetterKind
@@ -100,7 +100,7 @@ def told() -> Iterator[list[str]]:
     """Return what two subscribers hear, outermost first."""
     heard: list[str] = []
 
-    def subscriber(name: str) -> Callable[[Event], object]:
+    def subscriber(name: str) -> Callable[[Event], AbstractContextManager[None]]:
         @contextmanager
         def tell(event: Event) -> Iterator[None]:
             heard.append(f"{name} prepares {event.name}")
@@ -113,7 +113,7 @@ def told() -> Iterator[list[str]]:
 
         return tell
 
-    events.subscribe(subscriber("outer"), subscriber("inner"))  # type: ignore[arg-type]
+    events.subscribe(each(subscriber("outer")), each(subscriber("inner")))
     yield heard
     events.subscribe(*subscribers.IN_ORDER)
 

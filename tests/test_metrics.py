@@ -84,7 +84,7 @@ class TestCounted:
         ("model", "step", "call"),
         [
             (User, "find", lambda alice: alice.client.get("/auth/me", headers=alice.headers)),
-            (AuditEvent, "insert", lambda alice: alice.client.delete("/auth/logout", headers=alice.headers)),
+            (AuditEvent, "insert_all", lambda alice: alice.client.delete("/auth/logout", headers=alice.headers)),
             (TokenKey, "all", lambda _: ops.follow_key_rings()),
             (Letter, "lease", lambda _: mail._outbox.try_next_safely(print)),
             (readiness, "say_hello", lambda _: ops.missing()),

@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr
+from contextlib import ExitStack, redirect_stderr
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,26 @@ class TestTurns:
         assert other.result(10).status_code == 200
         assert waited_for is not None
         assert waited_for < PIPELINED // 2
+
+
+class TestCrowds:
+    """Many clients that connect at once."""
+
+    @pytest.mark.slow
+    def test_each_worker_takes_half_of_them(self, settings: dict[str, str], app: Flask, clean: None):
+        with Service(**{**settings, "WEB_CONCURRENCY": 2}) as service, ExitStack() as held:
+            where = ("127.0.0.1", service.port)
+            crowd = [held.enter_context(socket.create_connection(where, timeout=30)) for _ in range(64)]
+            for client in crowd:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert [client.recv(65_536)[:15] for client in crowd] == [b"HTTP/1.1 200 OK"] * 64
+            own = {client.getsockname() for client in crowd}
+            shares = [
+                sum(tuple(one.raddr or ()) in own for one in worker.net_connections("tcp"))
+                for worker in service.workers()
+            ]
+        assert sum(shares) == 64
+        assert max(shares) - min(shares) <= 8, "as shipped, one of two had 31 of 32"
 
 
 class TestBeside:

@@ -18,6 +18,7 @@ from authsvc import logs, origin
 from authsvc.errors import Problem
 from authsvc.models.driver_errors import DATABASE_ERRORS, in_short
 from authsvc.security.envelope import SealBroken
+from authsvc.services import standings
 from authsvc.services.findings import Finding
 
 P = ParamSpec("P")
@@ -42,7 +43,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command report failures in one line, and exit with 1."""
+    """Make a command report failures in one line, and exit with 1; and end once what it changed holds everywhere."""
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -69,6 +70,8 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
             if error.errno == errno.EPIPE:  # the reader is gone: click ends in silence
                 raise
             raise click.ClickException(printable(f"{error.filename or 'system'}: {error.strerror or error}")) from error
+        finally:
+            standings.settle()
 
     return wrapper
 

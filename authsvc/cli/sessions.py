@@ -5,7 +5,7 @@ from flask.cli import AppGroup
 
 from authsvc.cli.output import plainly, printable, say
 from authsvc.flows import administer_account
-from authsvc.services import sessions
+from authsvc.services import sessions, standings
 from authsvc.services.users import profile
 
 group = AppGroup("sessions", help="The sessions of users.", short_help="Sessions.")
@@ -23,3 +23,11 @@ def end(user: str, *, yes: bool) -> None:
         click.confirm(printable(f"{account.email} will be signed out of {count} sessions. Continue?"), abort=True)
     administer_account.sign_out(None, str(account.id))
     say(f"{account.email} is signed out everywhere ({count} sessions).")
+
+
+@group.command()
+@plainly
+def forget() -> None:
+    """Let all workers read again what they keep of sessions (SESSION_CACHE): after changes to the database by hand."""
+    standings.forget()
+    say("All workers read sessions and access tokens again.")

@@ -10,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-from authsvc.devdb import processes
+from authsvc.devdb import expiry, processes
 
 START_SECONDS = 30.0
 _LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
@@ -27,14 +28,18 @@ class CantStart(RuntimeError):
 class Database:
     """A server process on 127.0.0.1 that lives no longer than its owner.
 
-    Without a `folder` the data is in memory. `record` is the file that tells others the pid and the port.
+    Without a `folder` the data is in memory, and stays when it has expired. `record` is the file that tells others the
+    pid and the port.
     """
 
-    def __init__(self, folder: Path | None, *, record: Path | None = None) -> None:
+    def __init__(self, folder: Path | None, *, record: Path | None = None, durable: bool = True) -> None:
+        """Without `durable`, a crash loses what was written last; making indexes is far faster."""
         self._folder = folder
+        self._durable = durable
         self._record = record
         self._scratch: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._expiry: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     @property
@@ -63,14 +68,26 @@ class Database:
         log = home / "mongodb.log"
         config = home / "mongodb.toml"
         config.write_text("# empty on purpose: no other configuration file is looked for\n", encoding="utf-8")
-        command = [str(_executable()), "--host", "127.0.0.1", "--port", str(port), "--config", str(config)]
+        command = [
+            sys.executable,
+            "-P",
+            str(_program()),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--config",
+            str(config),
+        ]
         command += ["--storage-path", str(self._folder or ":memory:")]
-        if self._folder is not None:
+        if self._folder is not None and self._durable:
             command.append("--sync-on-commit")  # without that, `kill -9` lost acknowledged writes
         with log.open("ab") as output:
             offset = output.tell()
             self._process = processes.spawn(command, output, home)
-        self.port = self._await(log, offset)
+            self.port = self._await(log, offset)
+            if self._folder is not None and (self._expiry is None or self._expiry.poll() is not None):
+                self._expiry = processes.spawn([sys.executable, "-P", expiry.__file__, self.uri], output, home)
         if self._record is not None:
             _write_record(self._record, self._process.pid, self.port)
 
@@ -84,8 +101,10 @@ class Database:
 
     def stop(self) -> None:
         """End the server, gently if it can, and remove what was temporary."""
-        if self._process is not None:
-            processes.end(self._process.pid, self._process)
+        for process in (self._expiry, self._process):
+            if process is not None:
+                processes.end(process.pid, process)
+        self._expiry = None
         if self._record is not None:
             self._record.unlink(missing_ok=True)
         if self._scratch is not None:
@@ -123,11 +142,12 @@ class Database:
                 if self.alive():
                     return port
             time.sleep(0.05)
-        self.stop()
-        with log.open("rb") as text:
+        with log.open("rb") as text:  # before it is removed, if it is temporary
             text.seek(offset)
-            if _OTHER_RELEASE in text.read():
-                raise CantStart(_advice(self._folder))
+            is_of_another = _OTHER_RELEASE in text.read()
+        self.stop()
+        if is_of_another:
+            raise CantStart(_advice(self._folder))
         raise CantStart(f"the embedded database did not start; its log is {log}")
 
 
@@ -139,11 +159,10 @@ def _advice(folder: Path | None) -> str:
     )
 
 
-def _executable() -> Path:
-    program = Path(sys.executable).with_name("secantusd-py")
-    if not program.exists():
+def _program() -> Path:
+    if find_spec("secantus") is None:
         raise CantStart("the embedded database is not installed: set MONGODB_URI, or install requirements-dev.txt")
-    return program
+    return Path(__file__).with_name("server.py")
 
 
 def _listening_port(log: Path, offset: int) -> int | None:

@@ -2,7 +2,7 @@
 
 The subscribers are one fixed tuple, which `create_app` sets. Each is a context manager around the change: it prepares
 before, confirms after, withdraws if the change is refused, and leaves things as they are if the outcome is unknown.
-Their order is semantics; see `authsvc.subscribers`.
+A change may be several events: all are told at once. Their order is semantics; see `authsvc.subscribers`.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from authsvc.events.event import Event
 
-Subscriber = Callable[[Event], AbstractContextManager[None]]
+Subscriber = Callable[[tuple[Event, ...]], AbstractContextManager[None]]
 
 _subscribers: list[Subscriber] = []
 
@@ -18,6 +18,19 @@ _subscribers: list[Subscriber] = []
 def subscribe(*subscribers: Subscriber) -> None:
     """Set who is told of events, outermost first, in place of those who were told before."""
     _subscribers[:] = subscribers
+
+
+def each(subscriber: Callable[[Event], AbstractContextManager[None]]) -> Subscriber:
+    """Return a subscriber that is told of several events one after the other."""
+
+    @contextmanager
+    def in_turn(events: tuple[Event, ...]) -> Iterator[None]:
+        with ExitStack() as stack:
+            for event in events:
+                stack.enter_context(subscriber(event))
+            yield
+
+    return in_turn
 
 
 @contextmanager
@@ -31,8 +44,7 @@ def happening(*events: Event) -> Iterator[None]:
         raise RuntimeError("no subscriber: create_app has not run")
     with ExitStack() as stack:
         for subscriber in _subscribers:
-            for event in events:
-                stack.enter_context(subscriber(event))
+            stack.enter_context(subscriber(events))
         yield
 
 

@@ -22,12 +22,13 @@ class Reauthenticated(Event):
 class LoginSucceeded(Weighty):
     """Somebody signed in.
 
-    `methods` are those of RFC 8176.
+    `methods` are those of RFC 8176. `registered` says that this makes the account.
     """
 
     name = "login.succeeded"
     session: str
     methods: Sequence[str]
+    registered: bool = field(default=False, metadata=PRIVATE)
 
 
 @dataclass(frozen=True, kw_only=True)

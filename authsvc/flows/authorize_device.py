@@ -12,7 +12,7 @@ from authsvc.flows.authorize_app import Decision, proof_is_too_old
 from authsvc.models.apps import App
 from authsvc.models.authorizations import Authorization
 from authsvc.security import user_codes
-from authsvc.services import apps, device_requests, guesses, throttles
+from authsvc.services import apps, device_requests, guesses, step_up, throttles
 from authsvc.services.callers import Caller
 
 
@@ -48,7 +48,7 @@ def _advance(app: App, request: Authorization, who: Caller, decision: Decision |
     if decision == Decision.DENY:
         device_requests.deny(request)
         return "denied"
-    if proof_is_too_old(request, who.auth_time):
+    if proof_is_too_old(request, step_up.live_session(who).auth_time):
         return "prove"
     if decision is None:
         return "consent"

@@ -150,6 +150,7 @@ def _yield_to_reservation(changed: User, before: User) -> None:
     """
     if links.is_reserved(changed.email, str(changed.id)):
         User.change_email_back(changed, before)
+        Session.copy_email(str(changed.id), before.email)  # whoever signed in meanwhile has the other
         raise EmailTaken
 
 

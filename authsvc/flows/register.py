@@ -16,7 +16,7 @@ from authsvc.models.letters import LetterKind
 from authsvc.models.links import LinkPurpose
 from authsvc.models.users import User
 from authsvc.security.passwords import PasswordHash
-from authsvc.services import email_codes, links, mail, passwords, throttles
+from authsvc.services import email_codes, links, mail, passwords, sessions, throttles
 from authsvc.services.email_codes import Issued, Whose
 from authsvc.services.throttles import Bucket
 from authsvc.services.tokens import TokenPair
@@ -47,22 +47,16 @@ def sign_up(
     throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     if current_app.config["EMAIL_VERIFICATION"] == "required":
         return Registration(None, _register_unverified(name, email, password, challenge=challenge, return_to=return_to))
-    user = _create(_new_user(name, email, passwords.hashed_in_turn(password)))
-    has_room = throttles.has_room(throttles.for_letter(LetterKind.VERIFY, email, user.id))
-    issued = verify_email.send_link(user, challenge=challenge, return_to=return_to) if has_room else None
-    return Registration(sign_in.open_session(user, AMR, recognition=None), issued)
+    user = _new_user(name, email, passwords.hashed_in_turn(password))
+    session = sessions.open_first(user, AMR, AccountRegistered.by_owner(user), profile.add)
+    issued = verify_email.send_first_link(user, challenge=challenge, return_to=return_to)
+    return Registration(sign_in.enter(session, user), issued)
 
 
 def _new_user(name: str, email: str, password: PasswordHash) -> User:
     user = User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
     user.locale = origin.current().language
     return user
-
-
-def _create(user: User) -> User:
-    """Insert an account. Raises EmailTaken."""
-    with happening(AccountRegistered.by_owner(user)):
-        return profile.add(user)
 
 
 def _create_if_free(user: User) -> User | None:
@@ -111,7 +105,7 @@ def _register_unverified(
     if user is not None and user.disabled_at is not None:
         user = None
     if user is not None and has_room and created is not None:
-        return verify_email.send_link(user, wake=False, challenge=challenge, return_to=return_to)
+        return verify_email.send_link(user, challenge=challenge, return_to=return_to)
     issued = email_codes.issue_decoy_if(challenge, LinkPurpose.VERIFY, Whose(user, email))
     facts = email_codes.facts_of(issued)
     if user is None or not has_room:

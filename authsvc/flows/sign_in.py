@@ -15,7 +15,6 @@ from authsvc.errors import (
     AccountDisabled,
     EmailCodeInvalid,
     EmailUnverified,
-    HashingBusy,
     InvalidCredentials,
     MfaCodeInvalid,
     MfaTokenInvalid,
@@ -30,6 +29,7 @@ from authsvc.methods.base import Answer, Question
 from authsvc.models.challenges import ChallengePurpose
 from authsvc.models.letters import LetterKind
 from authsvc.models.mfa import MfaTicket
+from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens, stored_addresses
 from authsvc.services import challenges, devices, guesses, mail, sessions, throttles, tokens
@@ -154,21 +154,26 @@ def open_session(
     user: User,
     amr: list[str],
     *,
-    recognition: Recognition | None,
+    recognition: Recognition,
     passkey: ObjectId | None = None,
     identity: ObjectId | None = None,
     life: timedelta | None = None,
 ) -> TokenPair:
     """Open a session for a user who has authenticated by `amr` (RFC 8176), and tell them if they are not known here.
 
-    A registration has no `recognition`; `life` is for a session that lasts less than others. Raises InvalidCredentials
-    if what was verified is no longer so.
+    `life` is for a session that lasts less than others. Raises InvalidCredentials if what was verified is no longer so.
     """
     session = sessions.open_session(user, amr, passkey=passkey, identity=identity, life=life)
-    if recognition is not None and recognition.is_new and devices.is_elsewhere(user):
+    if recognition.is_new and devices.is_elsewhere(user):
         mail.post(LetterKind.NEW_SIGN_IN, user.id, to=user.email, **mail.request_facts())
     devices.remember_network(user, recognition, devices.proof_of(user))
     guesses.forgive_strangers(user)
+    return tokens.mint(session, user)
+
+
+def enter(session: Session, user: User) -> TokenPair:
+    """Return the tokens of the first session of an account that was just made, and note where that was."""
+    devices.remember_network(user, None, devices.proof_of(user))
     return tokens.mint(session, user)
 
 
@@ -180,8 +185,9 @@ def _verified(email: str, password: str) -> Iterator[tuple[User, Recognition]]:
     address = stored_addresses.spellings(email)[0]
     right = guesses.right_password(account, recognition, address)
     with (
-        throttles.counting(*guesses.at_password(account, recognition, address), failures=(InvalidCredentials,)),
-        throttles.counting_unless(right, InvalidCredentials, HashingBusy),
+        throttles.counting(
+            *guesses.at_password(account, recognition, address), failures=(InvalidCredentials,), successes=right
+        ),
         recording_failures(account),
     ):
         user = passwords.verify(account, password, address=address)

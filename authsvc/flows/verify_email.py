@@ -1,5 +1,7 @@
 """Verify an address: with the link that was sent to it, or the code beside that."""
 
+from collections.abc import Callable
+
 from flask import current_app
 
 from authsvc.errors import LinkInvalid
@@ -18,20 +20,34 @@ from authsvc.services.retries import retried
 from authsvc.settings import Limit
 
 
-def send_link(user: User, *, wake: bool = True, challenge: bool = False, return_to: str | None = None) -> Issued | None:
+def send_link(
+    user: User,
+    *,
+    post: Callable[..., None] = mail.post_without_waking,
+    challenge: bool = False,
+    return_to: str | None = None,
+) -> Issued | None:
     """Send the owner of an account that was just registered the link that verifies its address, unless that is off.
 
-    With `challenge` there is a code beside it, and whoever registered gets the id that it is valid with. Without `wake`
-    nothing in the work that follows tells whether there is a letter.
+    With `challenge` there is a code beside it, and whoever registered gets the id that it is valid with.
     """
     if not _is_unverified(user):
         return None
-    post = mail.post if wake else mail.post_without_waking
     link = links.issue(LinkPurpose.VERIFY, user, user.email, return_to=return_to)
     whose = Whose(user, user.email)
     issued = email_codes.issue_if(challenge, LinkPurpose.VERIFY, whose, link, registered=True)
     post(LetterKind.VERIFY, user.id, to=user.email, link=link, **email_codes.facts_of(issued))
     return issued
+
+
+def send_first_link(user: User, *, challenge: bool, return_to: str | None) -> Issued | None:
+    """Send the owner of an account that was just registered that link, if there is room for such a letter."""
+    if not _is_unverified(user):
+        return None
+    room = throttles.for_letter(LetterKind.VERIFY, user.email, user.id), throttles.to_address(user.email)
+    if not throttles.has_room(*room):
+        return None
+    return send_link(user, post=mail.post_counted, challenge=challenge, return_to=return_to)
 
 
 def resend(email: str, *, challenge: bool = False, return_to: str | None = None) -> Issued | None:

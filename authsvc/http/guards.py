@@ -76,7 +76,7 @@ def hashes_for_anyone(view: View) -> View:
 
 def requires_login(view: View) -> View:
     """Let a caller with an access token of a live session in; no personal access token."""
-    return _for_callers(view, lambda who: callers.require_scope(who, None), ScopeMissing)
+    return _for_callers(view, lambda who: callers.require_scope(who, None), ScopeMissing, as_kept=True)
 
 
 def requires_scope(scope: str, *, or_app: str | None = None) -> Callable[[View], View]:
@@ -85,7 +85,8 @@ def requires_scope(scope: str, *, or_app: str | None = None) -> Callable[[View],
     For an app the scope `or_app` is enough.
     """
     return lambda view: document(
-        _for_callers(view, lambda who: callers.require_scope(who, scope, or_app=or_app), ScopeMissing), scope=scope
+        _for_callers(view, lambda who: callers.require_scope(who, scope, or_app=or_app), ScopeMissing, as_kept=True),
+        scope=scope,
     )
 
 
@@ -124,7 +125,7 @@ def accepts_any_token(view: View) -> View:
     An app's token counts only if the query names both the resource that it is for and a scope: otherwise whatever is
     behind a proxy would be open to any app (T4).
     """
-    return document(_for_callers(view, lambda _: None, audience=_resource_in_question), scope="")
+    return document(_for_callers(view, lambda _: None, audience=_resource_in_question, as_kept=True), scope="")
 
 
 def bearer_token() -> str | None:
@@ -164,9 +165,10 @@ def _for_callers(
     check: Callable[[Caller], None],
     *problems: type[Problem],
     audience: Callable[[], str | None] = resources.own_api,
+    as_kept: bool = False,
 ) -> View:
     def authenticate() -> None:
-        g.caller = _caller(audience)
+        g.caller = _caller(audience, as_kept=as_kept)
         check(g.caller)
 
     refusals = (TokenMissing, TokenInvalid, TokenExpired, SessionEnded, *problems)
@@ -177,26 +179,27 @@ def _resource_in_question() -> str | None:
     return request.args.get("resource") if "scope" in request.args else None
 
 
-def _caller(audience: Callable[[], str | None] = resources.own_api) -> Caller:
+def _caller(audience: Callable[[], str | None] = resources.own_api, *, as_kept: bool = False) -> Caller:
     """Return who calls. Which kind of token it is, its beginning or its type decides, before anything is verified.
 
-    `audience` is what an app's token must be for; with None there, none is accepted.
+    `audience` is what an app's token must be for; with None there, none is accepted. `as_kept` lets the worker use what
+    it keeps of session or token: not where it matters when somebody signed in.
     """
     token = bearer_token()
     if token is None:
         raise TokenMissing
     if token.startswith(access_tokens.PREFIX):
-        return access_tokens.authenticate(token)
+        return access_tokens.authenticate(token, as_kept=as_kept)
     claims = tokens.recall(token)
     if claims is not None:  # a person's own: no other kind is ever remembered (T6)
-        return sessions.caller({}, claims)
-    return _of_app(token, audience()) if app_tokens.is_access(token) else _verified(token)
+        return sessions.caller_as_kept(claims) if as_kept else sessions.caller({}, claims)
+    return _of_app(token, audience(), as_kept=as_kept) if app_tokens.is_access(token) else _verified(token)
 
 
-def _of_app(token: str, audience: str | None) -> Caller:
+def _of_app(token: str, audience: str | None, *, as_kept: bool) -> Caller:
     if audience is None:
         raise TokenInvalid
-    return app_tokens.authenticate(token, audience)[0]
+    return app_tokens.authenticate(token, audience, as_kept=as_kept)[0]
 
 
 def _verified(token: str) -> Caller:

@@ -11,7 +11,7 @@ from authsvc.errors import CrossOriginRefused, NotFound, NotReady
 from authsvc.http import language
 from authsvc.http.cookies import device_cookie
 from authsvc.request_settings import RequestSettings
-from authsvc.services import ops
+from authsvc.services import ops, standings
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}", re.ASCII)
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -41,6 +41,7 @@ def init_app(
         _refuse_before_ready(incoming)
 
     def after(response: Response) -> Response:
+        standings.settle()
         if settings.varies_by_origin:
             response.vary.add("Origin")
         if request.path in for_any_origin:

@@ -56,6 +56,8 @@ def keep(response: Response) -> Response:
 
 def _ui_locales(incoming: Request) -> str:
     """Return what the query asks for; nothing if it is no text."""
+    if not incoming.environ.get("QUERY_STRING"):
+        return ""  # as with most requests: parsing none costs as much as a log line
     try:
         return incoming.args.get("ui_locales", "")
     except UnicodeDecodeError:

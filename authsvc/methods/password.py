@@ -1,6 +1,6 @@
 """Passwords: verifying one."""
 
-from authsvc.errors import HashingBusy, PasswordIncorrect
+from authsvc.errors import PasswordIncorrect
 from authsvc.events import catalogue, happened
 from authsvc.methods.base import Answer, Method, Proof, Question
 from authsvc.models.users import User
@@ -54,10 +54,7 @@ def authenticate(who: Caller, password: str) -> User:
     guessed = guesses.at_own_password(who, devices.recognise(account))
     # Right ones are counted too: they take as long to hash.
     right = Bucket(Limit.PASSWORD_RIGHT, who.session_id or "", who.user_id)
-    with (
-        throttles.counting(*guessed, failures=(PasswordIncorrect,)),
-        throttles.counting_unless(right, PasswordIncorrect, HashingBusy),
-    ):
+    with throttles.counting(*guessed, failures=(PasswordIncorrect,), successes=right):
         user = verify(account, password, address=who.user_id)
         if user is None:
             happened(catalogue.PasswordIncorrect(actor=who.user_id, target=who.user_id))

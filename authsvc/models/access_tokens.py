@@ -6,7 +6,8 @@ from typing import Self, cast
 from bson import ObjectId
 from mongoengine.fields import ListField, ObjectIdField, StringField
 
-from authsvc.models.base import EXPIRY, Document, bounded, object_id, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, linearizable, object_id, utc_field
+from authsvc.models.notices import with_notice
 
 
 class AccessToken(Document):
@@ -34,9 +35,11 @@ class AccessToken(Document):
 
     @classmethod
     @bounded
-    def find_by_digest(cls, digest: str) -> Self | None:
+    def find_by_digest(cls, digest: str, *, to_keep: bool = False) -> Self | None:
         """Return the token with this hash, expired or not."""
-        return cast(Self | None, cls.objects(digest=digest).first())
+        collection = cls._get_collection()
+        stored = (linearizable(collection) if to_keep else collection).find_one({"digest": digest})
+        return None if stored is None else cast(Self, cls._from_son(stored))
 
     @classmethod
     @bounded
@@ -59,6 +62,7 @@ class AccessToken(Document):
         return cast(int, cls.objects(user=object_id(owner), expires_at__not__lte=now).count())
 
     @classmethod
+    @with_notice
     @bounded
     def remove(cls, token_id: str | ObjectId, owner: str) -> bool:
         """Delete a token of this owner; tell whether it was there."""
@@ -66,6 +70,7 @@ class AccessToken(Document):
         return cast(int, cls.objects(id=key, user=object_id(owner)).delete()) > 0
 
     @classmethod
+    @with_notice
     @bounded
     def remove_all(cls, owner: str) -> int:
         """Delete all tokens of a user; return how many there were."""

@@ -10,7 +10,7 @@ from mongoengine.connection import get_connection
 
 from authsvc.models.base import deadline, unhurried
 from authsvc.models.sessions import Session
-from authsvc.models.users import User, kinds
+from authsvc.models.users import User, keys, kinds
 from authsvc.security import passwords, stored_addresses
 
 WITHOUT_ADDRESS = "without an email address"
@@ -19,6 +19,7 @@ UNREACHABLE = "with an email address that nobody can sign in with"
 WITHOUT_LETTERS = "that get no letters, because none can be sent to an address of that form"
 NOT_ASCII = "with an email address that is not ASCII before the @, to which only some mail servers send letters"
 
+OUTDATED_KEY = "that are looked up by an address or a name that they no longer have"
 OF_ANOTHER_KIND = "with a field of the wrong type, which is ignored, namely "
 """The name of the field follows."""
 _TEXTS = {"$match": {"email": {"$type": "string", "$not": {"$type": "array"}}}}
@@ -39,7 +40,9 @@ def keeps_what_it_acknowledged(answer: Mapping[str, Any]) -> bool:
 
 def server_time() -> datetime:
     """Return the server's clock."""
-    time: datetime = hello()["localTime"]
+    time: datetime | int = hello()["localTime"]
+    if isinstance(time, int):  # as DocumentDB sends it
+        return datetime.fromtimestamp(time / 1000, UTC)
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
@@ -75,6 +78,8 @@ def _faults(account: Mapping[str, Any]) -> Iterator[str]:
         yield fault
     if password is not None and not (isinstance(password, str) and passwords.is_hash(password)):
         yield UNUSABLE_HASH
+    if any(account.get(name) not in (None, key) for name, key in keys.of_account(account).items()):
+        yield OUTDATED_KEY
     yield from (OF_ANOTHER_KIND + name for name in kinds.odd_fields(account) if name not in ("email", "password"))
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine.fields import DictField, EmbeddedDocumentField, ObjectIdField, StringField
+from pymongo import UpdateOne
 
 from authsvc.events import catalogue
 from authsvc.models.base import Document, bounded, object_id, utc_field
@@ -48,22 +49,27 @@ class AuditEvent(Document):
     details: dict[str, Any] = DictField()
     evidence: Evidence | None = EmbeddedDocumentField(Evidence)
 
-    def insert(self) -> Self:
-        """Store a new event, under an id that sorts by its time, whichever worker makes it."""
-        self.id = new_id(self.at)
-        return super().insert()
+    @classmethod
+    @bounded
+    def insert_all(cls, events: list[Self]) -> None:
+        """Store new events in one step, under ids that sort by their times, whichever worker makes them."""
+        for event in events:
+            event.id = new_id(event.at)
+            event.validate()
+        cls._get_collection().insert_many([event.to_mongo() for event in events])
 
     @classmethod
     @bounded
-    def withdraw(cls, event_id: ObjectId | None) -> None:
-        """Delete the event of a change that was not made."""
-        cls.objects(id=event_id).delete()
+    def withdraw(cls, *event_ids: ObjectId | None) -> None:
+        """Delete the events of a change that was not made."""
+        cls._get_collection().delete_many({"_id": {"$in": event_ids}})
 
     @classmethod
     @bounded
-    def confirm(cls, event_id: ObjectId) -> bool:
-        """Note that an event happened; tell whether it is still there."""
-        return bool(cls.objects(id=event_id).update_one(unset__evidence=True))
+    def confirm(cls, *event_ids: ObjectId) -> int:
+        """Note that events happened; return how many of them are still there."""
+        steps = [UpdateOne({"_id": one}, {"$unset": {"evidence": 1}}) for one in event_ids]
+        return cast(int, cls._get_collection().bulk_write(steps, ordered=False).matched_count)
 
     @bounded
     def restore(self) -> None:

@@ -12,6 +12,8 @@ import pymongo
 from bson import ObjectId
 from mongoengine.fields import DateTimeField, ObjectIdField
 from mongoengine.queryset import QuerySet
+from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
 
 from authsvc.models.connection import STEP_SECONDS
 from authsvc.models.ids import new_id
@@ -21,6 +23,8 @@ R = TypeVar("R")
 
 EXPIRY: dict[str, Any] = {"fields": ["expires_at"], "name": "expiry", "expireAfterSeconds": 0}
 """The index by which the database deletes documents at their `expires_at`."""
+
+_LINEARIZABLE = ReadConcern("linearizable")
 
 WHOLE_SECONDS = 3600.0
 """Limit of a step that reads a whole collection, which in a large one takes more than seconds."""
@@ -58,6 +62,17 @@ def object_id(text: str) -> ObjectId | None:
     return ObjectId(text) if ObjectId.is_valid(text) else None
 
 
+def linearizable(collection: Collection[dict[str, Any]]) -> Collection[dict[str, Any]]:
+    """Return a collection in which a read of one document, by its key, finds all that was acknowledged before.
+
+    A primary that was replaced, and does not know it yet, can't answer it.
+    """
+    servers = collection.database.client.topology_description.server_descriptions().values()
+    if any(server.server_type_name == "Standalone" for server in servers):
+        return collection  # nobody replaces it
+    return collection.with_options(read_concern=_LINEARIZABLE)
+
+
 class Queries(QuerySet):
     """The queries that several collections share."""
 
@@ -90,10 +105,16 @@ class Document(mongoengine.Document):
 
     @classmethod
     @bounded
-    def by_key(cls, key: ObjectId | str | None) -> Self | None:
-        """Return the document with this `_id`."""
+    def by_key(cls, key: ObjectId | str | None, *, to_keep: bool = False) -> Self | None:
+        """Return the document with this `_id`; `to_keep` in memory, it has all that was acknowledged before."""
+        return cls.one({"_id": key}, to_keep=to_keep)
+
+    @classmethod
+    def one(cls, condition: dict[str, Any], *, to_keep: bool = False) -> Self | None:
+        """Return a document that meets a condition, by the names of the database; `to_keep` likewise."""
         # Without a query set: to make one costs as much as the command.
-        document = cls._get_collection().find_one({"_id": key})
+        collection = cls._get_collection()
+        document = (linearizable(collection) if to_keep else collection).find_one(condition)
         return None if document is None else cast(Self, cls._from_son(document))
 
     @classmethod

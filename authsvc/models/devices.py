@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import bson
 from bson import ObjectId
@@ -16,6 +16,9 @@ from authsvc.models.base import EXPIRY, Document, bounded, object_id, utc_field
 
 _DECOY = bson.encode({"_id": "0" * 64, "user": ObjectId(b"\0" * 12), "expiresAt": clock.now()})
 """A device as the database would send it, for equal work if there is none."""
+
+
+_OF_NOTE = {"proof": 1, "expiresAt": 1}
 
 
 class Proof(IntEnum):
@@ -61,13 +64,11 @@ class Device(Document):
     @bounded
     def known(cls, digests: list[str], now: datetime) -> dict[str, Note]:
         """Return the notes for the digests of known devices, by digest."""
-        rows = cls.objects(digest__in=digests, expires_at__gt=now).scalar("digest", "proof", "expires_at")
-        notes = {
-            digest: Note(digest, Proof(proof or 0), until)
-            for digest, proof, until in cast(list[tuple[str, int | None, datetime]], list(rows))
-        }
+        # Without a query set and its documents: to make them costs as much as the command.
+        rows = cls._get_collection().find({"_id": {"$in": digests}, "expiresAt": {"$gt": now}}, _OF_NOTE)
+        notes = {row["_id"]: Note(row["_id"], Proof(row.get("proof") or 0), row["expiresAt"]) for row in rows}
         for _ in range(len(set(digests)) - len(notes)):  # equal work, known or not
-            cls.decode_decoy(_DECOY)
+            bson.decode(_DECOY)
         return notes
 
     @classmethod

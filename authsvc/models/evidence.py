@@ -6,6 +6,7 @@ the fields as they are then: if it is the same, the change was not made.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
@@ -25,12 +26,15 @@ HELD_FOR = timedelta(seconds=60)
 class Subject:
     """What an event changes: some fields of one document, by their names in the database.
 
-    `key` is the document's `_id`; `_id` is also the field of a document that is made or deleted.
+    `key` is the document's `_id`; `_id` is also the field of a document that is made or deleted. `is_new` says that the
+    key was made for this change, so there was no such document before; `before` is what the fields are known to be.
     """
 
     collection: str
     key: Any
     fields: tuple[str, ...]
+    is_new: bool = False
+    before: Mapping[str, Any] | None = None
 
 
 class Evidence(EmbeddedDocument):
@@ -45,13 +49,15 @@ class Evidence(EmbeddedDocument):
 
     @classmethod
     def of(cls, subject: Subject) -> Self:
-        """Return the evidence of a subject as it is now. Raises a database error."""
-        return cls(
-            collection=subject.collection,
-            key=subject.key,
-            fields=sorted(subject.fields),
-            digest=_digest(subject.collection, subject.key, sorted(subject.fields)),
-        )
+        """Return the evidence of a subject as it is now, read if it is not known. Raises a database error."""
+        fields = sorted(subject.fields)
+        if subject.is_new:
+            digest = ""
+        elif subject.before is not None:
+            digest = _digest_of(subject.before, fields)
+        else:
+            digest = _digest(subject.collection, subject.key, fields)
+        return cls(collection=subject.collection, key=subject.key, fields=fields, digest=digest)
 
     def shows_a_change(self) -> bool:
         """Tell whether the subject is no longer as it was. Raises a database error."""
@@ -61,7 +67,9 @@ class Evidence(EmbeddedDocument):
 @bounded
 def _digest(collection: str, key: Any, fields: list[str]) -> str:
     stored = get_db()[collection].find_one({"_id": key}, dict.fromkeys(fields, 1))
-    if stored is None:
-        return ""
+    return "" if stored is None else _digest_of(stored, fields)
+
+
+def _digest_of(stored: Mapping[str, Any], fields: list[str]) -> str:
     # By name: the order in which a document happens to have its fields says nothing.
     return hashlib.sha256(bson.encode({name: stored.get(name) for name in fields})).hexdigest()

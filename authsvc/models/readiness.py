@@ -27,6 +27,7 @@ from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
 from authsvc.models.sign_outs import SignOut
 from authsvc.models.throttles import Throttle
+from authsvc.models.trials import Trial
 from authsvc.models.users import User
 
 _CHECK_SECONDS = 2.0
@@ -58,8 +59,13 @@ INDEXED: tuple[type[Document], ...] = (
     Challenge,
     AuditEvent,
     DailyCount,
+    Trial,
 )
 """The documents with indexes of their own: all except a few small collections."""
+
+
+FORMER = (("users", "email_any_case"), ("users", "name_any_case"))
+"""Indexes of earlier releases, which need them; this one does not."""
 
 
 class IndexBlocked(Exception):
@@ -84,16 +90,13 @@ class Index:
 
     def is_met_by(self, existing: Mapping[str, Any]) -> bool:
         """Tell whether an index of the database does the same, whatever its name."""
-        # A server adds defaults to a collation.
-        collation = {**existing.get("collation", {}), **self.options.get("collation", {})}
         return (
             list(existing["key"]) == self.keys
             and bool(existing.get("unique")) == bool(self.options.get("unique"))
             and bool(existing.get("sparse")) == bool(self.options.get("sparse"))
             and existing.get("expireAfterSeconds") == self.options.get("expireAfterSeconds")
             and existing.get("partialFilterExpression") == self.options.get("partialFilterExpression")
-            and ("collation" in existing) == ("collation" in self.options)
-            and dict(existing.get("collation", {})) == collation
+            and "collation" not in existing
         )
 
 
@@ -137,6 +140,21 @@ def missing_indexes() -> list[str]:
         return [str(index) for index in _missing()]
 
 
+def former_indexes() -> list[str]:
+    """Return the indexes of earlier releases that the database has, as `collection.index`."""
+    with deadline(_CHECK_SECONDS):
+        return [f"{collection}.{name}" for collection, name in FORMER if name in _existing(collection)]
+
+
+def drop_former_indexes() -> list[str]:
+    """Drop the indexes of earlier releases; return which there were."""
+    names = former_indexes()
+    for collection, name in (full.split(".") for full in names):
+        with deadline(_LIST_SECONDS):
+            get_db()[collection].drop_index(name)
+    return names
+
+
 def _missing() -> list[Index]:
     indexes = declarations()
     existing = {name: _existing(name) for name in {index.collection for index in indexes}}
@@ -157,5 +175,5 @@ def _options(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: spec[name] for name in _OPTIONS if name in spec}
 
 
-_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "collation", "partialFilterExpression")
+_OPTIONS = ("unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
 _CONFLICTS = {85, 86}  # IndexOptionsConflict, IndexKeySpecsConflict

@@ -1,17 +1,50 @@
 """The `throttles` collection: counters of attempts, one document for each limit and key."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
-from mongoengine.errors import NotUniqueError
 from mongoengine.fields import BooleanField, IntField, StringField
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
 from authsvc.models.base import EXPIRY, Document, bounded, utc_field
 
-_TURNS = 8
 RETENTION = timedelta(minutes=5)
+_DUPLICATE_KEY = 11000
 _SKEW = timedelta(minutes=1)
 """How far clocks may differ: that of another machine, or of a request that began later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many attempts may be counted in a counter: `most` in each window of `span`.
+
+    In a row there is no window: each attempt prolongs the time for which it is remembered by `span`, so many are
+    remembered for long, and single ones are soon forgotten.
+    """
+
+    digest: str
+    most: int
+    span: timedelta
+    in_row: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter as it was read."""
+
+    count: int
+    ends_at: datetime
+    has_refusals: bool
+
+    def is_over(self, allowance: Allowance, now: datetime) -> bool:
+        """Tell whether the window, or the row, is over. A clock that went back also ends a window."""
+        return self.ends_at <= now or (not allowance.in_row and self.ends_at > _latest_end(allowance, now))
+
+    def is_full(self, allowance: Allowance, now: datetime) -> bool:
+        """Tell whether there is no room for another attempt."""
+        return self.count >= allowance.most and not self.is_over(allowance, now)
 
 
 class Throttle(Document):
@@ -33,82 +66,76 @@ class Throttle(Document):
 
     @classmethod
     @bounded
-    def take(cls, digest: str, most: int, window: timedelta, now: datetime) -> datetime | None:
-        """Count one more, if there are fewer than `most` in this window; else return when that ends.
+    def read(cls, digests: Iterable[str]) -> dict[str, Counter]:
+        """Return the counters that there are, by digest."""
+        counters = cls._get_collection().find({"_id": {"$in": list(digests)}})
+        return {one["_id"]: Counter(one["count"], one["endsAt"], one.get("told", False)) for one in counters}
 
-        However many requests come at once, on however many machines, no more than `most` are counted. A clock that went
-        back also ends a window.
+    @classmethod
+    @bounded
+    def take(cls, allowances: Sequence[Allowance], read: Mapping[str, Counter] | None, now: datetime) -> int:
+        """Count one more under each of these in turn, up to the first without room; return how many were counted.
+
+        One command, however many they are. However many requests come at once, on however many machines, no more than
+        `most` are counted. What was `read` before, if anything, spares work; a row needs it. A counter that has changed
+        since may pass for one without room: look again.
         """
-        end = now + window
-        for _ in range(_TURNS):
-            counter = cls.objects(digest=digest).first()
-            if counter is None:
-                try:
-                    cls(digest=digest, count=1, ends_at=end, expires_at=end + RETENTION).save(force_insert=True)
-                except NotUniqueError:
-                    continue  # another request made it
-                return None
-            same = cls.objects(digest=digest, ends_at=counter.ends_at)
-            if not now < counter.ends_at <= end + _SKEW:
-                renewal = {
-                    "set__count": 1,
-                    "set__has_refusals": False,
-                    "set__ends_at": end,
-                    "set__expires_at": end + RETENTION,
-                }
-                if same.update_one(**renewal):
-                    return None
-            elif counter.count >= most:
-                return cast(datetime, counter.ends_at)  # no write: refusals must not contend for the document
-            elif same.filter(count__lt=most).update_one(inc__count=1):
-                return None
-        return end
+        steps = [(number, step) for number, one in enumerate(allowances) for step in _steps(one, read, now)]
+        try:
+            cls._get_collection().bulk_write([step for _, step in steps])
+        except BulkWriteError as error:
+            failures = error.details["writeErrors"]
+            if not failures or failures[0]["code"] != _DUPLICATE_KEY:
+                raise
+            return int(steps[failures[0]["index"]][0])
+        return len(allowances)
 
     @classmethod
     @bounded
-    def take_in_row(cls, digest: str, most: int, each: timedelta, now: datetime) -> datetime | None:
-        """Count one more, if there are fewer than `most` in this row; else return when it is forgotten.
-
-        Each attempt prolongs the row by `each`: many are remembered for long, single ones are soon forgotten.
-        """
-        for _ in range(_TURNS):
-            counter = cls.objects(digest=digest).first()
-            if counter is None:
-                end = now + each
-                try:
-                    cls(digest=digest, count=1, ends_at=end, expires_at=end + RETENTION).save(force_insert=True)
-                except NotUniqueError:
-                    continue  # another request made it
-                return None
-            if counter.ends_at <= now:
-                cls.objects(digest=digest, ends_at=counter.ends_at).delete()
-                continue
-            if counter.count >= most:
-                return cast(datetime, counter.ends_at)
-            end = now + each * (counter.count + 1)
-            room = cls.objects(digest=digest, count__lt=most)
-            if room.update_one(inc__count=1, max__ends_at=end, max__expires_at=end + RETENTION):
-                return None
-        return now + each
+    def settle(cls, given_back: Iterable[str], forgotten: Iterable[str], now: datetime) -> None:
+        """Count one less in the counters that are given back, and nothing in those that are forgotten."""
+        nothing = {"count": 0, "told": False, "endsAt": now, "expiresAt": now + RETENTION}
+        steps = [UpdateOne({"_id": one, "count": {"$gt": 0}}, {"$inc": {"count": -1}}) for one in given_back]
+        steps += [UpdateOne({"_id": one}, {"$set": nothing}) for one in forgotten]
+        if steps:
+            cls._get_collection().bulk_write(steps, ordered=False)
 
     @classmethod
     @bounded
-    def remove_all(cls, digests: list[str]) -> None:
-        """Forget counters."""
-        cls.objects(digest__in=digests).delete()
-
-    @classmethod
-    @bounded
-    def first_refusal(cls, digest: str) -> bool:
+    def note_refusal(cls, digest: str) -> bool:
         """Note a refusal; tell whether it is the first of the window."""
-        # Only the first writes: refusals must not contend for the document.
-        counter = cls.objects(digest=digest).only("has_refusals").first()
-        if counter is None or counter.has_refusals:
-            return False
         return bool(cls.objects(digest=digest, has_refusals__ne=True).update_one(set__has_refusals=True))
 
-    @classmethod
-    @bounded
-    def give_back(cls, digest: str) -> None:
-        """Count one less."""
-        cls.objects(digest=digest, count__gt=0).update_one(dec__count=1)
+
+def _steps(allowance: Allowance, read: Mapping[str, Counter] | None, now: datetime) -> Iterator[UpdateOne]:
+    """Return the steps that count an attempt if there is room.
+
+    If there is none, the last is an insert with the key of the counter that is there, which fails.
+    """
+    if allowance.in_row:
+        yield _step_of_row(allowance, read[allowance.digest] if read and allowance.digest in read else None, now)
+        return
+    key, end = allowance.digest, now + allowance.span
+    counter = read.get(key) if read is not None else None
+    window = {"endsAt": end, "expiresAt": end + RETENTION, "told": False}
+    live = {"$gt": now, "$lte": _latest_end(allowance, now)}
+    if read is None or (counter is not None and counter.is_over(allowance, now)):
+        yield UpdateOne({"_id": key, "endsAt": {"$not": live}}, {"$set": {"count": 0, **window}})
+    room = {"_id": key, "endsAt": live, "count": {"$lt": allowance.most}}
+    yield UpdateOne(room, {"$inc": {"count": 1}, "$setOnInsert": window}, upsert=True)
+
+
+def _step_of_row(allowance: Allowance, counter: Counter | None, now: datetime) -> UpdateOne:
+    key, each = allowance.digest, allowance.span
+    if counter is None or counter.is_over(allowance, now):
+        end = now + each
+        begun = {"count": 1, "endsAt": end, "expiresAt": end + RETENTION, "told": False}
+        return UpdateOne({"_id": key, "endsAt": {"$lte": now}}, {"$set": begun}, upsert=True)
+    end = now + each * (counter.count + 1)
+    room = {"_id": key, "count": {"$gte": counter.count, "$lt": allowance.most}}
+    changes = {"$inc": {"count": 1}, "$max": {"endsAt": end, "expiresAt": end + RETENTION}}
+    return UpdateOne(room, changes, upsert=True)
+
+
+def _latest_end(allowance: Allowance, now: datetime) -> datetime:
+    return now + allowance.span + _SKEW

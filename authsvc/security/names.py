@@ -68,6 +68,11 @@ def spaced(text: str) -> str:
     return _BLANKS.sub(lambda run: " " * len(run[0]), text)
 
 
+def folded(text: str) -> str:
+    """Return what is equal for all spellings of a name that differ in case, in composition or in kinds of blanks."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", spaced(text)).casefold())
+
+
 def _without_loose_joiners(name: str) -> str:
     """Drop joiners at the ends, which many keyboards leave there. After a virama they shape the letter, and stay."""
     name = name.lstrip(_JOINERS + " ")

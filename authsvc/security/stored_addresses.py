@@ -92,7 +92,7 @@ def folded(text: str) -> str:
 
 
 def is_same(stored: str, spelling: str) -> bool:
-    """Tell whether a stored address equals a spelling: the index treats more letters as equal."""
+    """Tell whether a stored address equals a spelling, in any case."""
     return folded(stored) == spelling
 
 

@@ -1,7 +1,9 @@
 """Personal access tokens: a script acts for their owner, within the scopes that they have."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from bson import ObjectId
 
@@ -14,7 +16,7 @@ from authsvc.models.ids import new_id
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens
-from authsvc.services import throttles
+from authsvc.services import standings, throttles
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -68,25 +70,78 @@ def issue(who: Caller, name: str, scopes: list[str], expires_in_days: int | None
     return IssuedToken(document, text)
 
 
-def authenticate(text: str) -> Caller:
-    """Return the caller with a token, by token and user as they are now, and note its use. Raises TokenInvalid."""
-    token, user = resolve(text)
-    if _use_is_news(token):
-        AccessToken.touch(token.id, clock.now(), _USE_NOTED_EVERY)
-    return Caller(str(user.id), user.email, user.role, scopes=frozenset(token.scopes))
+def authenticate(text: str, *, as_kept: bool = False) -> Caller:
+    """Return the caller with a token, and note its use: by token and user as they are now.
+
+    `as_kept` lets this worker use what it keeps of them. Raises TokenInvalid.
+    """
+    valid = _valid_as_kept(text) if as_kept else _Valid(*resolve(text))
+    if valid.use_is_news():
+        valid.used_at = clock.now()
+        AccessToken.touch(valid.token_id, valid.used_at, _USE_NOTED_EVERY)
+    return valid.caller
 
 
 def resolve(text: str) -> tuple[AccessToken, User]:
     """Return a valid token and its user, without noting a use. Raises TokenInvalid."""
+    stored = _read(_digest(text))
+    if stored is None:
+        raise TokenInvalid
+    return stored
+
+
+class _Valid:
+    """A token that is valid until it expires, or a notice says something else, and whom it stands for."""
+
+    def __init__(self, token: AccessToken, user: User) -> None:
+        self.token_id: ObjectId = token.id
+        self.user_id: ObjectId = user.id
+        self.expires_at = token.expires_at
+        self.used_at: datetime | None = token.last_used_at
+        self.caller = Caller(str(user.id), user.email, user.role, scopes=frozenset(token.scopes))
+
+    def use_is_news(self) -> bool:
+        """Tell whether a use is worth a write: the time is kept to the minute."""
+        return self.used_at is None or clock.now() - self.used_at >= _USE_NOTED_EVERY
+
+    def names(self) -> Collection[ObjectId]:
+        """Return what notices are about it."""
+        return (self.token_id, self.user_id)
+
+
+def _valid_as_kept(text: str) -> _Valid:
+    digest = _digest(text)
+    kept: _Valid | None = standings.of(digest)
+    if kept is not None and not _is_over(kept.expires_at):
+        return kept
+    valid = standings.read(digest, partial(_load, digest), _Valid.names)
+    if valid is None:
+        raise TokenInvalid
+    return valid
+
+
+def _load(digest: str, *, to_keep: bool) -> _Valid | None:
+    stored = _read(digest, to_keep=to_keep)
+    return None if stored is None else _Valid(*stored)
+
+
+def _read(digest: str, *, to_keep: bool = False) -> tuple[AccessToken, User] | None:
+    """Return the valid token with a digest, and its user; None if there is none."""
+    token = AccessToken.find_by_digest(digest, to_keep=to_keep)
+    if token is None or _is_over(token.expires_at):
+        return None
+    user = User.by_key(token.user, to_keep=to_keep)
+    return None if user is None or user.disabled_at is not None else (token, user)
+
+
+def _digest(text: str) -> str:
     if not opaque_tokens.is_well_formed(text, PREFIX):
         raise TokenInvalid
-    token = AccessToken.find_by_digest(opaque_tokens.digest(text))
-    if token is None or (token.expires_at is not None and token.expires_at <= clock.now()):
-        raise TokenInvalid
-    user = User.find(str(token.user))
-    if user is None or user.disabled_at is not None:
-        raise TokenInvalid
-    return token, user
+    return opaque_tokens.digest(text)
+
+
+def _is_over(expires_at: datetime | None) -> bool:
+    return expires_at is not None and expires_at <= clock.now()
 
 
 def list_of(user_id: str, limit: int, cursor: str | None) -> Page:
@@ -136,8 +191,3 @@ def _reason_of_end(who: Caller) -> str | None:
     if state is None:
         return EndReason.LOGOUT
     return state["endReason"] if state.get("endedAt") is not None else None
-
-
-def _use_is_news(token: AccessToken) -> bool:
-    """Tell whether a use is worth a write: the time is kept to the minute."""
-    return token.last_used_at is None or clock.now() - token.last_used_at >= _USE_NOTED_EVERY

@@ -10,6 +10,8 @@ from authsvc.events import happening
 from authsvc.events.catalogue import AppSignedIn, CodeReused
 from authsvc.models.apps import App
 from authsvc.models.authorizations import Authorization
+from authsvc.models.base import object_id
+from authsvc.models.notices import Notices
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
 from authsvc.services import app_scopes, app_tokens, apps, grants, sessions
@@ -101,6 +103,7 @@ def end_reused(request: Authorization) -> None:
     """End the session that a code gave which is now used a second time: somebody copied it (RFC 6749 section 4.1.2)."""
     session = Session.find(str(request.granted))
     if session is None or session.ended_at is not None:
+        Notices.post([request.granted])  # whoever ended it may have died before telling
         return
     reuse = CodeReused(
         target=session.user, email=session.email, app=request.app, session=str(session.id), reason=EndReason.TOKEN_REUSE
@@ -132,9 +135,12 @@ def end_children(session_id: str, reason: EndReason, *, but_lasting: bool) -> No
 
 def end_all(user_id: str, reason: EndReason, *, app: str | None = None) -> None:
     """End a user's sessions at one app, or at all."""
-    count = sessions.end_each(Session.live_of_apps(user_id, app=app), reason)
+    live = Session.live_of_apps(user_id, app=app)
+    count = sessions.end_each(live, reason)
     if count:
         sessions.note_end(user_id, reason, count=count)
+    if not live:
+        Notices.post([object_id(user_id)])  # whoever ended them may have died before telling
 
 
 def require_parent(session: Session) -> None:

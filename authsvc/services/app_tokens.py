@@ -149,8 +149,8 @@ def is_access(text: str) -> bool:
     return _type_of(text) == ACCESS
 
 
-def authenticate(text: str, audience: str) -> tuple[Caller, App]:
-    """Return who is behind an access token for this audience, and which app asks.
+def authenticate(text: str, audience: str, *, as_kept: bool = False) -> tuple[Caller, App]:
+    """Return who is behind an access token for this audience, and which app asks; `as_kept`, as this worker keeps it.
 
     The caller has scopes, and neither a session nor a time of
     authentication: no app is ever signed in (T5). Raises TokenInvalid, TokenExpired, SessionEnded.
@@ -161,7 +161,8 @@ def authenticate(text: str, audience: str) -> tuple[Caller, App]:
         raise TokenInvalid
     if claims["exp"] <= clock.now().timestamp():
         raise TokenExpired
-    who = sessions.caller({}, claims, app)
+    # The app is read at each request, and with it what ends all that it has.
+    who = sessions.caller_as_kept(claims, app) if as_kept else sessions.caller({}, claims, app)
     scopes = frozenset(scopes_of(claims, app))
     return Caller(who.user_id, who.email, who.role, scopes=scopes, app=app.id), app
 

@@ -2,11 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from bson import ObjectId
+
 from authsvc import clock, logs, metrics
 from authsvc.events import catalogue
 from authsvc.models.audit import KEPT_FOR, AuditEvent, Network, Span
 from authsvc.models.driver_errors import DATABASE_ERRORS
-from authsvc.models.evidence import HELD_FOR
+from authsvc.models.evidence import HELD_FOR, Evidence
+from authsvc.models.sessions import Session
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -66,8 +69,15 @@ def settle() -> None:
         if event.evidence is None or event.evidence.shows_a_change():
             AuditEvent.confirm(event.id)
         else:
+            _discard_session(event, event.evidence)
             AuditEvent.withdraw(event.id)
             _log.warning("audit.withdrawn", action=event.action)
+
+
+def _discard_session(event: AuditEvent, evidence: Evidence) -> None:
+    """Delete the session that a registration stored before its account, which never came: nobody has its tokens."""
+    if event.action == catalogue.LoginSucceeded.name and evidence.collection == "users":
+        Session.discard(ObjectId(event.details["session"]))
 
 
 def settle_safely() -> None:

@@ -20,7 +20,7 @@ from authsvc.models.letters import Letter
 from authsvc.models.locks import Lock
 from authsvc.security.envelope import SealBroken
 from authsvc.security.passwords import hasher
-from authsvc.services import app_rules, apps, mail, providers, resources, signing_keys, totp
+from authsvc.services import app_rules, apps, indexes, mail, providers, resources, servers, signing_keys, totp
 from authsvc.services.findings import Finding
 from authsvc.services.users import integrity
 from authsvc.settings import formats, schema
@@ -227,14 +227,20 @@ def _rights(_config: Config) -> Iterator[Finding]:
 
 
 def _indexes(_config: Config) -> Iterator[Finding]:
-    missing = readiness.missing_indexes()
-    shared = admin_queries.shared_addresses() if "users.email_any_case" in missing else 0
+    missing = indexes.missing()
+    shared = admin_queries.shared_addresses() if {"users.email_1", "users.email_key"} & {*missing} else 0
     if shared:
         yield Finding(
             "users", "accounts share an address but for its case, so no unique index can be made", "rename all but one"
         )
     for name in missing:
         yield Finding("indexes", f"{name} is missing", "start or restart authsvc, which makes it")
+    for name in readiness.former_indexes():
+        yield Finding(
+            "indexes",
+            f"{name} is of an earlier release; while it is there, accounts are looked up twice",
+            "once no machine runs that release any more: `flask db ensure-indexes --drop-former`",
+        )
 
 
 def _keys(config: Config) -> Iterator[Finding]:
@@ -347,9 +353,11 @@ _OF_SETTINGS: tuple[_Check, ...] = (
     _providers,
 )
 _OF_THE_DATABASE: tuple[_Check, ...] = (
+    servers.kind,
     _server,
     _rights,
     _indexes,
+    servers.expired,
     _keys,
     _issuer,
     _outbox,

@@ -1,4 +1,4 @@
-"""Indexes: one process makes those that are missing, on whichever machine, and the others wait for it."""
+"""Indexes, and the keys that they hold: one process makes what is missing, wherever it is; the others wait for it."""
 
 import secrets
 import threading
@@ -10,6 +10,7 @@ from authsvc import clock
 from authsvc.models import readiness
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.locks import Lock
+from authsvc.models.users import keys, unkeyed
 
 _LOCK = "indexes"
 _HELD_FOR = timedelta(seconds=15)
@@ -18,8 +19,14 @@ _HELD_FOR = timedelta(seconds=15)
 _EXTENDED_EVERY = 5.0
 
 
+def missing() -> list[str]:
+    """Return the indexes that are missing, as `collection.index`, those of accounts without keys included."""
+    names = readiness.missing_indexes()
+    return names or (["users.email_key"] if unkeyed.are_there() else [])
+
+
 def build() -> bool:
-    """Make the indexes that are missing, which takes minutes if the collections are large; return whether it did.
+    """Make the indexes and keys that are missing, which takes minutes in large collections; return whether it did.
 
     False means that another process is at it. Raises IndexBlocked, IndexConflict, or a database error.
     """
@@ -28,11 +35,41 @@ def build() -> bool:
         return False
     try:
         with _extending(holder):
-            readiness.ensure_indexes()
+            make()
     finally:
         with suppress(*DATABASE_ERRORS):  # it ends by itself
             Lock.release(_LOCK, holder)
     return True
+
+
+def make() -> None:
+    """Make the indexes that are missing, and write the keys that accounts lack; one process at a time should.
+
+    Raises IndexBlocked, IndexConflict, or a database error.
+    """
+    readiness.ensure_indexes()
+    if unkeyed.complete():
+        raise readiness.IndexBlocked("users")
+
+
+def watch() -> list[str]:
+    """Return which indexes are missing; give keys to accounts that others have stored, and notice whether there may be.
+
+    Raises a database error.
+    """
+    keys.expect_accounts_without(expected=bool(readiness.former_indexes()))
+    unkeyed.complete()
+    return readiness.missing_indexes()
+
+
+def finish_upgrade() -> list[str]:
+    """Drop the indexes of earlier releases, none of which may be running, and correct what those left behind.
+
+    Return the indexes. Raises IndexBlocked if accounts share an address, or a database error.
+    """
+    if unkeyed.correct():
+        raise readiness.IndexBlocked("users")
+    return readiness.drop_former_indexes()
 
 
 @contextmanager

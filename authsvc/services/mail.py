@@ -49,6 +49,11 @@ def post(kind: LetterKind, owner: ObjectId, *, to: str, **facts: str) -> None:
         _outbox.put(_new_letter(kind, owner, to, facts, due_at=clock.now()))
 
 
+def post_counted(kind: LetterKind, owner: ObjectId, *, to: str, **facts: str) -> None:
+    """Put a letter to a user into the outbox, due at once; whoever asks has counted it among those to its address."""
+    _outbox.put(_new_letter(kind, owner, to, facts, due_at=clock.now()))
+
+
 def post_sample(kind: LetterKind, owner: ObjectId, *, to: str, language: str, **facts: str) -> None:
     """Put a letter to a user into the outbox that says of itself that it is a sample."""
     _outbox.put(_new_letter(kind, owner, to, {**facts, "sample": language or "-"}, due_at=clock.now()))

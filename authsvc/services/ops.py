@@ -9,9 +9,11 @@ from flask import Flask, current_app
 from authsvc import logs, metrics
 from authsvc.models import readiness
 from authsvc.models.driver_errors import DATABASE_ERRORS, NO_ANSWER, why
+from authsvc.models.notices import Notices
 from authsvc.models.signing_keys import Ring
+from authsvc.models.users import keys
 from authsvc.security.envelope import SealBroken
-from authsvc.services import indexes, signing_keys
+from authsvc.services import indexes, servers, signing_keys
 
 _EXTENSION = "authsvc.readiness"
 _BUSY = "The database is busy and does not answer in time: it may be building an index for another process."
@@ -54,8 +56,9 @@ def prepare() -> bool:
     try:
         readiness.say_hello()
         answers = True
-        if not _have_indexes(state):
+        if not all(step(state) for step in (_is_known_good, _have_indexes, _passes_trial)):
             return False
+        Notices.begin()
         signing_keys.reload()
         signing_keys.reload_if_made(Ring.IDS)  # an RSA key takes its time: nobody waits for the first one
     except SealBroken:
@@ -92,7 +95,7 @@ def follow_key_rings() -> None:
 def watch_indexes() -> None:
     """Look whether an index has gone that was there; if that can't be told, what was last seen stands."""
     try:
-        _state().lost = readiness.missing_indexes()
+        _state().lost = indexes.watch()
     except Exception as error:  # noqa: BLE001 - it is done in a loop that nobody starts again
         metrics.DATABASE_ERRORS.inc(isinstance(error, DATABASE_ERRORS))
         _log.warning("indexes.not_read", cause=logs.where(error))
@@ -115,14 +118,31 @@ def missing() -> list[Reason]:
     return [Reason("indexes", f"The index {name} is missing; {advice}.") for name in state.lost]
 
 
+def _is_known_good(state: _State) -> bool:
+    return _is_usable(state, servers.refusal())
+
+
+def _passes_trial(state: _State) -> bool:
+    return _is_usable(state, servers.failure())
+
+
+def _is_usable(state: _State, fault: str | None) -> bool:
+    """Tell whether nothing is wrong with the database server; what is wrong is the reason for not being ready."""
+    if fault is not None:
+        _not_yet(state, Reason("database", f"{fault}."))
+    return fault is None
+
+
 def _have_indexes(state: _State) -> bool:
     """Make the indexes that are missing, or find that others do; tell whether all are there."""
-    names = readiness.missing_indexes()
+    names = indexes.missing()
     if not names:
+        keys.expect_accounts_without(expected=bool(readiness.former_indexes()))
         return True
     state.reason = Reason("indexes", f"Building missing indexes: {', '.join(names)}.")
     _log.info("indexes.building", indexes=names)
     if indexes.build():
+        keys.expect_accounts_without(expected=bool(readiness.former_indexes()))
         return True
     state.reason = Reason("indexes", f"Another process is building missing indexes: {', '.join(names)}.")
     return False

@@ -1,22 +1,27 @@
 """Sessions: opening one, refreshing it, ending it, and telling whether it is live."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock, origin, request_settings
-from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid
+from authsvc.errors import InvalidCredentials, NotFound, SessionEnded, TokenInvalid, TokenRefused
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import catalogue, happened, happening
 from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
+from authsvc.events.event import Event
 from authsvc.models.apps import App
+from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.ids import new_id
+from authsvc.models.notices import Notices
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import User
+from authsvc.services import standings
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 
@@ -43,8 +48,48 @@ def open_session(
     It lasts as long as sessions may, or for a shorter `life`. Raises InvalidCredentials if what was verified is no
     longer so.
     """
+    session = _new(user, methods, passkey=passkey, identity=identity, life=life)
+    with happening(LoginSucceeded.by_owner(user, session=str(session.id), methods=methods)):
+        session.insert()
+        # Whoever changes an account writes the user first and ends the sessions second. So the user is read again once
+        # the session is stored: a sign-in in flight outlives no change of password, state, factors, role or address.
+        current = User.find(str(user.id))
+        reason = _changed(user, current, methods) or _not_enough(session, current)
+        if current is None or reason is not None:  # not on record: nobody was signed in by it
+            Session.end(session.id, reason or EndReason.ACCOUNT_DELETED, session.created_at)
+            raise InvalidCredentials
+        bring_up_to_date(session, current)
+    _end_surplus(user, session.created_at)
+    return session
+
+
+def open_first(user: User, methods: list[str], registered: Event, add: Callable[[User], object]) -> Session:
+    """Make an account by `add`, and open its first session; `registered` is told with it. Raises what `add` does."""
+    session = _new(user, methods)
+    sign_in = LoginSucceeded.by_owner(user, session=str(session.id), methods=methods, registered=True)
+    with happening(registered, sign_in):
+        # The session is there before the account, so whoever changes that finds it. Until then it is of no use: nobody
+        # has a token of it.
+        try:
+            session.insert()
+            add(user)
+        except Exception:  # nobody gets a token of it, whatever was stored
+            with suppress(*DATABASE_ERRORS):
+                Session.discard(session.id)
+            raise
+    return session
+
+
+def _new(
+    user: User,
+    methods: list[str],
+    *,
+    passkey: ObjectId | None = None,
+    identity: ObjectId | None = None,
+    life: timedelta | None = None,
+) -> Session:
     now, asked = clock.now(), origin.current()
-    session = Session(
+    return Session(
         id=new_id(),
         user=user.id,
         role=user.role,
@@ -57,18 +102,6 @@ def open_session(
         passkeys=[] if passkey is None else [passkey],
         identities=[] if identity is None else [identity],
     )
-    with happening(LoginSucceeded.by_owner(user, session=str(session.id), methods=methods)):
-        session.insert()
-        # Whoever changes an account writes the user first and ends the sessions second. So the user is read again once
-        # the session is stored: a sign-in in flight outlives no change of password, state, factors, role or address.
-        current = User.find(str(user.id))
-        reason = _changed(user, current, methods) or _not_enough(session, current)
-        if current is None or reason is not None:  # not on record: nobody was signed in by it
-            Session.end(session.id, reason or EndReason.ACCOUNT_DELETED, now)
-            raise InvalidCredentials
-        bring_up_to_date(session, current)
-    _end_surplus(user, now)
-    return session
 
 
 def _end_surplus(user: User, now: datetime) -> None:
@@ -99,6 +132,8 @@ def rotate(session_id: str, generation: int) -> Session:
     if session is None:
         raise TokenInvalid
     if session.ended_at is not None:
+        if session.end_reason == EndReason.TOKEN_REUSE:  # whoever found that out may have died before telling
+            Notices.post([session.id])
         raise SessionEnded(session.end_reason or EndReason.ADMIN)
     if _is_over(session.expires_at, session.last_used_at, now):
         _end_one(session, EndReason.EXPIRED)
@@ -120,8 +155,19 @@ def caller(_header: Any, claims: Mapping[str, Any], app: App | None = None) -> C
 
     `app` is whose token it is, if it is an app's. Raises TokenInvalid, SessionEnded.
     """
-    state = _load_state(claims, app)
-    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+    return _caller(claims, _load_state(claims, app))
+
+
+def caller_as_kept(claims: Mapping[str, Any], app: App | None = None) -> Caller:
+    """Return what `caller` does, by what this worker keeps of the session if it may. `auth_time` may be later by now.
+
+    Raises TokenInvalid, SessionEnded.
+    """
+    kept: Mapping[str, Any] | None = standings.of(claims["sid"])
+    if kept is not None and _refusal(kept, claims, app) is None:
+        return _caller(claims, kept)
+    state = standings.read(claims["sid"], partial(Session.state_of, claims["sid"]), _names_of)
+    return _caller(claims, _accepted(state, claims, app))
 
 
 def refreshable(claims: Mapping[str, Any], app: App | None = None) -> Caller:
@@ -133,15 +179,15 @@ def refreshable(claims: Mapping[str, Any], app: App | None = None) -> Caller:
     age = state["generation"] - claims["generation"]
     if age != 0 and not (age == 1 and _within_grace(state.get("rotatedAt"), clock.now())):
         raise TokenInvalid
-    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+    return _caller(claims, state)
 
 
 def require_minted(claims: Mapping[str, Any]) -> None:
     """Refuse a token from the future, unless the record of its session is from there too. Raises TokenInvalid."""
     # If it is, our clock is wrong: it was set back, or another machine's is ahead. Nobody is signed out by that. But we
     # never wrote a time that no record bears out (R42).
-    if _is_from_the_future(claims):
-        _require_recorded(claims, Session.state_of(claims["sid"]) or {})
+    if _is_from_the_future(claims) and not _is_recorded(claims, Session.state_of(claims["sid"]) or {}):
+        raise TokenInvalid
 
 
 def end(session_id: str, reason: EndReason = EndReason.LOGOUT) -> None:
@@ -229,6 +275,7 @@ def note_end(owner: str | ObjectId, reason: EndReason, by: str | None = None, *,
 def _end_one(session: Session, reason: EndReason) -> bool:
     """End a session, with what follows from it; tell whether this call did."""
     if session.ended_at is not None:
+        Notices.post([session.id])  # whoever ended it may have died before
         return False
     actor = session.user if reason in _BY_THEMSELVES else None
     end = catalogue.SessionEnded(
@@ -250,33 +297,57 @@ def _ended_by_us(session: Session, reason: EndReason) -> bool:
     return Session.end(session.id, reason, now) is not None
 
 
-def _load_state(claims: Mapping[str, Any], app: App | None) -> dict[str, Any]:
+def _caller(claims: Mapping[str, Any], state: Mapping[str, Any]) -> Caller:
+    return Caller(claims["sub"], state["email"], state["role"], claims["sid"], state["authTime"])
+
+
+def _names_of(state: Mapping[str, Any]) -> Collection[ObjectId]:
+    """Return what notices are about a session; nothing for one that has ended, which is not kept."""
+    is_live = state.get("endedAt") is None
+    return tuple(state[name] for name in ("_id", "user", "parent") if name in state) if is_live else ()
+
+
+def _load_state(claims: Mapping[str, Any], app: App | None) -> Mapping[str, Any]:
     """Return the state of the session that verified claims name. Raises TokenInvalid, SessionEnded."""
-    state = Session.state_of(claims["sid"])
-    if state is None or str(state["user"]) != claims["sub"]:
+    return _accepted(Session.state_of(claims["sid"]), claims, app)
+
+
+def _accepted(state: Mapping[str, Any] | None, claims: Mapping[str, Any], app: App | None) -> Mapping[str, Any]:
+    """Return the state of a session that was just read, which ends if it has expired.
+
+    Raises TokenInvalid, SessionEnded.
+    """
+    if state is None:
         raise TokenInvalid
-    if _is_from_the_future(claims):
-        _require_recorded(claims, state)
-    if state.get("endedAt") is not None:
-        raise SessionEnded(state["endReason"])
-    if app is not None and state.get("appEpoch", 0) != app.epoch:  # all of the app's end, and this one will be noted
-        raise SessionEnded(EndReason.ADMIN)
-    if _is_over(state["expiresAt"], state["lastUsedAt"], clock.now()):
+    refusal = _refusal(state, claims, app)
+    if refusal is None:
+        return state
+    if refusal.extra.get("reason") == EndReason.EXPIRED and state.get("endedAt") is None:
         end(claims["sid"], EndReason.EXPIRED)
-        raise SessionEnded(EndReason.EXPIRED)
-    return state
+    raise refusal
+
+
+def _refusal(state: Mapping[str, Any], claims: Mapping[str, Any], app: App | None) -> TokenRefused | None:
+    """Return why a session in this state does not bear out verified claims; None if it does."""
+    if str(state["user"]) != claims["sub"] or (_is_from_the_future(claims) and not _is_recorded(claims, state)):
+        return TokenInvalid()
+    if state.get("endedAt") is not None:
+        return SessionEnded(state["endReason"])
+    if app is not None and state.get("appEpoch", 0) != app.epoch:  # all of the app's end, and this one will be noted
+        return SessionEnded(EndReason.ADMIN)
+    is_over = _is_over(state["expiresAt"], state["lastUsedAt"], clock.now())
+    return SessionEnded(EndReason.EXPIRED) if is_over else None
 
 
 def _is_from_the_future(claims: Mapping[str, Any]) -> bool:
     return bool(claims["iat"] > (clock.now() + LEEWAY).timestamp())
 
 
-def _require_recorded(claims: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+def _is_recorded(claims: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
     latest = max((state[name] for name in _DATED if name in state), default=None)
     # Within the grace time a token is written and the record is not.
     grace = timedelta(seconds=current_app.config["REFRESH_REUSE_GRACE"])
-    if latest is None or claims["iat"] > (latest + grace + LEEWAY).timestamp():
-        raise TokenInvalid
+    return latest is not None and claims["iat"] <= (latest + grace + LEEWAY).timestamp()
 
 
 def _described(session: Session, current: str | None, idle: timedelta, names: Mapping[str, str]) -> dict[str, Any]:

@@ -6,19 +6,22 @@ with the first of them. Those of `settings.ROWS` have no window: a success break
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock, metrics, origin, settings
-from authsvc.errors import Problem, TooManyAttempts
+from authsvc.errors import HashingBusy, Problem, TooManyAttempts
 from authsvc.events import happened
 from authsvc.events.catalogue import AttemptsThrottled
-from authsvc.models.throttles import Throttle
+from authsvc.models.throttles import Allowance, Counter, Throttle
 from authsvc.security import stored_addresses
 from authsvc.security.networks import network_of
 from authsvc.services.callers import Caller
@@ -37,6 +40,22 @@ class Bucket:
     whose: str
     user: str | ObjectId | None = None
     otherwise: "Bucket | None" = None
+
+    @property
+    def each(self) -> Iterator["Bucket"]:
+        """Return this bucket and those that count in its place, in turn."""
+        bucket: Bucket | None = self
+        while bucket is not None:
+            yield bucket
+            bucket = bucket.otherwise
+
+
+_forgiven: ContextVar[list[Bucket] | None] = ContextVar("forgiven", default=None)
+"""What was forgiven within the attempt that is being made, if one is."""
+_full_until: OrderedDict[str, datetime] = OrderedDict()
+"""Counters that this process found full, and until when: read first, so that a flood of refusals only reads."""
+_MOST_REMEMBERED = 4096
+_TURNS = 8
 
 
 def any_of(
@@ -108,39 +127,35 @@ def has_room(*buckets: Bucket) -> bool:
 
 def is_first(bucket: Bucket) -> bool:
     """Tell whether there was room under a bucket, and count it even if nothing else is throttled: for letters."""
-    return _count(bucket, clock.now()) is None
+    return _count_all((bucket,), clock.now())[1] is None
 
 
 @contextmanager
-def counting(*buckets: Bucket, failures: tuple[type[Problem], ...]) -> Iterator[None]:
+def counting(*buckets: Bucket, failures: tuple[type[Problem], ...], successes: Bucket | None = None) -> Iterator[None]:
     """Count an attempt before it is made, and give it back unless it ends in one of `failures`.
 
-    A success breaks the rows among the buckets. Raises TooManyAttempts.
+    Under `successes` those are counted that were judged and are no failures. A success breaks the rows among the
+    buckets, and with them, in the same command, what is forgiven inside. Raises TooManyAttempts.
     """
-    attempt = _take(buckets)
+    attempt = _take((*buckets, successes) if successes is not None else buckets)
+    right, guesses = ([], attempt) if successes is None else (attempt[-1:], attempt[:-1])
+    forgiven: list[Bucket] = []
+    token = _forgiven.set(forgiven)
     try:
         yield
     except failures:
+        _settle(right)
+        raise
+    except HashingBusy:
+        _settle(attempt)
         raise
     except BaseException:
-        _give_back(attempt)
+        _settle(guesses)
         raise
-    _give_back([bucket for bucket in attempt if bucket.limit not in settings.ROWS])
-    forgive(*(bucket for bucket in attempt if bucket.limit in settings.ROWS))
-
-
-@contextmanager
-def counting_unless(bucket: Bucket, *refusals: type[Problem]) -> Iterator[None]:
-    """Count an attempt before it is made, and give it back only if it ends in one of `refusals`.
-
-    Raises TooManyAttempts.
-    """
-    attempt = _take((bucket,))
-    try:
-        yield
-    except refusals:
-        _give_back(attempt)
-        raise
+    finally:
+        _forgiven.reset(token)
+    rows = [bucket for bucket in guesses if bucket.limit in settings.ROWS]
+    _settle([bucket for bucket in guesses if bucket not in rows], [*rows, *forgiven])
 
 
 @contextmanager
@@ -157,49 +172,104 @@ def counting_failures(bucket: Bucket, *failures: type[Exception]) -> Iterator[No
 
 
 def forgive(*buckets: Bucket) -> None:
-    """Forget what was counted under these buckets."""
-    if current_app.config["RATE_LIMITS"] and buckets:
-        Throttle.remove_all([_digest(bucket) for bucket in buckets])
-
-
-def _take(buckets: tuple[Bucket, ...]) -> list[Bucket]:
-    so_far: list[Bucket] = []
-    if not current_app.config["RATE_LIMITS"]:
-        return so_far
-    now = clock.now()
-    for first in buckets:
-        bucket, end = first, _count(first, now)
-        while end is not None and bucket.otherwise is not None:
-            bucket = bucket.otherwise
-            end = _count(bucket, now)
-        if end is not None:
-            _give_back(so_far)
-            metrics.THROTTLED.labels(bucket.limit).inc()
-            if Throttle.first_refusal(_digest(bucket)):  # once in a window: who floods does not fill the records
-                happened(AttemptsThrottled(target=bucket.user, limit=bucket.limit))
-            most, seconds = current_app.config["LIMITS"][bucket.limit]
-            raise TooManyAttempts(bucket.limit, most, seconds, math.ceil((end - now).total_seconds()))
-        so_far.append(bucket)
-    return so_far
-
-
-def _count(bucket: Bucket, now: datetime) -> datetime | None:
-    most, seconds = current_app.config["LIMITS"][bucket.limit]
-    take = Throttle.take_in_row if bucket.limit in settings.ROWS else Throttle.take
-    return take(_digest(bucket), most, timedelta(seconds=seconds), now)
-
-
-def _give_back(buckets: list[Bucket]) -> None:
-    for bucket in buckets:
-        Throttle.give_back(_digest(bucket))
+    """Forget what was counted under these buckets, within an attempt once that has succeeded."""
+    forgiven = _forgiven.get()
+    if forgiven is not None:
+        forgiven += buckets
+    else:
+        _settle([], buckets)
 
 
 def give_back(bucket: Bucket) -> None:
     """Count an attempt under this bucket less, since it came to nothing."""
+    _settle([bucket])
+
+
+def _settle(given_back: Sequence[Bucket], forgotten: Sequence[Bucket] = ()) -> None:
     if current_app.config["RATE_LIMITS"]:
-        _give_back([bucket])
+        forgotten_digests = {_allowance(bucket).digest: None for bucket in forgotten}
+        Throttle.settle([_allowance(bucket).digest for bucket in given_back], forgotten_digests, clock.now())
 
 
-def _digest(bucket: Bucket) -> str:
-    seconds = current_app.config["LIMITS"][bucket.limit][1]
-    return hashlib.sha256(f"{bucket.limit}\0{bucket.whose}\0{seconds}".encode()).hexdigest()
+def _take(buckets: Sequence[Bucket]) -> list[Bucket]:
+    """Count an attempt under each bucket, and return under which. Raises TooManyAttempts, and counts nothing."""
+    if not current_app.config["RATE_LIMITS"]:
+        return list(buckets)
+    now = clock.now()
+    counted, full = _count_all(buckets, now)
+    if full is not None:
+        _refuse(full, counted, now)
+    return counted
+
+
+@dataclass(frozen=True, slots=True)
+class _Full:
+    """A bucket without room: none of those that would count in its place has any either."""
+
+    bucket: Bucket
+    counter: Counter | None
+
+
+def _count_all(buckets: Sequence[Bucket], now: datetime) -> tuple[list[Bucket], _Full | None]:
+    """Count an attempt under each bucket, up to the first that is full; return under which it was counted."""
+    counted: list[Bucket] = []
+    read = _read(buckets) if any(_must_be_read(_allowance(bucket), now) for bucket in buckets) else None
+    for _ in range(_TURNS):
+        rest: list[Bucket] = []
+        for bucket in buckets[len(counted) :]:
+            chosen = _with_room(bucket, read or {}, now)
+            if isinstance(chosen, _Full):
+                return counted, chosen
+            rest.append(chosen)
+        counted += rest[: Throttle.take([_allowance(bucket) for bucket in rest], read, now)]
+        if len(counted) == len(buckets):
+            return counted, None
+        read = _read(buckets[len(counted) :])
+    return counted, _Full(buckets[len(counted)], None)
+
+
+def _with_room(first: Bucket, read: Mapping[str, Counter], now: datetime) -> Bucket | _Full:
+    """Return the first of a bucket and those in its place that has room, as far as was read."""
+    for bucket in first.each:
+        allowance = _allowance(bucket)
+        counter = read.get(allowance.digest)
+        if counter is None or not counter.is_full(allowance, now):
+            return bucket
+    return _Full(bucket, counter)
+
+
+def _refuse(full: _Full, counted: Sequence[Bucket], now: datetime) -> NoReturn:
+    bucket, counter = full.bucket, full.counter
+    if counted:
+        _settle(counted)
+    metrics.THROTTLED.labels(bucket.limit).inc()
+    allowance = _allowance(bucket)
+    # Once in a window: who floods does not fill the records, and refusals don't contend for the document.
+    if (counter is None or not counter.has_refusals) and Throttle.note_refusal(allowance.digest):
+        happened(AttemptsThrottled(target=bucket.user, limit=bucket.limit))
+    most, seconds = current_app.config["LIMITS"][bucket.limit]
+    end = counter.ends_at if counter is not None else now + allowance.span
+    _remember_full(allowance, end)
+    raise TooManyAttempts(bucket.limit, most, seconds, math.ceil((end - now).total_seconds()))
+
+
+def _must_be_read(allowance: Allowance, now: datetime) -> bool:
+    """Tell whether to read a counter before it is counted: how long a row lasts depends on what is in it."""
+    until = _full_until.get(allowance.digest)
+    return allowance.in_row or (until is not None and now < until)
+
+
+def _remember_full(allowance: Allowance, end: datetime) -> None:
+    _full_until[allowance.digest] = end
+    while len(_full_until) > _MOST_REMEMBERED:
+        _full_until.popitem(last=False)
+
+
+def _read(buckets: Sequence[Bucket]) -> dict[str, Counter]:
+    return Throttle.read(_allowance(one).digest for bucket in buckets for one in bucket.each)
+
+
+def _allowance(bucket: Bucket) -> Allowance:
+    most, seconds = current_app.config["LIMITS"][bucket.limit]
+    digest = hashlib.sha256(f"{bucket.limit}\0{bucket.whose}\0{seconds}".encode()).hexdigest()
+    return Allowance(digest, most, timedelta(seconds=seconds), bucket.limit in settings.ROWS)

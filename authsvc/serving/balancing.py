@@ -2,6 +2,7 @@
 
 import mmap
 import socket
+import struct
 import time
 from typing import Any
 
@@ -14,6 +15,8 @@ from authsvc.settings import MOST_WORKERS
 
 _SLOTS = 2 * MOST_WORKERS  # a reload starts the new ones first
 _TURN_SECONDS = 0.002
+_LEFT_SECONDS = 0.005
+_TCP_INFO = struct.Struct("24xI")  # of a listening socket: how many connections wait
 
 _FREE, _STARTING, _SERVING = 0, 1, 2
 _counts = memoryview(mmap.mmap(-1, 2 * _SLOTS)).cast("H")
@@ -53,25 +56,38 @@ def take_connections(worker: Any) -> None:
 
 
 class BalancedServer(StreamServer):  # type: ignore[misc]
-    """Leaves a new connection to a worker that holds fewer, for five milliseconds.
+    """Takes this worker's share of all connections, those that wait included, and leaves the others the rest.
 
     All workers wait at one socket, and the kernel wakes them in a fixed order: as shipped, one worker took 31 of 32
-    connections, and with them all the work.
+    connections, and with them all the work. What a worker leaves it takes after five milliseconds: the others are busy.
     """
 
     place: int
 
     def _do_read(self) -> None:
-        if _counts[self.place] <= min(count for count in _counts if count >= _SERVING):
-            super()._do_read()
+        room, _ = self._shares()
+        if room > 0:
+            self._take(room)
             return
         self.stop_accepting()
-        self._timer = self.loop.timer(0.005)
-        self._timer.start(self._take)
+        self._timer = self.loop.timer(_LEFT_SECONDS)
+        self._timer.start(self._take_what_was_left)
 
-    def _take(self) -> None:
-        super()._do_read()
+    def _take_what_was_left(self) -> None:
+        self._take(max(self._shares()))
         self._start_accepting_if_started()
+
+    def _take(self, most: int) -> None:
+        # Not one at each look of the event loop, as gunicorn has it: the more a worker has to do the longer a look
+        # takes, and the last of 64 connections waited for a second.
+        self.max_accept = most
+        super()._do_read()
+
+    def _shares(self) -> tuple[int, int]:
+        """Return what this worker lacks of an even share of all connections, and an even share of those that wait."""
+        held = [count - _SERVING for count in _counts.tolist() if count >= _SERVING]
+        waiting = connections_waiting(self.socket)
+        return -(-(sum(held) + waiting) // len(held)) - (_counts[self.place] - _SERVING), -(-waiting // len(held))
 
     def do_handle(self, *args: Any) -> None:
         _counts[self.place] += 1
@@ -80,6 +96,15 @@ class BalancedServer(StreamServer):  # type: ignore[misc]
     def do_close(self, *args: Any) -> None:
         _counts[self.place] -= 1
         super().do_close(*args)
+
+
+def connections_waiting(listener: Any) -> int:
+    """Return how many connections wait to be taken; 1 where the system does not say."""
+    try:
+        information = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+        return max(1, int(_TCP_INFO.unpack(information)[0]))
+    except (AttributeError, OSError, struct.error):  # another system than Linux, or a Unix socket
+        return 1
 
 
 class Turn:

@@ -5,10 +5,11 @@ is announced; letters, and notices to apps, are prepared before the change; acce
 the change.
 """
 
+from authsvc.events import each
 from authsvc.subscribers.audit import recording
 from authsvc.subscribers.logout_notices import telling_apps
 from authsvc.subscribers.metrics import counting
 from authsvc.subscribers.notifications import notifying
 from authsvc.subscribers.revocation import ending
 
-IN_ORDER = (counting, recording, notifying, telling_apps, ending)
+IN_ORDER = (each(counting), recording, each(notifying), each(telling_apps), each(ending))

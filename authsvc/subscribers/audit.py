@@ -1,6 +1,6 @@
 """The audit trail: every security event, recorded in one place (ASVS 16.3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from bson import ObjectId
@@ -9,6 +9,7 @@ from authsvc import clock, logs, metrics, origin
 from authsvc.errors import DatabaseUnavailable
 from authsvc.events.event import Event, Id, Outcome, Recorded
 from authsvc.models.audit import AuditEvent
+from authsvc.models.base import bounded
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import Evidence
 from authsvc.subscribers.changes import evidence
@@ -17,28 +18,28 @@ _log = logs.get(__name__)
 
 
 @contextmanager
-def recording(event: Event) -> Iterator[None]:
-    """Record what is done inside before it is done; if that is refused, withdraw the record.
+def recording(events: tuple[Event, ...]) -> Iterator[None]:
+    """Record what is done inside before it is done; if that is refused, withdraw the records.
 
-    If the process dies in between, or the database does not say what became of it, the record is settled later (see
+    If the process dies in between, or the database does not say what became of it, they are settled later (see
     `services.audit.settle`). Raises DatabaseUnavailable, and nothing is done, for events that are recorded `ALWAYS`.
     """
-    if event.recorded is Recorded.BY_EFFECT or event.repeated:
+    recorded = [one for one in events if one.recorded is not Recorded.BY_EFFECT and not one.repeated]
+    if not recorded:
         yield
         return
-    record = _record(event)
-    record.evidence = _evidence(event)
-    _store(event, record)
+    records = list(map(_record, recorded))
+    _store(recorded, records)
     try:
         yield
     except DATABASE_ERRORS:
-        _log_event(event, record)
+        _log_events(recorded, records)
         raise
     except Exception:
-        AuditEvent.withdraw(record.id)
+        AuditEvent.withdraw(*(record.id for record in records))
         raise
-    _confirm(record)
-    _log_event(event, record)
+    _confirm([record for record in records if record.evidence is not None])
+    _log_events(recorded, records)
 
 
 def _record(event: Event) -> AuditEvent:
@@ -53,6 +54,7 @@ def _record(event: Event) -> AuditEvent:
         request_id=request.request_id,
         outcome=event.outcome.value,
         details=event.details(),
+        evidence=_evidence(event),
     )
 
 
@@ -65,32 +67,39 @@ def _evidence(event: Event) -> Evidence | None:
         raise DatabaseUnavailable from error
 
 
-def _store(event: Event, record: AuditEvent) -> None:
+@bounded  # as a whole: a database that does not answer is not waited for once more to withdraw the records
+def _store(events: Sequence[Event], records: list[AuditEvent]) -> None:
     try:
-        record.insert()
+        AuditEvent.insert_all(records)
     except DATABASE_ERRORS as error:
         metrics.DATABASE_ERRORS.inc()
-        _log.error("audit.not_written", action=event.name, cause=logs.where(error))
-        if event.recorded is Recorded.ALWAYS:
-            with suppress(*DATABASE_ERRORS):
-                AuditEvent.withdraw(record.id)  # the database may have stored it, and not said so
+        names = sorted({event.name for event in events})
+        _log.error("audit.not_written", action=" ".join(names), cause=logs.where(error))
+        if any(event.recorded is Recorded.ALWAYS for event in events):
+            with suppress(*DATABASE_ERRORS):  # the database may have stored them, and not said so
+                AuditEvent.withdraw(*(record.id for record in records))
             raise DatabaseUnavailable from error  # and no driver's error: nothing has been done
 
 
-def _confirm(record: AuditEvent) -> None:
-    if record.evidence is None:
+def _confirm(records: list[AuditEvent]) -> None:
+    if not records:
         return
     try:
-        if not AuditEvent.confirm(record.id):
-            record.restore()
-    except DATABASE_ERRORS as error:  # what it tells of is done, and `services.audit.settle` will find that
+        if AuditEvent.confirm(*(record.id for record in records)) == len(records):
+            return
+        for record in records:
+            if not AuditEvent.confirm(record.id):
+                record.restore()
+    except DATABASE_ERRORS as error:  # what they tell of is done, and `services.audit.settle` will find that
         metrics.DATABASE_ERRORS.inc()
-        _log.warning("audit.not_confirmed", action=record.action, cause=logs.where(error))
+        names = sorted({record.action for record in records})
+        _log.warning("audit.not_confirmed", action=" ".join(names), cause=logs.where(error))
 
 
-def _log_event(event: Event, record: AuditEvent) -> None:
-    log = _log.info if event.outcome is Outcome.SUCCESS else _log.warning
-    log(event.name, actor=_text(record.actor), target=_text(record.target), ip=record.ip, **record.details)
+def _log_events(events: Sequence[Event], records: list[AuditEvent]) -> None:
+    for event, record in zip(events, records, strict=True):
+        log = _log.info if event.outcome is Outcome.SUCCESS else _log.warning
+        log(event.name, actor=_text(record.actor), target=_text(record.target), ip=record.ip, **record.details)
 
 
 def _text(value: ObjectId | None) -> str | None:

@@ -25,7 +25,7 @@ ENDS_A_SESSION: frozenset[type[Event]] = frozenset(
 def telling_apps(event: Event) -> Iterator[None]:
     """Store a notice before a session of an app ends inside, and let it go once that is done."""
     session = getattr(event, "session", None) if type(event) in ENDS_A_SESSION else None
-    if session is None:
+    if session is None or getattr(event, "app", session) is None:  # the session is known to be no app's
         yield
         return
     with logout_notices.notify_on_success(session, partial(evidence, event)):

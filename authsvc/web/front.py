@@ -33,7 +33,10 @@ def init_app(app: Flask) -> None:
 
     def after(response: Response) -> Response:
         if request.endpoint == _HOME:
-            response.vary.add("Accept")
+            if "Vary" in response.headers:
+                response.vary.add("Accept")
+            else:
+                response.headers["Vary"] = "Accept"  # `vary` makes a set, and writes it again at each change
         return response
 
     app.before_request(_welcome)
@@ -129,7 +132,7 @@ def _welcome() -> Response | None:
 def _by_a_person() -> bool:
     """Tell whether a browser wants a page, and no program the account of its token."""
     token = request.headers.get("Authorization", "")
-    return request.method in ("GET", "HEAD") and pages.preferred() and guards.BEARER.match(token) is None
+    return guards.BEARER.match(token) is None and request.method in ("GET", "HEAD") and pages.preferred()
 
 
 def _own_icon() -> Path | None:

@@ -47,6 +47,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
         "SESSION_IDLE_TTL",
         "SESSION_MAX_TTL",
         "REFRESH_REUSE_GRACE",
+        "SESSION_CACHE",
         "TOKEN_ISSUER",
         "TOKEN_AUDIENCE",
         "PASSWORD_GRANT",

@@ -60,7 +60,7 @@ def check_unchanged(person: Person) -> None:
     me = person.client.get("/auth/me", headers=person.headers)
     assert (me.status_code, me.get_json()["email"]) == (200, person.email)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AuditEvent, "insert", lambda _: None)
+        patch.setattr(AuditEvent, "insert_all", lambda _: None)
         assert login(person.client, person.email, NEW).status_code == 401
         assert login(person.client, person.email).status_code == 200
 
@@ -271,10 +271,10 @@ class TestFailure:
     def unwritable(self, app: Flask, mongo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let no event be written, as by a database that is full."""
 
-        def refuse(_: AuditEvent) -> None:
+        def refuse(_: list[AuditEvent]) -> None:
             raise AutoReconnect
 
-        monkeypatch.setattr(AuditEvent, "insert", refuse)
+        monkeypatch.setattr(AuditEvent, "insert_all", refuse)
 
     def test_nobody_signs_in(self, alice: Person, unwritable: None, mongo: Database):
         before = mongo.sessions.count_documents({})

@@ -310,16 +310,16 @@ class TestOvertaken:
         device = Authenticator()
         made = device.create(options["publicKey"])
         body = {"challengeId": options["challengeId"], "name": "x", "credential": made}
-        before = sessions.caller
+        before = sessions._caller
 
-        def meanwhile(header: Any, claims: Any) -> Any:
-            who = before(header, claims)
-            monkeypatch.setattr(sessions, "caller", before)
+        def meanwhile(claims: Any, session: Any) -> Any:
+            who = before(claims, session)
+            monkeypatch.setattr(sessions, "_caller", before)
             self.change(what, alice, app, mongo)
             return who
 
         for path, sent_body in (("/auth/passkeys", body), ("/auth/mfa/totp/confirm", {"code": totp.code()})):
-            monkeypatch.setattr(sessions, "caller", meanwhile)
+            monkeypatch.setattr(sessions, "_caller", meanwhile)
             answer = post(alice, path, **sent_body)
             assert answer.status_code in (401, 403), answer.text
         app.config["EMAIL_VERIFICATION"] = "optional"

@@ -301,7 +301,7 @@ class TestInterrupted:
         for _ in range(2):
             alice.tokens = alice.refresh().get_json()
         with monkeypatch.context() as patch:
-            patch.setattr(AuditEvent, "insert", _dies)
+            patch.setattr(AuditEvent, "insert_all", _dies)
             with pytest.raises(KeyboardInterrupt):
                 alice.refresh(first)
         assert mongo.sessions.count_documents({"endedAt": None}) == 1

@@ -52,7 +52,7 @@ class TestChange:
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.get_json() == {**alice.tokens["user"], "name": name} == me(alice).get_json()
-        assert stored(mongo) == {**before, "name": name}
+        assert stored(mongo) == {**before, "name": name, "nameKey": name.casefold()}
         assert me(bob).get_json()["name"] == "Bob"
         assert alice.login()
 

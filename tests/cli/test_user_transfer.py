@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 from bson import CodecOptions, Decimal128, ObjectId
 from bson.raw_bson import RawBSONDocument
@@ -25,7 +26,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from authsvc.events import catalogue
 from authsvc.models import readiness
-from authsvc.models.users import User
+from authsvc.models.users import User, keys
 from authsvc.services import passwords
 from authsvc.services.user_transfer import files, importing
 from tests.cli.conftest import PLAIN, Run
@@ -196,6 +197,8 @@ class TestMongoexport:
         assert import_text(text)["taken"] == 1
         when = datetime(2019, 5, 4, 3, 2, 1, 654_000, tzinfo=UTC)
         document = stored(mongo, "Old.Hand@example.com")
+        assert document.pop("emailKey") == "old.hand@example.com"
+        assert document.pop("nameKey") == "old hand"
         assert document == {
             "_id": ObjectId("5ccd03e1a2b3c4d5e6f70809"),
             "name": "Old Hand",
@@ -256,7 +259,7 @@ class TestCsv:
         assert (report["taken"], report["roles"]) == (2, {"admin": 1, "user": 1})
         alice, bob = stored(mongo), stored(mongo, "bob@example.com")
         assert (alice["name"], alice["plan"]) == ('Alice "Al" Liddell, Jr.', "gold")
-        assert set(bob) == {"_id", "email", "password", "role", "createdAt"}
+        assert set(bob) == {"_id", "email", "password", "role", "createdAt", "emailKey", "nameKey"}
         assert login(client).get_json()["user"]["emailVerified"]
         assert not login(client, "bob@example.com").get_json()["user"]["emailVerified"]
 
@@ -445,7 +448,7 @@ class TestAgain:
 class TestUniqueness:
     def test_where_addresses_are_there_twice_nobody_is_taken(self, import_text: Run, users: Run, mongo: Database):
         """R14: the index is made before anybody comes."""
-        mongo.users.drop_index("email_any_case")
+        mongo.users.drop_index("email_key")
         try:
             for email in (OLD, OLD.upper()):
                 import_account(mongo, email=email)
@@ -525,14 +528,20 @@ class TestExport:
         import_account(mongo, email="Mixed.Case@example.com", password=MADE["django argon2"][1], role=None)
         import_account(mongo, email="none@example.com", without="password")
         raw = mongo.users.with_options(CodecOptions(RawBSONDocument))
-        before = {one["_id"]: one.raw for one in raw.find()}
+
+        def everything() -> dict[ObjectId, bytes]:
+            return {one["_id"]: bson.encode(keys.without_keys(one)) for one in raw.find()}
+
+        before, found_by = everything(), {one["_id"]: keys.of_account(one) for one in mongo.users.find()}
         file = tmp_path / "users.jsonl"
         said = users("export", file, "--yes")
         assert said.exit_code == 0
         assert "4 users" in said.stdout
         wipe(mongo)
         assert users("import", file).exit_code == 0
-        assert {one["_id"]: one.raw for one in raw.find()} == before
+        assert everything() == before
+        assert all(found_by[one["_id"]].items() <= one.items() for one in mongo.users.find())
+        assert "Key" not in file.read_text()
         assert login(client).status_code == 202
         assert login(client, OLD).status_code == 200
 

@@ -118,8 +118,8 @@ class TestM5Adopted:
             service.wait_ready()
             assert Visitor(service.url).register("a@example.com").status_code == 201
             names = fresh.users.index_information()
-            assert "email_any_case_of_others" in names
-            assert "email_any_case" not in names
+            assert "email_key_of_others" in names
+            assert "email_key" not in names
 
     @pytest.mark.parametrize(
         ("collection", "keys", "options"),

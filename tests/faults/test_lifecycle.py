@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -49,6 +50,11 @@ def development(clone: Path) -> Iterator[Service]:
     yield service
     service.stop()
     os.environ.update(environ)
+
+
+def databases_of(service: Service) -> list[psutil.Process]:
+    """Return the servers of the embedded database that a service has started."""
+    return [child for child in service.master().children() if "/devdb/server.py" in " ".join(child.cmdline())]
 
 
 class TestMakeRun:
@@ -101,7 +107,7 @@ class TestMakeRun:
     def test_a_database_that_dies_is_started_again(self, development: Service) -> None:
         visitor = Visitor(development.start().url)
         tokens = visitor.register("again@example.com").json()
-        (database,) = (child for child in development.master().children() if "secantus" in " ".join(child.cmdline()))
+        (database,) = databases_of(development)
         database.kill()
         eventually(lambda: visitor.home(tokens["accessToken"]).status_code == 200)
 
@@ -110,7 +116,7 @@ class TestMakeRun:
         """F13: SIGHUP under load."""
         visitor = Visitor(development.start().url)
         tokens = visitor.register("reload@example.com").json()
-        database = [child.pid for child in development.master().children() if "secantus" in " ".join(child.cmdline())]
+        (database,) = databases_of(development)
         before = {worker.pid for worker in development.workers()}
         development.signal(signal.SIGHUP)
         end, refused, answers = time.monotonic() + 20, [], []
@@ -128,8 +134,7 @@ class TestMakeRun:
         development.wait_ready()
         assert not before & {worker.pid for worker in development.workers()}
         assert visitor.refresh(tokens["refreshToken"]).status_code == 200
-        still = [child.pid for child in development.master().children() if "secantus" in " ".join(child.cmdline())]
-        assert still == database
+        assert databases_of(development) == [database]
 
     @pytest.mark.alone
     def test_a_reload_serves_on_while_the_next_workers_start(self, settings: dict[str, str], clean: None) -> None:

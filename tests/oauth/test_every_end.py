@@ -46,12 +46,17 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["off", pytest.param("on", marks=pytest.mark.soak)])
 def service(
-    app: Flask, settings: dict[str, str], upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+    app: Flask,
+    settings: dict[str, str],
+    upstream: Upstream,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Service]:
-    providers = providers_file(tmp_path_factory.mktemp("providers"), upstream.toml())
-    with Service(**{**settings, **providers, "WEB_CONCURRENCY": WORKERS}) as running:
+    """Return a service whose workers ask the database for each session, or keep what they have read."""
+    own = {**providers_file(tmp_path_factory.mktemp("providers"), upstream.toml()), "SESSION_CACHE": request.param}
+    with Service(**{**settings, **own, "WEB_CONCURRENCY": WORKERS}) as running:
         yield running
 
 

@@ -462,7 +462,7 @@ def test_a_change_has_its_record_and_letters_or_was_not_made(
     world: World, crashing: Crashing, prepare: Callable[[World], Attempt]
 ) -> None:
     made: set[bool] = set()
-    for step in range(1, 40):
+    for step in range(1, 60):
         attempt = prepare(world)
         world.mongo.audit.delete_many({})  # what preparing it left
         before = attempt.state()
@@ -473,6 +473,8 @@ def test_a_change_has_its_record_and_letters_or_was_not_made(
         records = about(world, attempt)
         assert len(records) == is_made, (step, records)
         assert [record for record in records if "evidence" in record] == [], step
+        somebody = world.mongo.users.distinct("_id")
+        assert world.mongo.sessions.count_documents({"endedAt": None, "user": {"$nin": somebody}}) == 0, step
         for kind, to in attempt.letters.items():
             letters = delivered(world, kind, to) - known[kind]
             assert letters == is_made, (step, kind)

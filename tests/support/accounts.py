@@ -18,6 +18,7 @@ from mongoengine import signals
 from pymongo import monitoring
 from pymongo.database import Database as MongoDatabase
 
+from authsvc.models.users import keys
 from authsvc.security import passwords
 from authsvc.security.hashing_pool import HashingPool
 from authsvc.security.passwords import Hasher
@@ -82,8 +83,11 @@ def node_hash(password: str, rounds: int = 4, prefix: bytes = b"2b") -> str:
     )
 
 
-def import_account(mongo: Database, *, without: str = "", **members: Any) -> dict[str, Any]:
-    """Insert an account as Mongoose wrote it (hash of cost 4), with and without the members named; return it."""
+def import_account(mongo: Database, *, without: str = "", keyed: bool = True, **members: Any) -> dict[str, Any]:
+    """Insert an account as Mongoose wrote it (hash of cost 4), with and without the members named; return it.
+
+    Unless `keyed` is false it has its keys already, as authsvc writes them when it starts.
+    """
     document = {
         "_id": ObjectId(),
         "name": "Old Hand",
@@ -95,6 +99,8 @@ def import_account(mongo: Database, *, without: str = "", **members: Any) -> dic
         **members,
     }
     document.pop(without, None)
+    if keyed:
+        document |= keys.of_account(document)
     mongo.users.insert_one(document)
     return document
 

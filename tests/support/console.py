@@ -10,6 +10,7 @@ from bson import ObjectId
 from playwright.sync_api import Page, expect
 
 from authsvc import clock
+from authsvc.models.users import keys
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
@@ -76,5 +77,5 @@ def seed(mongo: Database, count: int, **more: Any) -> list[ObjectId]:
         }
         for number in range(count)
     ]
-    mongo.users.insert_many(people)
+    mongo.users.insert_many({**person, **keys.of_account(person)} for person in people)
     return [person["_id"] for person in people]

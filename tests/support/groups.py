@@ -11,7 +11,7 @@ from zlib import crc32
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-SHARED = {"tests/browser": 4, "tests/faults": 7}
+SHARED = {"tests/browser": 4, "tests/faults": 7, "tests/machines": 1}
 """Folders whose files share services, and into how many groups they are put."""
 
 SPLIT = {
@@ -23,7 +23,10 @@ SPLIT = {
 }
 """Files that take so long that they are more than one group."""
 
-WAITING = ("tests/browser", "tests/faults", "tests/examples", "tests/proxies", "tests/clients", "tests/services")
+WAITING = (
+    *("tests/browser", "tests/faults", "tests/machines", "tests/examples", "tests/proxies", "tests/clients"),
+    "tests/services",
+)
 """What begins with one of these waits more than it computes."""
 
 TOGETHER = {"tests/cli/test_encodings.py": "encodings", "tests/cli/test_output.py": "encodings"}

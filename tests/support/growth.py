@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
+from types import FrameType
 from typing import Any
 
 import mongoengine
@@ -32,11 +33,14 @@ from authsvc.models.locks import Lock
 from authsvc.models.mfa import MfaTicket
 from authsvc.models.passkeys import Passkey
 from authsvc.models.sessions import Session
-from authsvc.models.throttles import Throttle
+from authsvc.models.throttles import Allowance, Throttle
 from authsvc.models.users import Identity, Totp, User, key_of
 from authsvc.security.passwords import PasswordHash
+from tests.support.app_growth import APP, of_app_sessions, of_authorizations, of_codes, of_grants
 
 ROUNDS = 7
+PATIENT: dict[str, Any] = {"connectTimeoutMS": 600_000}
+"""The server says nothing for as long as it is busy with ten thousand documents; it is not to be taken for dead."""
 BATCH = 10_000
 HASH = "$2b$04$" + "." * 53
 Stored = dict[str, Any]
@@ -77,6 +81,8 @@ def users(count: int) -> Documents:
             "_id": ObjectId(),
             "name": name,
             "email": f"{name}@example.com",
+            "emailKey": f"{name}@example.com",
+            "nameKey": name,
             "password": HASH,
             "role": "user",
             "createdAt": moment,
@@ -111,6 +117,30 @@ def _others(count: int) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "passkeys", {"user": owner, "credential": text, "publicKey": b"x", "signCount": 0, "backedUp": True}
         yield "throttles", {"_id": text, "count": 1, "told": False, "endsAt": later, "expiresAt": later}
         yield "devices", {"_id": text, **common}
+        yield "grants", {"user": owner, "app": APP, "scopes": ["openid"], "createdAt": moment}
+        yield (
+            "email_codes",
+            {
+                "_id": text,
+                "purpose": "sign_in",
+                "counter": text,
+                "email": text,
+                "code": text,
+                "link": text,
+                "codeExpiresAt": later,
+                **common,
+            },
+        )
+        yield (
+            "authorizations",
+            {"digest": text, "app": APP, "codeDigest": text, "userCode": text, "createdAt": moment, **common},
+        )
+        yield "sign_outs", {"digest": text, "app": APP, "expiresAt": later}
+        yield "assertions", {"_id": text, "expiresAt": later}
+        yield (
+            "logout_notices",
+            {"kind": "logout", "to": APP, "createdAt": moment, "deliveredAt": moment, "expiresAt": later},
+        )
         yield (
             "audit",
             {
@@ -128,6 +158,7 @@ def fill(database: Database[dict[str, Any]], count: int) -> None:
     """Put so many documents into every collection that grows."""
     database.users.insert_many(users(count))
     database.sessions.insert_many(sessions(count))
+    database.sessions.insert_many(sessions(count, app=APP, scopes=["openid"], parent=ObjectId()))
     held: defaultdict[str, list[Stored]] = defaultdict(list)
     for name, document in _others(count):
         held[name].append(document)
@@ -139,7 +170,7 @@ def fill(database: Database[dict[str, Any]], count: int) -> None:
 
 def index(uri: str) -> None:
     """Make the indexes that the models declare, however long that takes."""
-    client = MongoClient[Stored](uri)
+    client = MongoClient[Stored](uri, **PATIENT)
     for document in readiness.INDEXED:
         collection = client.get_default_database()[document._get_collection_name()]
         for spec in document._meta["index_specs"]:
@@ -153,7 +184,9 @@ def of_sessions(database: Database[dict[str, Any]]) -> dict[str, Step]:
     (one,) = sessions(1)
     database.sessions.insert_one(one)
     session_id, owner, moment, day = str(one["_id"]), str(one["user"]), now(), timedelta(days=1)
+    (other,) = sessions(1, app=APP, scopes=["openid"], parent=ObjectId(), user=one["user"])
     return {
+        **of_app_sessions(database, other),
         "find": lambda: Session.find(session_id),
         "standing": lambda: Session.state_of(session_id),
         "rotate": lambda: Session.rotate(session_id, Session.find(session_id).generation, now(), day) or 1 / 0,
@@ -172,6 +205,7 @@ def of_sessions(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "blank": lambda: Session.blank(owner),
         "end another's": lambda: Session.end(session_id, "logout", moment, owner=str(ObjectId())),
         "end": lambda: Session.end(session_id, "logout", moment),
+        "discard": lambda: Session.discard(ObjectId()),
         "end_all": lambda: Session.end_all(owner, "logout", moment, but=session_id),
     }
 
@@ -260,6 +294,7 @@ def of_secrets(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "Link.live": lambda: Link.live(link["user"], link["purpose"], moment),
         "Link.prolong": lambda: Link.prolong(link["user"], [link["digest"]], link["expiresAt"]),
         "Link.all_of": lambda: Link.all_of(str(link["user"]), 10),
+        "Link.remove_but": lambda: Link.remove_but(ObjectId(), "reset", "x"),
         "Link.remove_all": lambda: Link.remove_all(nobody, "reset", "verify"),
         "FederationAttempt.take": go_and_come_back,
         "MfaTicket.find": lambda: MfaTicket.find(ticket["_id"], moment) or 1 / 0,
@@ -270,6 +305,7 @@ def of_secrets(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "AccessToken.touch": lambda: AccessToken.touch(token["_id"], now(), timedelta(0)),
         "AccessToken.live": lambda: AccessToken.live(str(token["user"]), moment, limit=20),
         "AccessToken.live, the next page": lambda: AccessToken.live(nobody, moment, limit=20, before=nobody),
+        "AccessToken.count": lambda: AccessToken.count(str(token["user"]), moment),
         "AccessToken.remove": lambda: AccessToken.remove(nobody, nobody),
         "AccessToken.remove_all": lambda: AccessToken.remove_all(nobody),
     }
@@ -291,13 +327,16 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         leased.settle(due_at=now() + timedelta(hours=1), error="x")
 
     def throttle() -> None:
-        Throttle.take("new", 1, timedelta(minutes=5), moment)
-        Throttle.first_refusal("new")
-        Throttle.give_back("new")
+        allowances = [Allowance("new", 2, timedelta(minutes=5)), Allowance("row", 2, timedelta(minutes=5), in_row=True)]
+        for read in (None, Throttle.read(["new", "row"])):
+            Throttle.take(allowances, read, moment)
+        Throttle.note_refusal("new")
+        Throttle.settle(["new"], ["row"], moment)
 
     def record() -> None:
         event = AuditEvent(action=catalogue.LoginFailed.name, at=now(), request_id="x", outcome="x")
-        event.insert()
+        AuditEvent.insert_all([event])
+        AuditEvent.confirm(event.id)
         AuditEvent.withdraw(event.id)
 
     return {
@@ -325,9 +364,10 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         "Device.remove_but": lambda: Device.remove_but(str(nobody), ["a" * 64]),
         "Throttle": throttle,
         "Lock": lambda: (Lock.take("x", "me", moment, moment), Lock.release("x", "me")),
-        "AuditEvent.insert and withdraw": record,
+        "AuditEvent.insert_all and withdraw": record,
         "AuditEvent.about": lambda: AuditEvent.about(str(nobody), span.since, limit=20),
         "AuditEvent.about, the next page": lambda: AuditEvent.about(owner, span.since, limit=20, before=str(nobody)),
+        "AuditEvent.unsettled": lambda: AuditEvent.unsettled(moment, 20),
         "AuditEvent.search by user": lambda: AuditEvent.search(user=owner, action=None, span=span, limit=20),
         "AuditEvent.search by both": lambda: AuditEvent.search(
             user=owner, action="login.succeeded", span=span, limit=20
@@ -362,10 +402,47 @@ def measure(uri: str) -> dict[str, Any]:
     steps: dict[str, Step] = {}
     for prefix, made in (("Session.", of_sessions), ("User.", of_users), ("", of_secrets), ("", of_others)):
         steps |= {f"{prefix}{name}": step for name, step in made(database).items()}
+    steps |= {**of_grants(), **of_authorizations(), **of_codes()}
     steps["a whole collection"] = lambda: list(database.mfa_tickets.find({"state": "nothing"}))
-    taken = {name: min(_timed(step) for _ in range(ROUNDS)) for name, step in steps.items()}
+    taken, called = {}, set[str]()
+    for name, step in steps.items():
+        taken[name] = min(_timed(step) for _ in range(ROUNDS))
+        called |= _called_by(step)
     mongoengine.disconnect()
-    return {"taken": taken, "sent": sorted(heard.sent)}
+    return {"taken": taken, "sent": sorted(heard.sent), "called": sorted(called)}
+
+
+def _called_by(step: Step) -> set[str]:
+    """Take a step once more; return what of the models that calls, as `Session.rotate`."""
+    called: set[str] = set()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and str(frame.f_globals.get("__name__")).startswith("authsvc.models"):
+            called.add(frame.f_code.co_qualname)
+
+    sys.setprofile(note)
+    try:
+        step()
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+def bounded_steps() -> set[str]:
+    """Return every step of the models that has to be done in seconds, by the class that defines it."""
+    kinds = {kind for document in readiness.INDEXED for kind in document.__mro__}
+    kinds = {kind for kind in kinds if kind.__module__.startswith("authsvc.models")}
+    members = (getattr(member, "__func__", member) for kind in kinds for member in vars(kind).values())
+    return {_innermost(member).__qualname__ for member in members if _is_bounded(member)}
+
+
+def _is_bounded(member: Any) -> bool:
+    code = getattr(member, "__code__", None)
+    return code is not None and (code.co_name == "within_time" or _is_bounded(getattr(member, "__wrapped__", None)))
+
+
+def _innermost(member: Any) -> Any:
+    return _innermost(member.__wrapped__) if hasattr(member, "__wrapped__") else member
 
 
 def _timed(step: Step) -> float:

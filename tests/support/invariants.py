@@ -8,11 +8,11 @@ from pymongo.database import Database
 
 _HASH = re.compile(r"\$2b\$\d\d\$[./A-Za-z0-9]{53}")
 _COLLECTIONS = ("users", "sessions", "signing_keys", "id_signing_keys")
-_ANY_CASE = {"locale": "en", "strength": 2}
 INDEXES: dict[str, dict[str, dict[str, Any]]] = {
     "users": {
-        "email_any_case": {"key": [("email", 1)], "unique": True, "collation": _ANY_CASE},
-        "name_any_case": {"key": [("name", 1), ("_id", 1)], "collation": _ANY_CASE},
+        "email_1": {"key": [("email", 1)], "unique": True},
+        "email_key": {"key": [("emailKey", 1)], "unique": True, "sparse": True},
+        "name_key": {"key": [("nameKey", 1), ("_id", 1)]},
         "role": {"key": [("role", 1), ("_id", 1)]},
         "disabled": {"key": [("disabledAt", 1), ("_id", 1)], "sparse": True},
         "identity": {"key": [("linkedIdentities.key", 1)], "unique": True, "sparse": True},
@@ -90,6 +90,10 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
     "throttles": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
+    "trials": {
+        "key": {"key": [("key", 1)], "unique": True, "sparse": True},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
     "audit": {
         "target": {"key": [("target", 1), ("_id", -1)]},
         "actor": {"key": [("actor", 1), ("_id", -1)]},
@@ -109,6 +113,7 @@ def faults_in(
     emails = [str(user.get("email")).lower() for user in users]
     found = [] if len(set(emails)) == len(emails) else ["an address has two accounts"]
     found += [f"{user['_id']} has no address" for user in users if not isinstance(user.get("email"), str)]
+    found += [f"{user['_id']} has the key of another address" for user in users if _has_another_key(user)]
     sent = {link["user"] for link in database.links.find({"purpose": {"$in": ["reset", "invite"]}})}
     found += [f"{user['_id']} has no usable hash" for user in users if not _has_a_way_in(user, sent)]
     for name in _COLLECTIONS:
@@ -117,6 +122,10 @@ def faults_in(
     live = database.sessions.find({"endedAt": None})
     found += [f"session {one['_id']} outlives its user" for one in live if one.get("user") not in working]
     return found + _index_faults(database, indexes)
+
+
+def _has_another_key(user: Mapping[str, Any]) -> bool:
+    return user.get("emailKey") is not None and user["emailKey"] != str(user.get("email")).lower()
 
 
 def _has_a_way_in(user: Mapping[str, Any], sent: set[Any]) -> bool:
@@ -141,14 +150,12 @@ def _index_faults(
 
 
 def _agrees(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether an index does what is wanted and forbids no more; a server fills in more of a collation."""
-    collation = {**there.get("collation", {}), **wanted.get("collation", {})}
+    """Tell whether an index does what is wanted and forbids no more."""
     return (
         list(there["key"]) == wanted["key"]
         and bool(there.get("unique")) == bool(wanted.get("unique"))
         and bool(there.get("sparse")) == bool(wanted.get("sparse"))
         and there.get("expireAfterSeconds") == wanted.get("expireAfterSeconds")
         and there.get("partialFilterExpression") == wanted.get("partialFilterExpression")
-        and ("collation" in there) == ("collation" in wanted)
-        and dict(there.get("collation", {})) == collation
+        and "collation" not in there
     )

@@ -18,16 +18,19 @@ USER, PASSWORD = "authsvc", "a mail password"
 
 
 class MailServer:
-    """Listens on a port of 127.0.0.1 between `start` and `stop`, as often as one likes; keeps what it took.
+    """Listens on a port of a host between `start` and `stop`, as often as one likes; keeps what it took.
 
     `behaviour` is `take`, `refuse` (no such mailbox), `busy` (451), `drop` (hang up in the middle of the letter) or
     `hang` (answer nothing for a minute). `envelopes` holds, for each letter taken, the sender and the recipients that
     the envelope named, and `greetings` what EHLO named.
     """
 
-    def __init__(self, *, tls: str = "", login: bool = False, folder: Path | None = None) -> None:
+    def __init__(
+        self, *, tls: str = "", login: bool = False, folder: Path | None = None, host: str = "127.0.0.1"
+    ) -> None:
         """`tls` is empty, `starttls` or `implicit`; `folder` gets the authority's certificate, `authority.pem`."""
         self.port = free_port()
+        self._host = host
         self.behaviour = "take"
         self.letters: list[EmailMessage] = []
         self.private: list[bool] = []
@@ -47,12 +50,12 @@ class MailServer:
     def url(self) -> str:
         """Return the MAIL_URL of it."""
         user = f"{USER}:{PASSWORD.replace(' ', '%20')}@" if self._login else ""
-        host = "localhost" if self._tls else "127.0.0.1"
+        host = "localhost" if self._tls else self._host
         return f"{'smtps' if self._tls == 'implicit' else 'smtp'}://{user}{host}:{self.port}"
 
     def start(self) -> Self:
         """Begin to listen."""
-        options: dict[str, Any] = {"hostname": "127.0.0.1", "port": self.port}
+        options: dict[str, Any] = {"hostname": self._host, "port": self.port}
         if self._tls == "implicit":
             options["ssl_context"] = self._context
         elif self._tls:

@@ -45,19 +45,23 @@ class Service:
         cwd: Path = ROOT,
         fresh: bool = False,
         log_to: str | None = None,
+        machine: list[str] | None = None,
+        host: str = "127.0.0.1",
         **settings: object,
     ) -> None:
         """`log_to` is another place for what it writes; without a `PORT` it takes a free one.
 
-        It is forked, unless it is to be started as operators start it (`fresh`), or from another folder.
+        It is forked, unless it is to be started as operators start it (`fresh`), from another folder, or on another
+        `machine`: that is what a command there begins with. `host` is then where it listens.
         """
         wanted = settings.get("PORT")
         self.port = wanted if isinstance(wanted, int) else free_port()
         only_ipv6 = any("[::1]" in argument for argument in program)
-        self.url = f"http://{'[::1]' if only_ipv6 else '127.0.0.1'}:{self.port}"
-        self._program = program
+        self.url = f"http://{'[::1]' if only_ipv6 else host}:{self.port}"
+        self._machine = machine or []
+        self._program = (*program, f"--bind={host}:{self.port}") if machine else program
         self._cwd = cwd
-        self._fresh = fresh or cwd != ROOT
+        self._fresh = fresh or cwd != ROOT or bool(machine)
         self._settings = {"PORT": self.port, "WEB_CONCURRENCY": 2, "BCRYPT_ROUNDS": 4, **settings}
         self._log = Path(tempfile.mkstemp(prefix="authsvc-", suffix=".log")[1])
         self._log_to = log_to
@@ -69,7 +73,7 @@ class Service:
         with Path(self._log_to or self._log).open("ab") as output, Path(os.devnull).open("rb") as nothing:
             if self._fresh:
                 self.process = subprocess.Popen(
-                    [*tied(), sys.executable, "-m", "gunicorn", *self._program],
+                    [*tied(), *self._machine, sys.executable, "-m", "gunicorn", *self._program],
                     cwd=self._cwd,
                     env=environ,
                     stdin=nothing,
@@ -102,7 +106,8 @@ class Service:
                 answers = [session.get(f"{self.url}/readyz", timeout=5) for session in sessions]
             except requests.RequestException:
                 return False
-            everywhere = all(self._serves(worker) for worker in self.workers())
+            # The connections of another machine can't be seen from here.
+        everywhere = bool(self._machine) or all(self._serves(worker) for worker in self.workers())
         return everywhere and len(self.workers()) == wanted and {answer.status_code for answer in answers} == {200}
 
     def _serves(self, worker: psutil.Process) -> bool:
@@ -183,14 +188,16 @@ def _is_worker(child: psutil.Process) -> bool:
 class Visitor:
     """A client of a running service: JSON over a connection of its own for each request, unless it keeps one alive."""
 
-    def __init__(self, url: str, *, keep_alive: bool = False) -> None:
+    def __init__(self, url: str, *, keep_alive: bool = False, patience: float = 30) -> None:
+        """`patience` is how many seconds it waits for an answer."""
         self.url = url
+        self._patience = patience
         self._session = requests.Session() if keep_alive else None
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request."""
         send = self._session.request if self._session is not None else requests.request
-        return send(method, self.url + path, timeout=30, **options)
+        return send(method, self.url + path, timeout=self._patience, **options)
 
     def register(self, email: str, password: str = "correct horse battery") -> requests.Response:
         """Create an account."""

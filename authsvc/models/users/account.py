@@ -1,9 +1,11 @@
 """The base of the user document: its core fields, and the one step that changes an account."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self, cast
 
 from bson import ObjectId
+from mongoengine.errors import NotUniqueError
 from mongoengine.fields import IntField, StringField
 
 from authsvc.models.base import Document, utc_field
@@ -13,8 +15,6 @@ from authsvc.security.passwords import PasswordHash
 
 ADMIN = "admin"
 DEFAULT = "user"
-ANY_CASE = {"locale": "en", "strength": 2}
-"""Addresses that Express stored in capitals match in any case: the index compares so, the data stays."""
 
 
 class Account(Document):
@@ -30,11 +30,19 @@ class Account(Document):
     email: str = StringField(required=True)
     password: PasswordHash | None = cast(Any, PasswordField())
     role: str = StringField(default=DEFAULT)
+    email_key: str | None = StringField(db_field="emailKey")
+    name_key: str | None = StringField(db_field="nameKey")
     locale: str | None = StringField()
     created_at: datetime | None = utc_field(db_field="createdAt")
     password_changed_at: datetime | None = utc_field(db_field="passwordChangedAt")
     disabled_at: datetime | None = utc_field(db_field="disabledAt")
     link_epoch: int | None = IntField(db_field="linkEpoch")
+
+    @classmethod
+    def mend_key(cls, user: Self) -> None:
+        """Correct the key of an account whose address another program has changed, an earlier release for instance."""
+        with suppress(NotUniqueError):
+            cls.objects(id=user.id, email=user.email).update_one(set__email=user.email)
 
     @classmethod
     def change(cls, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:

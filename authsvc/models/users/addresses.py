@@ -11,6 +11,7 @@ from authsvc import clock
 from authsvc.errors import EmailTaken
 from authsvc.errors.overtaken import Overtaken
 from authsvc.models.base import bounded, utc_field
+from authsvc.models.users import keys
 from authsvc.models.users.factors import WITHOUT_FACTORS, without_those_since
 from authsvc.models.users.identities import WITHOUT_IDENTITIES, Identities, Identity, without_identities_since
 
@@ -119,8 +120,16 @@ class Addresses(Identities):
         return cls._move(user, {"undo_links": undos, **expected}, changes)
 
     @classmethod
+    def _free(cls, email: str) -> None:
+        """Take the key of an address from an account that has the address no more: see `keys`."""
+        holder = None if keys.are_of_all() else cls.objects(email_key=keys.of_email(email)).first()
+        if holder is not None and keys.of_email(str(holder.email)) != keys.of_email(email):
+            cls.mend_key(holder)
+
+    @classmethod
     def _move(cls, user: Self, expected: dict[str, Any], changes: dict[str, Any]) -> Self | None:
         accounts = cls.objects
+        cls._free(changes["set__email"])
         same = accounts(id=user.id, email=user.email, link_epoch=user.link_epoch, disabled_at=None, **expected)
         try:
             count = same.update_one(**changes, **NEW_EPOCH)

@@ -12,8 +12,8 @@ from mongoengine.errors import NotUniqueError
 from authsvc import clock, languages
 from authsvc.errors import EmailTaken
 from authsvc.models.base import bounded, object_id
-from authsvc.models.users import kinds
-from authsvc.models.users.account import ANY_CASE, DEFAULT
+from authsvc.models.users import keys, kinds
+from authsvc.models.users.account import DEFAULT
 from authsvc.models.users.addresses import NEW_EPOCH, Addresses
 from authsvc.models.users.factors import WITHOUT_FACTORS
 from authsvc.models.users.identities import WITHOUT_IDENTITIES
@@ -28,6 +28,8 @@ _DECOY = bson.encode(
         "email": "nobody@example.com",
         "password": "$2b$12$" + "." * 53,
         "role": DEFAULT,
+        "emailKey": "nobody@example.com",
+        "nameKey": "nobody in particular",
         "createdAt": clock.now(),
         "passwordChangedAt": clock.now(),
     }
@@ -41,8 +43,9 @@ class User(Addresses, Listing):
     meta = {
         "collection": "users",
         "indexes": [
-            {"fields": ["email"], "name": "email_any_case", "unique": True, "collation": ANY_CASE},
-            {"fields": ["name", "id"], "name": "name_any_case", "collation": ANY_CASE},
+            {"fields": ["email"], "name": "email_1", "unique": True},  # as Mongoose calls it
+            {"fields": ["email_key"], "name": "email_key", "unique": True, "sparse": True},
+            {"fields": ["name_key", "id"], "name": "name_key"},
             {"fields": ["role", "id"], "name": "role"},
             {"fields": ["disabled_at", "id"], "name": "disabled", "sparse": True},
             {"fields": ["linked_identities.key"], "name": "identity", "unique": True, "sparse": True},
@@ -83,7 +86,13 @@ class User(Addresses, Listing):
     @bounded
     def find_by_email(cls, email: str) -> Self | None:
         """Return the account with this address, in any case; if there is none, after the work of reading one."""
-        user = cast(Self | None, cls.objects(email=email).collation(ANY_CASE).first())
+        key = keys.of_email(email)
+        user = cls.one({"emailKey": key})
+        if user is not None and keys.of_email(str(user.email)) != key:
+            cls.mend_key(user)
+            user = None
+        if not keys.are_of_all():  # whether there is one or not: equal work
+            user = cls.one({"email": key}) or user
         if user is None:
             cls.decode_decoy(_DECOY)
         return user
@@ -91,17 +100,17 @@ class User(Addresses, Listing):
     @classmethod
     def find_by_typed(cls, text: str) -> Self | None:
         """Return the account whose address somebody typed, whatever form it is stored in."""
-        spellings = stored_addresses.spellings(text)
-        users = [(spelling, cls.find_by_email(spelling)) for spelling in spellings]  # all of them: equal work
-        same = (user for form, user in users if user is not None and stored_addresses.is_same(str(user.email), form))
-        return next(same, None)
+        users = [
+            cls.find_by_email(spelling) for spelling in stored_addresses.spellings(text)
+        ]  # all of them: equal work
+        return next((user for user in users if user is not None), None)
 
     @classmethod
     def find_twin(cls, user: Self) -> Self | None:
         """Return another account with the same address in another form, its domain in Unicode: no index sees that."""
         for spelling in stored_addresses.spellings(user.email):
             other = cls.find_by_email(spelling) if spelling != user.email else None
-            if other is not None and other.id != user.id and stored_addresses.is_same(str(other.email), spelling):
+            if other is not None and other.id != user.id:
                 return other
         return None
 
@@ -165,7 +174,7 @@ class User(Addresses, Listing):
     @bounded
     def stored(cls, user_id: str) -> dict[str, Any] | None:
         """Return everything that is stored of the account except its password, fields of other writers included."""
-        omitted = {"password": 0, "_cls": 0, "__v": 0}
+        omitted = {"password": 0, "emailKey": 0, "nameKey": 0, "_cls": 0, "__v": 0}
         return cast(dict[str, Any] | None, cls._get_collection().find_one({"_id": object_id(user_id)}, omitted))
 
 
@@ -174,7 +183,9 @@ def _password_changes(new: PasswordHash, now: datetime) -> dict[str, Any]:
 
 
 def _complete(_sender: type[User], document: User, **_: Any) -> None:
-    """Date a new account, and hash its plain password, before it is saved."""
+    """Date a new account, hash its plain password, and give it its keys, before it is saved."""
+    document.name_key = keys.of_name(document.name or "")
+    document.email_key = keys.of_email(document.email) if document.email is not None else None
     if document._created and document.created_at is None:
         document.created_at = clock.now()
     password: Any = document.password

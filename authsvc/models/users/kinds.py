@@ -65,6 +65,8 @@ def _is_identity(value: Any) -> bool:
 KINDS: Mapping[str, Callable[[Any], bool]] = {
     "name": _is_text,
     "email": _is_text,
+    "emailKey": _is_text,
+    "nameKey": _is_text,
     "password": _is_text,
     "role": _is_text,
     "locale": _is_anything,

@@ -9,10 +9,14 @@ from bson import ObjectId
 
 from authsvc import clock
 from authsvc.models.base import bounded
-from authsvc.models.users.account import ADMIN, ANY_CASE, DEFAULT, Account
+from authsvc.models.users import keys
+from authsvc.models.users.account import ADMIN, DEFAULT, Account
 
 _LAST = "\U0010ffff"
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+_FOLDED = {"email": ("email_key", keys.of_email), "name": ("name_key", keys.of_name)}
+"""The fields that are searched, with the field that has the key of each, and how that is made."""
 
 _WITH_FACTOR: list[dict[str, Any]] = [
     {"totp.confirmedAt": {"$exists": True}},
@@ -72,9 +76,9 @@ class Listing(Account):
         for field in fields[fields.index(after.field) if after is not None else 0 :]:
             start = after if after is not None and after.field == field else None
             for user in chain.from_iterable(cls.ranges(field, begins, conditions, start)):
-                if begins and field == "name" and str(user.email or "").lower().startswith(begins.lower()):
+                if begins and field == "name" and keys.of_email(str(user.email)).startswith(keys.of_email(begins)):
                     continue
-                page.append((user, Mark(field, getattr(user, field), user.id)))
+                page.append((user, Mark(field, getattr(user, _FOLDED.get(field, (field,))[0]), user.id)))
                 if len(page) == limit:
                     return page
         return page
@@ -85,11 +89,12 @@ class Listing(Account):
 
         After a mark there are two: accounts with the same value and a later id, and accounts with a later value.
         """
-        within: dict[str, Any] = {} if begins is None else {f"{field}__gte": begins, f"{field}__lt": begins + _LAST}
-        within = {"disabled_at__gt": _EVER} if field == "disabled_at" else within
+        within: dict[str, Any] = {"disabled_at__gt": _EVER} if field == "disabled_at" else {}
         accounts = cls.objects(**conditions)
         if begins is not None:
-            accounts = accounts.collation(ANY_CASE)
+            field, fold = _FOLDED[field]
+            within = {f"{field}__gte": fold(begins), f"{field}__lt": fold(begins) + _LAST}
+            after = None if after is None else Mark(field, fold(after.value), after.id)
         if field == "id":
             later = accounts if after is None else accounts.filter(id__gt=after.id)
             return [later.order_by("id")]

@@ -15,7 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from authsvc.models.base import deadline
-from authsvc.models.users import kinds
+from authsvc.models.users import keys, kinds
 from authsvc.models.users.document import User
 from authsvc.security import stored_addresses
 from authsvc.security.passwords import PasswordHash
@@ -60,8 +60,9 @@ class NewAccount:
         self.password: PasswordHash | None = document.get("password")
         self.role: str | None = document.get("role")
         self.identities: list[str] = [one["key"] for one in document.get("linkedIdentities") or []]
+        whole = {**keys.without_keys(document), **keys.of_account(document)}
         try:
-            self.raw = RawBSONDocument(bson.encode(document, codec_options=_ENCODED))
+            self.raw = RawBSONDocument(bson.encode(whole, codec_options=_ENCODED))
         except (BSONError, ValueError, OverflowError, TypeError, RecursionError) as error:
             raise NotStorable("contains a value that can't be stored") from error
 
@@ -85,19 +86,17 @@ def _require_kinds(document: dict[str, Any]) -> None:
 class Inserted:
     """The accounts of a batch, by position, that were not inserted: known already, by id or address, or refused.
 
-    `linked` are those with an identity at another provider that is another account's. `mistaken` are those whose
-    address the index treats as equal to another, such as `foo@straße.de` and `foo@strasse.de`.
+    `linked` are those with an identity at another provider that is another account's.
     """
 
     known: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
-    mistaken: set[int] = field(default_factory=set)
     linked: set[int] = field(default_factory=set)
 
     @property
     def absent(self) -> set[int]:
         """Return the positions of all that were not inserted."""
-        return self.known | self.refused | self.mistaken | self.linked
+        return self.known | self.refused | self.linked
 
 
 def insert_new(accounts: Sequence[NewAccount]) -> Inserted:
@@ -137,7 +136,7 @@ def _note(position: int, code: int, accounts: Sequence[NewAccount], outcome: Ins
     elif _is_linked(accounts[position]):
         outcome.linked.add(position)
     else:
-        (outcome.mistaken if _is_mistaken(accounts[position]) else outcome.known).add(position)
+        outcome.known.add(position)
 
 
 def _is_linked(account: NewAccount) -> bool:
@@ -145,13 +144,6 @@ def _is_linked(account: NewAccount) -> bool:
     if User.find(str(account.id)) is not None or User.find_by_typed(account.email) is not None:
         return False
     return any(User.find_by_identity(key) is not None for key in account.identities)
-
-
-def _is_mistaken(account: NewAccount) -> bool:
-    """Tell whether the index refused an account although nobody has its id or address."""
-    if account.email.isascii() or User.find(str(account.id)) is not None:
-        return False
-    return User.find_by_typed(account.email) is None
 
 
 def key_of(email: str) -> str:
@@ -185,8 +177,9 @@ def _keys_of(linked: Any) -> list[str]:
 
 
 def every() -> Iterator[dict[str, Any]]:
-    """Yield every account as it is stored, fields of other writers included, in no order."""
-    yield from User._get_collection().with_options(codec_options=_AS_STORED).find({}, batch_size=1_000)
+    """Yield every account as it is stored, fields of other writers included and keys left out, in no order."""
+    accounts = User._get_collection().with_options(codec_options=_AS_STORED)
+    yield from map(keys.without_keys, accounts.find({}, batch_size=1_000))
 
 
 def about_how_many() -> int:

@@ -12,11 +12,11 @@ from bson import ObjectId
 
 from authsvc.events import happened
 from authsvc.events.catalogue import UsersImported
-from authsvc.models import readiness
 from authsvc.models.readiness import IndexBlocked, IndexConflict
 from authsvc.models.users import transfer
 from authsvc.models.users.transfer import Inserted, NewAccount
 from authsvc.security.passwords import hasher, scheme_of
+from authsvc.services import indexes
 from authsvc.services.user_transfer import files, listed_identities
 from authsvc.services.user_transfer.files import Lines, Record, Unreadable
 from authsvc.services.user_transfer.listed_identities import Known
@@ -31,7 +31,6 @@ _MOST_FAULTS = 10_000
 
 _MOST_LISTED = 100
 _REFUSED = "refused by the database"
-_MISTAKEN = "email: the database treats it as equal to an existing one"
 _LINKED = "identities: one is another account's"
 _COUNTS = {
     "line": "line",
@@ -115,7 +114,6 @@ class Report:
         """Add a batch that was written."""
         self.line, self.read, self.format = batch.end, batch.read, batch.format
         refused = [(batch.lines[at], _REFUSED) for at in outcome.refused]
-        refused += [(batch.lines[at], _MISTAKEN) for at in outcome.mistaken]
         refused += [(batch.lines[at], _LINKED) for at in outcome.linked]
         faults = sorted(batch.faults + refused)
         known = sorted(batch.lines[at] for at in outcome.known)
@@ -209,7 +207,7 @@ def import_users(
             yield from _write(batches, index.find_known, report)
         return
     try:
-        readiness.ensure_indexes()
+        indexes.make()
     except IndexBlocked as error:
         raise Unreadable(f"two documents in the collection {error} share a value that must be unique") from error
     except IndexConflict as error:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from authsvc.models import admin_queries, readiness
+from authsvc.models import admin_queries
 from authsvc.models.users import User
-from authsvc.services import ways_in
+from authsvc.services import indexes, ways_in
 from authsvc.services.findings import Finding
 from authsvc.services.users import administrators
 
@@ -17,7 +17,7 @@ def examine() -> list[Finding]:
 
 
 def _indexes() -> Iterator[Finding]:
-    missing = readiness.missing_indexes()
+    missing = indexes.missing()
     if missing:
         yield Finding("indexes", f"missing: {', '.join(missing)}", "run `flask db ensure-indexes`")
 
@@ -76,5 +76,6 @@ _REMEDIES = {
     admin_queries.NOT_ASCII: (
         "make sure that MAIL_URL names a server with SMTPUTF8, or give their owners another address"
     ),
+    admin_queries.OUTDATED_KEY: "once no machine runs an earlier release: `flask db ensure-indexes --drop-former`",
     admin_queries.UNUSABLE_HASH: "`flask users reset-link` lets their owners in",
 }
