@@ -12,6 +12,7 @@ import pymongo
 from bson import ObjectId
 from mongoengine.fields import DateTimeField, ObjectIdField
 from mongoengine.queryset import QuerySet
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
@@ -25,6 +26,7 @@ EXPIRY: dict[str, Any] = {"fields": ["expires_at"], "name": "expiry", "expireAft
 """The index by which the database deletes documents at their `expires_at`."""
 
 _LINEARIZABLE = ReadConcern("linearizable")
+_was_standalone = False
 
 WHOLE_SECONDS = 3600.0
 """Limit of a step that reads a whole collection, which in a large one takes more than seconds."""
@@ -67,10 +69,18 @@ def linearizable(collection: Collection[dict[str, Any]]) -> Collection[dict[str,
 
     A primary that was replaced, and does not know it yet, can't answer it.
     """
-    servers = collection.database.client.topology_description.server_descriptions().values()
-    if any(server.server_type_name == "Standalone" for server in servers):
-        return collection  # nobody replaces it
+    if _is_standalone(collection.database.client):
+        return collection  # nobody replaces it, and it refuses such a reading
     return collection.with_options(read_concern=_LINEARIZABLE)
+
+
+def _is_standalone(client: MongoClient[dict[str, Any]]) -> bool:
+    """Tell whether the server is no replica set; one that can't be reached at this moment is as it was."""
+    global _was_standalone  # noqa: PLW0603 - of the one connection that a process has
+    kinds = {server.server_type_name for server in client.topology_description.server_descriptions().values()}
+    if kinds - {"Unknown"}:
+        _was_standalone = "Standalone" in kinds
+    return _was_standalone
 
 
 class Queries(QuerySet):

@@ -9,6 +9,7 @@ from bson import ObjectId
 from mongoengine.connection import get_connection
 from mongoengine.errors import NotUniqueError
 from mongoengine.fields import IntField, ObjectIdField, StringField
+from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from authsvc import clock
 from authsvc.models.base import EXPIRY, Document, deadline, utc_field
@@ -37,22 +38,22 @@ class Trial(Document):
     expires_at: datetime = utc_field(db_field="expiresAt", required=True)
 
 
-def faults(*, writers: int, rounds: int) -> list[str]:
+def faults(*, writers: int, rounds: int, keeping: bool = False) -> list[str]:
     """Return what the server does wrong, as phrases after its name; nothing if it can be trusted.
 
-    The indexes of the collection must be there. Raises a database error.
+    `keeping` sessions in memory asks more of it. The indexes of the collection must be there. Raises a database error.
     """
     with deadline(_SECONDS):
-        return [*_faults_of_keys(), *_faults_of_races(writers, rounds)]
+        return [*_faults_of_keys(), *_faults_of_races(writers, rounds), *(_faults_of_reads() if keeping else ())]
 
 
-def faults_once(*, writers: int, rounds: int) -> list[str]:
+def faults_once(*, writers: int, rounds: int, keeping: bool) -> list[str]:
     """Return the same, and try no server twice that has passed."""
     global _sound  # noqa: PLW0603 - of the one connection that a process has
     client = get_connection()
     if _sound is client:
         return []
-    wrong = faults(writers=writers, rounds=rounds)
+    wrong = faults(writers=writers, rounds=rounds, keeping=keeping)
     _sound = None if wrong else client
     return wrong
 
@@ -97,6 +98,16 @@ def _faults_of_races(writers: int, rounds: int) -> Iterator[str]:
         yield "loses changes that it has acknowledged, or makes changes that it has not"
     if after is not None and after.count != writers * rounds:
         yield f"counts {after.count} of {writers * rounds} increments at the same time"
+
+
+def _faults_of_reads() -> Iterator[str]:
+    """Try a reading that only the present primary can answer."""
+    try:
+        Trial.by_key(new_id(), to_keep=True)
+    except ExecutionTimeout:
+        raise  # it would have, but for the other members
+    except OperationFailure as error:
+        yield f"refuses linearizable reads, which SESSION_CACHE needs ({error.code})"
 
 
 def _winners(writers: int, common: ObjectId, generation: int) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from flask import current_app
+
 from authsvc import clock
 from authsvc.models import expiry, readiness, servers, trials
 from authsvc.models.driver_errors import DATABASE_ERRORS
@@ -25,7 +27,7 @@ def refusal() -> str | None:
 
 def failure() -> str | None:
     """Return what a server does wrong that this process has not tried yet. Raises a database error."""
-    wrong = trials.faults_once(**_AT_A_START)
+    wrong = trials.faults_once(**_AT_A_START, keeping=current_app.config["SESSION_CACHE"])
     return f"{servers.identify().name} {', and '.join(wrong)}" if wrong else None
 
 
@@ -38,7 +40,7 @@ def description() -> list[str]:
     return [f"database: {server}", *(f"    authsvc was never tested {words}" for words in server.unknown)]
 
 
-def kind(_config: Mapping[str, Any]) -> Iterator[Finding]:
+def kind(config: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is known, or found by trying, against the server."""
     server = servers.identify()
     if server.fault is not None:
@@ -47,7 +49,7 @@ def kind(_config: Mapping[str, Any]) -> Iterator[Finding]:
     if not server.is_known:
         yield Finding("MONGODB_URI", f"authsvc was never tested on {server.name}", "run `make test-on URI=…` on it")
     can_be_tried = not any(name.startswith("trials.") for name in readiness.missing_indexes())
-    for fault in trials.faults(**_THOROUGH) if can_be_tried else ():
+    for fault in trials.faults(**_THOROUGH, keeping=config["SESSION_CACHE"]) if can_be_tried else ():
         yield Finding("MONGODB_URI", f"{server.name} {fault}", _REMEDY)
 
 

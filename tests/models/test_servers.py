@@ -1,15 +1,18 @@
 """Which server answers, whether it holds what everything rests on, and what it leaves lying about."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import mongoengine
 import pytest
 from bson import ObjectId
 from flask import Flask
+from pymongo import MongoClient
+from pymongo.read_concern import ReadConcern
 
 from authsvc import clock
-from authsvc.models import expiry, servers, trials
+from authsvc.models import base, expiry, servers, trials
 from authsvc.models.servers import Server
 from authsvc.models.trials import Trial
 from authsvc.services import ops
@@ -101,6 +104,33 @@ class TestTrial:
         assert "writers change a document" in reason.detail
         doctor = app.test_cli_runner().invoke(args=["doctor"])
         assert "use another server" in doctor.output
+
+
+class TestLinearizable:
+    def test_a_server_that_refuses_such_readings_is_used_only_if_nothing_is_kept(
+        self, app: Flask, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(base, "_LINEARIZABLE", ReadConcern("nonsense"))
+        assert trials.faults(writers=2, rounds=1) == []
+        monkeypatch.setattr(trials, "_sound", None)
+        monkeypatch.setitem(app.config, "SESSION_CACHE", True)
+        with app.app_context():
+            assert not ops.prepare()
+            assert "refuses linearizable reads, which SESSION_CACHE needs" in ops._state().reason.detail
+        assert "refuses linearizable reads" in app.test_cli_runner().invoke(args=["doctor"]).output
+
+    @pytest.mark.parametrize("kind", ["Standalone", "RSPrimary"])
+    def test_a_server_out_of_reach_is_taken_for_what_it_was(self, monkeypatch: pytest.MonkeyPatch, kind: str):
+        monkeypatch.setattr(base, "_was_standalone", False)
+        client = MongoClient[dict[str, Any]]("127.0.0.1:1", connect=False)
+        concerns = []
+        for now in (kind, "Unknown"):
+            description = SimpleNamespace(
+                server_descriptions=lambda now=now: {1: SimpleNamespace(server_type_name=now)}
+            )
+            monkeypatch.setattr(MongoClient, "topology_description", description)
+            concerns.append(base.linearizable(client.x.y).read_concern.level)
+        assert concerns == ([None] * 2 if kind == "Standalone" else ["linearizable"] * 2)
 
 
 class TestExpired:

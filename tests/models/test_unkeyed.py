@@ -75,9 +75,34 @@ class TestComplete:
         assert unkeyed.complete() == 1
         assert mongo.users.count_documents({"nameKey": None}) == 1
         assert User.find_by_email("c@x.io") is not None
-        with pytest.raises(readiness.IndexBlocked):
-            indexes.make()
+
+    def test_a_twin_that_comes_later_stops_no_start_and_is_told_of(self, app: Flask, mongo: Database):
+        first = import_account(mongo)
+        twin = import_account(mongo, keyed=False, email=CAPITALS)
+        indexes.watch()
+        assert indexes.missing() == []
+        indexes.make()  # what a machine does that starts beside this one, before it looks
+        assert User.find_by_email(CAPITALS).id == first["_id"]
+        told = app.test_cli_runner().invoke(args=["db", "check"]).output
+        assert all(str(one["_id"]) in told for one in (first, twin))
+        assert "email_key" not in told
+        mongo.users.delete_one({"_id": first["_id"]})
         assert indexes.missing() == ["users.email_key"]
+        indexes.watch()
+        assert User.find_by_email(OLD).id == twin["_id"]
+
+    def test_twins_of_before_the_first_start_are_kept_from_nobody(self, mongo: Database):
+        mongo.users.drop_index("email_key")
+        one, other = (import_account(mongo, keyed=False, email=email) for email in (OLD, CAPITALS))
+        for _ in range(2):
+            with pytest.raises(readiness.IndexBlocked):
+                indexes.make()
+            assert indexes.missing() == ["users.email_key"]
+        mongo.users.update_one({"_id": other["_id"]}, {"$set": {"email": "Moved@x.io"}})
+        indexes.make()
+        assert indexes.missing() == []
+        assert User.find_by_email("moved@x.io").id == other["_id"]
+        assert User.find_by_email(OLD).id == one["_id"]
 
     def test_once_one_of_the_two_has_another_address_both_are_found(self, mongo: Database):
         for email in (OLD, CAPITALS):

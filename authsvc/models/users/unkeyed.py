@@ -12,6 +12,7 @@ from authsvc.models.users import keys
 from authsvc.models.users.document import User
 
 _BATCH = 1_000
+_LOOK = 100
 _DUPLICATE = 11000
 _WANTED = {"email": 1, "name": 1, "emailKey": 1, "nameKey": 1}
 
@@ -20,8 +21,8 @@ _Stored = Mapping[str, Any]
 
 @bounded
 def are_there() -> bool:
-    """Tell whether there are accounts without keys."""
-    return User._get_collection().find_one({"nameKey": None}, {"_id": 1}) is not None
+    """Tell whether there are accounts without keys that can have them: not those with another account's address."""
+    return any(map(_has_free, _batches(User._get_collection().find({"nameKey": None}, _WANTED), _LOOK)))
 
 
 @unhurried
@@ -62,14 +63,28 @@ def _write_free(batch: list[_Stored]) -> list[_Stored]:
 
 def _free(batch: list[_Stored]) -> bool:
     """Correct the keys of accounts that hold one of these, but have another address by now; tell whether any did."""
-    wanted = [key for one in batch if (key := keys.of_account(one).get("emailKey")) is not None]
-    holders = User._get_collection().find({"emailKey": {"$in": wanted}}, _WANTED)
-    former = [one for one in holders if keys.of_account(one).get("emailKey") != one["emailKey"]]
+    former = [one for one in _holders(batch) if _email_key(one) != one["emailKey"]]
     return bool(former) and len(_write_free(former)) < len(former)
 
 
-def _batches(accounts: Iterator[_Stored]) -> Iterator[list[_Stored]]:
-    while batch := list(islice(accounts, _BATCH)):
+def _has_free(batch: list[_Stored]) -> bool:
+    """Tell whether one of these accounts has no address, or one whose key no other account has by right."""
+    taken = {one["emailKey"] for one in _holders(batch) if _email_key(one) == one["emailKey"]}
+    return any(_email_key(one) not in taken for one in batch)
+
+
+def _holders(batch: list[_Stored]) -> Iterable[_Stored]:
+    wanted = [key for one in batch if (key := _email_key(one)) is not None]
+    holders: Iterable[_Stored] = User._get_collection().find({"emailKey": {"$in": wanted}}, _WANTED)
+    return holders
+
+
+def _email_key(account: _Stored) -> str | None:
+    return keys.of_account(account).get("emailKey")
+
+
+def _batches(accounts: Iterator[_Stored], size: int = _BATCH) -> Iterator[list[_Stored]]:
+    while batch := list(islice(accounts, size)):
         yield batch
 
 
