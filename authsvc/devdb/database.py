@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-from authsvc.devdb import expiry, processes
+from authsvc.devdb import processes
 
 START_SECONDS = 30.0
 _LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
@@ -87,7 +87,8 @@ class Database:
             self._process = processes.spawn(command, output, home)
             self.port = self._await(log, offset)
             if self._folder is not None and (self._expiry is None or self._expiry.poll() is not None):
-                self._expiry = processes.spawn([sys.executable, "-P", expiry.__file__, self.uri], output, home)
+                expiry = Path(__file__).with_name("expiry.py")
+                self._expiry = processes.spawn([sys.executable, "-P", str(expiry), self.uri], output, home)
         if self._record is not None:
             _write_record(self._record, self._process.pid, self.port)
 

@@ -12,7 +12,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from authsvc.devdb import quirks
 from tests.conftest import PASSWORD, Person
 from tests.support.accounts import EMAIL, Database, counted_work, login, register, throttled
 from tests.support.service import ROOT
@@ -68,12 +67,6 @@ def told() -> dict[str, int]:
 
 
 @pytest.fixture
-def on_mongodb(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send what MongoDB is sent: the embedded database understands it too."""
-    monkeypatch.setattr(quirks, "is_embedded", lambda: False)
-
-
-@pytest.fixture
 def browser(app: Flask, alice: Person) -> FlaskClient:
     """Return a browser in which somebody has signed in."""
     client = app.test_client()
@@ -81,7 +74,6 @@ def browser(app: Flask, alice: Person) -> FlaskClient:
     return client
 
 
-@pytest.mark.usefixtures("on_mongodb")
 class TestCommands:
     @pytest.mark.parametrize("name", JOURNEYS)
     def test_a_journey_takes_as_many_as_the_page_says(

@@ -1,13 +1,9 @@
-"""Compare-and-set on the embedded database: as atomic as one command."""
-
-from typing import Any
+"""Compare-and-set on the embedded database: one command, and atomic. Its cost is in `models/test_growth.py`."""
 
 import pytest
 from bson import ObjectId
 from flask import Flask
 
-from authsvc import clock
-from authsvc.devdb import quirks
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security.passwords import PasswordHash
@@ -15,47 +11,9 @@ from tests.support import growth
 from tests.support.accounts import Database, node_hash
 from tests.support.races import race
 
-THING = {"n": 1, "text": "x", "list": ["a", "b"], "inside": {"step": 1, "sealed": "s"}, "at": clock.now()}
-UPDATES: list[dict[str, Any]] = [
-    {"$set": {"n": 2, "text": None}},
-    {"$set": {"at": clock.now(), "new": {"deep": [1]}}},
-    {"$set": {"inside.step": 2}},
-    {"$set": {"outside.step": 2}},
-    {"$unset": {"text": 1, "missing": 1}},
-    {"$unset": {"inside.step": 1}},
-    {"$inc": {"n": 3, "missing": 1}},
-    {"$max": {"n": 0, "missing": 1}},
-    {"$max": {"n": 1_000}},
-    {"$push": {"list": "a", "missing": "a"}},
-    {"$push": {"list": {"$each": ["c", "d"]}}},
-    {"$pull": {"list": "a"}},
-    {"$addToSet": {"list": "a", "missing": "a"}},
-    {"$addToSet": {"list": {"$each": ["b", "c"]}}},
-    {"$set": {"n": 5}, "$inc": {"m": 1}, "$unset": {"text": 1}, "$pull": {"list": "b"}},
-]
-
-
-class TestU39M2Applied:
-    @pytest.mark.parametrize("update", UPDATES, ids=range(len(UPDATES)))
-    def test_an_update_does_here_what_it_does_in_the_database(
-        self, app: Flask, mongo: Database, update: dict[str, Any]
-    ) -> None:
-        mongo.things.drop()
-        mongo.things.insert_one({"_id": 1, **THING})
-        before = mongo.things.find_one()
-        assert before is not None
-        expected = quirks.apply(before, update)
-        mongo.things.update_one({}, update)
-        assert expected == mongo.things.find_one()
-        mongo.things.drop()
-
-    def test_what_it_does_not_know_is_refused(self) -> None:
-        with pytest.raises(KeyError):
-            quirks.apply({"_id": 1, "n": 1}, {"$bit": {"n": {"or": 1}}})
-
 
 @pytest.mark.race
-class TestU39M2Races:
+class TestU39M2:
     """What is returned is what this call wrote, and no two calls write the same."""
 
     @pytest.mark.slow

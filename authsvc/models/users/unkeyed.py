@@ -69,8 +69,8 @@ def _free(batch: list[_Stored]) -> bool:
 
 def _has_free(batch: list[_Stored]) -> bool:
     """Tell whether one of these accounts has no address, or one whose key no other account has by right."""
-    taken = {one["emailKey"] for one in _holders(batch) if _email_key(one) == one["emailKey"]}
-    return any(_email_key(one) not in taken for one in batch)
+    keys_of_others = {one["emailKey"] for one in _holders(batch) if _email_key(one) == one["emailKey"]}
+    return any(_email_key(one) not in keys_of_others for one in batch)
 
 
 def _holders(batch: list[_Stored]) -> Iterable[_Stored]:
