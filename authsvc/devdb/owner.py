@@ -22,6 +22,7 @@ class Owner:
         self._instance = instance
         self._lock: IO[str] | None = None
         self._stopping = threading.Event()
+        self._turn = threading.Lock()  # a restart that is under way when the owner stops must leave no process behind
         self.database = Database(instance / "mongodb", record=instance / "mongodb.json")
 
     @property
@@ -44,7 +45,8 @@ class Owner:
     def stop(self) -> None:
         """End the database; to be called after the workers have stopped."""
         self._stopping.set()
-        self.database.stop()
+        with self._turn:
+            self.database.stop()
         self.release()
 
     def release(self) -> None:
@@ -68,13 +70,16 @@ class Owner:
 
     def _watch(self) -> None:
         while not self._stopping.wait(_WATCH_SECONDS):
-            if self.database.alive() or self._stopping.is_set():
-                continue
-            try:
-                _end_orphan(self._instance / "mongodb.json")
-                self.database.start(self.database.port)
-            except (CantStart, OSError) as error:
-                print(f"authsvc: {error}; trying again", file=sys.stderr, flush=True)  # noqa: T201
+            with self._turn:
+                if not self.database.alive() and not self._stopping.is_set():
+                    self._restart()
+
+    def _restart(self) -> None:
+        try:
+            _end_orphan(self._instance / "mongodb.json")
+            self.database.start(self.database.port)
+        except (CantStart, OSError) as error:
+            print(f"authsvc: {error}; trying again", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def running(record: Path) -> str | None:
