@@ -99,6 +99,10 @@ class Index:
             and "collation" not in existing
         )
 
+    def is_missing_in(self, existing: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Tell whether none of a collection's indexes does the same."""
+        return not any(map(self.is_met_by, existing.values()))
+
 
 def declarations() -> list[Index]:
     """Return every index that the documents declare."""
@@ -140,6 +144,12 @@ def missing_indexes() -> list[str]:
         return [str(index) for index in _missing()]
 
 
+def is_missing(name: str) -> bool:
+    """Tell whether the database lacks one declared index, by its name as in `missing_indexes`."""
+    with deadline(_CHECK_SECONDS):
+        return any(index.is_missing_in(_existing(index.collection)) for index in declarations() if str(index) == name)
+
+
 def former_indexes() -> list[str]:
     """Return the indexes of earlier releases that the database has, as `collection.index`."""
     with deadline(_CHECK_SECONDS):
@@ -158,7 +168,7 @@ def drop_former_indexes() -> list[str]:
 def _missing() -> list[Index]:
     indexes = declarations()
     existing = {name: _existing(name) for name in {index.collection for index in indexes}}
-    return [index for index in indexes if not any(map(index.is_met_by, existing[index.collection].values()))]
+    return [index for index in indexes if index.is_missing_in(existing[index.collection])]
 
 
 def _existing(collection: str) -> Mapping[str, Mapping[str, Any]]:

@@ -51,7 +51,7 @@ def make() -> None:
 
     Raises IndexBlocked, IndexConflict, or a database error.
     """
-    if _KEYS in readiness.missing_indexes():
+    if readiness.is_missing(_KEYS):
         unkeyed.correct()  # before there is the index, so that addresses that are shared keep it from being built
     readiness.ensure_indexes()
     unkeyed.complete()
