@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -168,11 +169,25 @@ def _for_callers(
     as_kept: bool = False,
 ) -> View:
     def authenticate() -> None:
-        g.caller = _caller(audience, as_kept=as_kept)
+        try:
+            g.caller = _caller(audience, as_kept=as_kept)
+        except SessionEnded:
+            _tell_again()
+            raise
         check(g.caller)
 
     refusals = (TokenMissing, TokenInvalid, TokenExpired, SessionEnded, *problems)
     return document(_guarded(view, authenticate), login=True, problems=refusals)
+
+
+def _tell_again() -> None:
+    """Tell all workers once more of a session that has ended, if it asks for the end of something.
+
+    It may be asking again: whoever was at it before may have died before telling, and the answer says it has ended.
+    """
+    if request.method == "DELETE":
+        with suppress(TokenInvalid):  # an app's
+            sessions.tell_again(tokens.read_access_even_expired(bearer_token() or ""))
 
 
 def _resource_in_question() -> str | None:

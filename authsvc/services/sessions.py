@@ -16,6 +16,7 @@ from authsvc.events import catalogue, happened, happening
 from authsvc.events.catalogue import CodeReused, LoginSucceeded, RefreshTokenReused, SessionOutdated
 from authsvc.events.event import Event
 from authsvc.models.apps import App
+from authsvc.models.base import object_id
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.ids import new_id
 from authsvc.models.notices import Notices
@@ -233,6 +234,11 @@ def end_others(who: Caller) -> None:
 def end_everywhere(who: Caller) -> None:
     """End all of the caller's sessions, and sign-ins whose second factor is still to come."""
     happened(catalogue.SignedOutEverywhere(actor=who.user_id, target=who.user_id))
+
+
+def tell_again(claims: Mapping[str, Any]) -> None:
+    """Tell all workers of a session that has ended, and of all others of its user, which may have ended with it."""
+    Notices.post([object_id(claims["sid"]), object_id(claims["sub"])])
 
 
 def is_of(session_id: str, user_id: ObjectId) -> bool:

@@ -156,6 +156,33 @@ class TestR130LateRevokers:
         assert ticks.waits == [pytest.approx(WAIT_SECONDS)] * 2
         assert posted(mongo) == before + 1
 
+    @pytest.mark.parametrize("which", ["?scope=all", "/{own}"])
+    def test_so_does_the_end_of_sessions_that_is_asked_for_again(
+        self,
+        which: str,
+        alice: Person,
+        alice_here: Person,
+        worker: Flask,
+        other: Flask,
+        ticks: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """The first one died before telling. The answer is that the session has ended: nobody may accept it then."""
+        there, post = warm(alice, other), Notices.post
+        listed = alice_here.client.get("/auth/sessions", headers=alice_here.headers).json
+        (own,) = [one["id"] for one in listed["items"]]
+        path = f"/auth/sessions{which.format(own=own)}"
+        monkeypatch.setattr(Notices, "post", die)
+        assert alice_here.client.delete(path, headers=alice_here.headers).status_code == 500
+        monkeypatch.setattr(Notices, "post", post)
+        fresh(worker)  # it was started again
+        assert there.home().status_code == 200, "within its lease"
+        waits = len(ticks.waits)
+        again = alice_here.client.delete(path, headers=alice_here.headers)
+        problem(again, 401, "session_ended")
+        assert len(ticks.waits) == waits + 1
+        assert there.home().status_code == 401
+
     def test_two_at_once_both_wait(self, alice_here: Person, mongo: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.undo()  # the clock goes
         before = posted(mongo)
@@ -164,6 +191,11 @@ class TestR130LateRevokers:
         ends = race(*[lambda call=call: (call(), time.monotonic())[1] for call in calls])
         assert min(ends) - began >= LEASE_SECONDS
         assert posted(mongo) == before + 2
+
+
+def die(_ids: object) -> None:
+    """Die before telling."""
+    raise SystemError("killed")
 
 
 def sign_out(person: Person) -> None:
