@@ -319,6 +319,7 @@ def _providers(config: Config) -> Iterator[Finding]:
 def _accounts(_config: Config) -> Iterator[Finding]:
     yield from integrity.odd_accounts()
     yield from integrity.stranded_accounts()
+    yield from integrity.shadowed_accounts()
 
 
 def _apps(_config: Config) -> Iterator[Finding]:

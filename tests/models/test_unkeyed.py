@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import mongoengine
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -12,7 +13,7 @@ from authsvc.models import readiness
 from authsvc.models.users import User, keys, unkeyed
 from authsvc.services import indexes
 from tests.conftest import PASSWORD
-from tests.support.accounts import OLD, Database, import_account, login, stored
+from tests.support.accounts import OLD, Database, import_account, login, register, stored
 
 ANY_CASE = {"locale": "en", "strength": 2}
 CAPITALS = OLD.title()
@@ -85,6 +86,8 @@ class TestComplete:
         assert User.find_by_email(CAPITALS).id == first["_id"]
         told = app.test_cli_runner().invoke(args=["db", "check"]).output
         assert all(str(one["_id"]) in told for one in (first, twin))
+        doctor = app.test_cli_runner().invoke(args=["doctor"]).output
+        assert "another one has their address in another case: 1" in doctor
         assert "email_key" not in told
         mongo.users.delete_one({"_id": first["_id"]})
         assert indexes.missing() == ["users.email_key"]
@@ -154,6 +157,40 @@ class TestBesideAnEarlierRelease:
         assert User.find_by_email(OLD).id == newcomer.id
         assert User.find_by_email("moved@x.io").id == moved["_id"]
         assert stored(mongo, "moved@x.io")["emailKey"] == "moved@x.io"
+
+    def test_an_address_that_is_free_there_can_be_registered_here(self, client: FlaskClient, mongo: Database):
+        moved = import_account(mongo)
+        mongo.users.update_one({"_id": moved["_id"]}, {"$set": {"email": "moved@x.io"}})
+        assert register(client, email=OLD).status_code == 201
+        assert User.find_by_email("moved@x.io").id == moved["_id"]
+
+    @pytest.mark.parametrize("moves", [("a f", "b a", "f b"), ("e f", "d e", "c d", "b c", "a b")], ids=len)
+    def test_those_who_have_each_others_addresses_are_found_after_the_upgrade(
+        self, app: Flask, mongo: Database, moves: tuple[str, ...]
+    ):
+        owners = {name: import_account(mongo, email=f"{name}@x.io")["_id"] for name in "abcde"}
+        for old, new in map(str.split, moves):
+            owners[new] = owners.pop(old)
+            mongo.users.update_one({"_id": owners[new]}, {"$set": {"email": f"{new}@x.io"}})
+        assert app.test_cli_runner().invoke(args=["db", "ensure-indexes", "--drop-former"]).exit_code == 0
+        indexes.watch()
+        assert {name: User.find_by_email(f"{name}@x.io").id for name in owners} == owners
+
+    @pytest.mark.parametrize("email", [OLD, "nobody@x.io"])
+    def test_a_known_address_is_as_much_work_as_an_unknown_one(
+        self, mongo: Database, monkeypatch: pytest.MonkeyPatch, email: str
+    ):
+        import_account(mongo)
+        decoded: list[Any] = []
+        read = mongoengine.Document._from_son.__func__
+
+        def note(cls: Any, son: Any, *rest: Any, **options: Any) -> Any:
+            decoded.append(son)
+            return read(cls, son, *rest, **options)
+
+        monkeypatch.setattr(mongoengine.Document, "_from_son", classmethod(note))
+        User.find_by_email(email)
+        assert len(decoded) == 2
 
     def test_one_may_move_to_an_address_that_was_left_there(self, mongo: Database):
         left, mover = import_account(mongo), import_account(mongo, email="mover@x.io")

@@ -59,6 +59,7 @@ class User(Addresses, Listing):
 
     def insert(self) -> Self:
         """Store a new account; its address is canonical. Raises EmailTaken."""
+        self._free(self.email)
         try:
             return super().insert()
         except NotUniqueError as error:
@@ -77,22 +78,24 @@ class User(Addresses, Listing):
     @classmethod
     def find_or_decoy(cls, user_id: ObjectId) -> Self | None:
         """Return the account with this id; if there is none, after the work of reading one."""
-        user = cls.by_key(user_id)
-        if user is None:
-            cls.decode_decoy(_DECOY)
-        return user
+        return cls._one_or_decoy({"_id": user_id})
 
     @classmethod
     @bounded
     def find_by_email(cls, email: str) -> Self | None:
         """Return the account with this address, in any case; if there is none, after the work of reading one."""
         key = keys.of_email(email)
-        user = cls.one({"emailKey": key})
+        user = cls._one_or_decoy({"emailKey": key})
         if user is not None and keys.of_email(str(user.email)) != key:
             cls.mend_key(user)
             user = None
         if not keys.are_of_all():  # whether there is one or not: equal work
-            user = cls.one({"email": key}) or user
+            user = cls._one_or_decoy({"email": key}) or user
+        return user
+
+    @classmethod
+    def _one_or_decoy(cls, condition: dict[str, Any]) -> Self | None:
+        user = cls.one(condition)
         if user is None:
             cls.decode_decoy(_DECOY)
         return user

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from authsvc.models import admin_queries
-from authsvc.models.users import User
+from authsvc.models.users import User, unkeyed
 from authsvc.services import indexes, ways_in
 from authsvc.services.findings import Finding
 from authsvc.services.users import administrators
@@ -47,6 +47,17 @@ def stranded_accounts() -> Iterator[Finding]:
             f"accounts that nobody can sign in to, since it does not have the only providers they use: {len(stranded)}"
             f" ({issuers})",
             "set these up again, or let their owners in by `flask users reset-link`",
+        )
+
+
+def shadowed_accounts() -> Iterator[Finding]:
+    """Yield how many accounts nobody can sign in to, because another program stored them under others' addresses."""
+    count = unkeyed.shadowed()
+    if count:
+        yield Finding(
+            "users",
+            f"accounts that nobody can sign in to, since another one has their address in another case: {count}",
+            "stop the program that stores them; `flask db check` lists them",
         )
 
 
