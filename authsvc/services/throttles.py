@@ -18,7 +18,7 @@ from bson import ObjectId
 from flask import current_app
 
 from authsvc import clock, metrics, origin, settings
-from authsvc.errors import HashingBusy, Problem, TooManyAttempts
+from authsvc.errors import DatabaseUnavailable, HashingBusy, Problem, TooManyAttempts
 from authsvc.events import happened
 from authsvc.events.catalogue import AttemptsThrottled
 from authsvc.models.throttles import Allowance, Counter, Throttle
@@ -207,13 +207,17 @@ class _Full:
     """A bucket without room: none of those that would count in its place has any either."""
 
     bucket: Bucket
-    counter: Counter | None
+    counter: Counter
 
 
 def _count_all(buckets: Sequence[Bucket], now: datetime) -> tuple[list[Bucket], _Full | None]:
-    """Count an attempt under each bucket, up to the first that is full; return under which it was counted."""
+    """Count an attempt under each bucket, up to the first that is full; return under which it was counted.
+
+    Raises DatabaseUnavailable if others count so fast that no look at a counter is true any more.
+    """
     counted: list[Bucket] = []
-    read = _read(buckets) if any(_must_be_read(_allowance(bucket), now) for bucket in buckets) else None
+    each = [_allowance(one) for bucket in buckets for one in bucket.each]
+    read = _read(buckets) if any(_must_be_read(allowance, now) for allowance in each) else None
     for _ in range(_TURNS):
         rest: list[Bucket] = []
         for bucket in buckets[len(counted) :]:
@@ -225,17 +229,21 @@ def _count_all(buckets: Sequence[Bucket], now: datetime) -> tuple[list[Bucket], 
         if len(counted) == len(buckets):
             return counted, None
         read = _read(buckets[len(counted) :])
-    return counted, _Full(buckets[len(counted)], None)
+    _settle(counted)
+    raise DatabaseUnavailable  # so many at once that each look at a counter was outdated: nobody tried too often
 
 
 def _with_room(first: Bucket, read: Mapping[str, Counter], now: datetime) -> Bucket | _Full:
     """Return the first of a bucket and those in its place that has room, as far as was read."""
+    full: list[_Full] = []
     for bucket in first.each:
         allowance = _allowance(bucket)
         counter = read.get(allowance.digest)
         if counter is None or not counter.is_full(allowance, now):
             return bucket
-    return _Full(bucket, counter)
+        _remember_full(allowance, counter.ends_at)
+        full.append(_Full(bucket, counter))
+    return full[-1]
 
 
 def _refuse(full: _Full, counted: Sequence[Bucket], now: datetime) -> NoReturn:
@@ -245,12 +253,10 @@ def _refuse(full: _Full, counted: Sequence[Bucket], now: datetime) -> NoReturn:
     metrics.THROTTLED.labels(bucket.limit).inc()
     allowance = _allowance(bucket)
     # Once in a window: who floods does not fill the records, and refusals don't contend for the document.
-    if (counter is None or not counter.has_refusals) and Throttle.note_refusal(allowance.digest):
+    if not counter.has_refusals and Throttle.note_refusal(allowance.digest):
         happened(AttemptsThrottled(target=bucket.user, limit=bucket.limit))
     most, seconds = current_app.config["LIMITS"][bucket.limit]
-    end = counter.ends_at if counter is not None else now + allowance.span
-    _remember_full(allowance, end)
-    raise TooManyAttempts(bucket.limit, most, seconds, math.ceil((end - now).total_seconds()))
+    raise TooManyAttempts(bucket.limit, most, seconds, math.ceil((counter.ends_at - now).total_seconds()))
 
 
 def _must_be_read(allowance: Allowance, now: datetime) -> bool:

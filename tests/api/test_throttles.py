@@ -10,9 +10,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
+from authsvc.errors import InvalidCredentials, TooManyAttempts
+from authsvc.services import throttles
+from authsvc.services.throttles import Bucket
+from authsvc.settings import Limit
 from tests.api.forging import now
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import Database, Work, counted_work, hashing, login, occupied, register, throttled
+from tests.support.races import race
 from tests.support.sign_ins import STRANGER, WRONG, try_login
 
 SPOOFED = [
@@ -293,6 +298,31 @@ class TestRefresh:
                 with counted_work() as work:
                     assert alice.refresh(alice.tokens["refreshToken"][:-4] + "AAAA").status_code == 401
                 assert work == Work(0, [])
+
+
+class TestFlood:
+    def test_a_refusal_only_reads_whatever_else_may_count(self, app: Flask, clean: None):
+        chain = throttles.any_of(Limit.LETTER_ADDRESS, ("this browser", "this network"))
+        with throttled(app, letter_address=2), app.test_request_context():
+            for _ in range(4):
+                throttles.count(chain)
+            for turn in range(3):
+                with counted_work() as work, pytest.raises(TooManyAttempts):
+                    throttles.count(chain)
+                assert turn == 0 or work.commands == ["find throttles"]
+
+    @pytest.mark.race
+    def test_of_many_right_ones_at_once_none_is_refused(self, app: Flask, clean: None):
+        """They contend for a row, which each of them breaks."""
+
+        def attempt() -> None:
+            with app.test_request_context():
+                for _ in range(10):
+                    with throttles.counting(Bucket(Limit.LOGIN_ROW, "hers"), failures=(InvalidCredentials,)):
+                        pass
+
+        with throttled(app, login_row=100):
+            race(*[attempt] * 24)
 
 
 class TestWithoutTheDatabase:
