@@ -35,7 +35,8 @@ def remove_expired(database: Database[Stored], now: datetime) -> int:
 
 def _expired(index: Mapping[str, Any], now: datetime) -> Stored:
     (field,) = index["key"]
-    return {field: {"$lt": now - timedelta(seconds=float(index["expireAfterSeconds"]))}}
+    own = index.get("partialFilterExpression", {})
+    return {**own, field: {"$lt": now - timedelta(seconds=float(index["expireAfterSeconds"]))}}
 
 
 def _remove(collection: Collection[Stored], expired: Stored) -> int:

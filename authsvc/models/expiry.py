@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from mongoengine.connection import get_db
 
@@ -35,10 +36,14 @@ def _expiries() -> Iterator[tuple[Index, str, timedelta]]:
 
 @bounded
 def _oldest(index: Index, field: str, before: datetime) -> datetime | None:
-    one = get_db()[index.collection].find_one({field: {"$lt": before}}, {field: 1}, sort=[(field, 1)])
+    one = get_db()[index.collection].find_one(_expired(index, field, before), {field: 1}, sort=[(field, 1)])
     return None if one is None else one[field]
 
 
 @unhurried
 def _delete(index: Index, field: str, before: datetime) -> int:
-    return int(get_db()[index.collection].delete_many({field: {"$lt": before}}).deleted_count)
+    return int(get_db()[index.collection].delete_many(_expired(index, field, before)).deleted_count)
+
+
+def _expired(index: Index, field: str, before: datetime) -> dict[str, Any]:
+    return {**index.options.get("partialFilterExpression", {}), field: {"$lt": before}}

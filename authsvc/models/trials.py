@@ -1,6 +1,7 @@
 """The `trials` collection: the steps that everything rests on are tried there before a server is trusted."""
 
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from threading import Barrier, Thread
 from typing import Any
@@ -127,7 +128,8 @@ def _winners(writers: int, common: ObjectId, generation: int) -> int:
             errors.append(error)
 
     # Threads of its own: a pool takes nothing more once the command that this happens beside is about to end.
-    threads = [Thread(target=write, args=(number,), daemon=True) for number in range(writers)]
+    # Each has a copy of the context, with the deadline.
+    threads = [Thread(target=copy_context().run, args=(write, number), daemon=True) for number in range(writers)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -229,7 +229,7 @@ class TestAnswerLostAfterCommit:
         visitor = Visitor(behind_proxy.url)
         for _ in range(ROUNDS):
             tokens = visitor.register(f"{secrets.token_hex(6)}@example.com").json()
-            proxy.swallow_reply_to("update", of="sessions")
+            proxy.swallow_reply_to("findAndModify", of="sessions")
             first = visitor.refresh(tokens["refreshToken"])
             assert proxy.swallowed
             assert first.status_code in (200, 503), first.text
@@ -248,7 +248,7 @@ class TestAnswerLostAfterCommit:
         visitor = Visitor(behind_proxy.url)
         for _ in range(max(3, ROUNDS // 3)):
             tokens = visitor.register(f"{secrets.token_hex(6)}@example.com").json()
-            proxy.swallow_reply_to("update", of="sessions")
+            proxy.swallow_reply_to("findAndModify", of="sessions")
             first = visitor.refresh(tokens["refreshToken"])
             assert proxy.swallowed
             assert first.status_code in (200, 401, 503), first.text
@@ -262,7 +262,7 @@ class TestAnswerLostAfterCommit:
     ) -> None:
         visitor = Visitor(behind_proxy.url)
         tokens = visitor.register(email).json()
-        proxy.swallow_reply_to("update", of="sessions")
+        proxy.swallow_reply_to("findAndModify", of="sessions")
         assert visitor.logout(tokens["accessToken"]).status_code in (204, 503)
         assert visitor.home(tokens["accessToken"]).json()["reason"] == "logout"
 

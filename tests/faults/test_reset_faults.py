@@ -48,7 +48,7 @@ class TestReset:
         visitor = Visitor(behind_proxy.url)
         for _ in range(max(2, ROUNDS // 3)):
             email, tokens, token = prepare(app, visitor)
-            proxy.swallow_reply_to("update", of="users")
+            proxy.swallow_reply_to("findAndModify", of="users")
             assert reset(visitor, token).status_code in (204, 400, 503)
             assert proxy.swallowed
             check_all_or_nothing(visitor, email, tokens, token)
@@ -108,7 +108,7 @@ class TestChange:
         for _ in range(max(2, ROUNDS // 3)):
             email = f"{secrets.token_hex(6)}@example.com"
             own, other = visitor.register(email).json(), visitor.login(email).json()
-            proxy.swallow_reply_to("update", of="users")
+            proxy.swallow_reply_to("findAndModify", of="users")
             assert change(visitor, own).status_code in (204, 403, 503)
             assert proxy.swallowed
             check_changed_or_not(visitor, email, own, other)
