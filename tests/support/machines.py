@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from tests.support.service import ROOT, Service, free_port
 
 _NOBODY = "02:00:00:00:00:99"
 """An address that no network card has: what is sent to it is lost, and nobody says so."""
+_NETWORKS = cycle("abcdefgh")
+"""What tells the cards of several networks apart, whose names have 15 letters at most."""
 
 
 def require() -> None:
@@ -91,7 +94,7 @@ class Network:
     """Makes machines and wires, with addresses that nobody else here is likely to have."""
 
     _held: ExitStack = field(default_factory=ExitStack)
-    _prefix: str = field(default_factory=lambda: f"as{os.getpid()}")
+    _prefix: str = field(default_factory=lambda: f"as{os.getpid()}{next(_NETWORKS)}")
     _net: str = field(default_factory=lambda: f"10.{random.randrange(200, 255)}.{random.randrange(256)}")
     _wires: int = 0
 
@@ -112,6 +115,7 @@ class Network:
         ]
         there = [[] if end.machine is None else ["netns", end.machine.name] for end in ends]
         ip("link", "add", ends[0].card, *there[0], "type", "veth", "peer", "name", ends[1].card, *there[1])
+        self._held.callback(ends[0].ip, "link", "delete", ends[0].card)  # by itself it would go some time later
         for end in ends:
             end.ip("address", "add", f"{end.address}/30", "dev", end.card)
             end.ip("link", "set", end.card, "up")
