@@ -16,7 +16,8 @@ from typing import Self
 
 from authsvc.devdb import processes
 
-START_SECONDS = 30.0
+START_SECONDS = 120.0
+"""Limit of a start: with a hundred thousand of everything on a busy machine it takes half a minute."""
 _LISTENING = re.compile(rb"listening on 127\.0\.0\.1:(\d+)")
 _OTHER_RELEASE = b"IncompatibleStorageFormatError"
 
