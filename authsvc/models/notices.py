@@ -1,6 +1,7 @@
 """The `notices` collection: one document, by which all workers learn whose sessions, or tokens, have just changed."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -74,7 +75,8 @@ class Notices(Document):
     @bounded
     def begin(cls) -> None:
         """Make the document, if there is none."""
-        cls._get_collection().update_one({"_id": _KEY}, {"$setOnInsert": _beginning()}, upsert=True)
+        with suppress(DuplicateKeyError):  # another worker has just made it
+            cls._get_collection().update_one({"_id": _KEY}, {"$setOnInsert": _beginning()}, upsert=True)
 
     @classmethod
     @bounded
@@ -95,10 +97,10 @@ class Notices(Document):
 
     @classmethod
     def _write(cls, change: dict[str, Any]) -> None:
-        try:
-            cls._get_collection().update_one({"_id": _KEY}, change, upsert=True)
-        except DuplicateKeyError:  # another worker has just made it
-            cls._get_collection().update_one({"_id": _KEY}, change, upsert=True)
+        # Making it is a step of its own: of several upserts that would, some servers keep one and acknowledge all.
+        if cls._get_collection().update_one({"_id": _KEY}, change).matched_count == 0:
+            cls.begin()
+            cls._get_collection().update_one({"_id": _KEY}, change)
         _leases_over.set(clock.elapsed() + WAIT_SECONDS)
 
 

@@ -107,6 +107,7 @@ class TestTrial:
 
 
 class TestLinearizable:
+    @pytest.mark.needs("read concerns")
     def test_a_server_that_refuses_such_readings_is_used_only_if_nothing_is_kept(
         self, app: Flask, monkeypatch: pytest.MonkeyPatch
     ):

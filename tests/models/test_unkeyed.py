@@ -126,6 +126,7 @@ class TestComplete:
         assert (after["name"], after["nameKey"]) == ("Renamed", "renamed")
 
 
+@pytest.mark.needs("collation")
 class TestBesideAnEarlierRelease:
     """A machine of the release before still serves, and stores accounts as it did: in canonical form, without keys."""
 

@@ -11,7 +11,10 @@ from authsvc.models import servers
 
 LACKS: Mapping[str, Mapping[str, str]] = {
     servers.DOCUMENTDB: {
+        "collation": "it makes no index with a collation, so no earlier release has run on it",
+        "counts": "the estimate of a collection's size lags behind",
         "plans": "its `explain` names stages and indexes of PostgreSQL",
+        "read concerns": "it takes any, and there is one primary",
     },
     servers.FERRETDB: {
         "plans": "its `explain` has no plan",
@@ -19,7 +22,7 @@ LACKS: Mapping[str, Mapping[str, str]] = {
 }
 """By the name of a server, what it lacks, and why; servers that are not listed lack nothing that is known."""
 
-NEEDS = {"plans"}
+NEEDS = {"collation", "counts", "plans", "read concerns"}
 """What a test may be marked with: `@pytest.mark.needs("plans")`."""
 
 
