@@ -55,7 +55,7 @@ _forgiven: ContextVar[list[Bucket] | None] = ContextVar("forgiven", default=None
 _full_until: OrderedDict[str, datetime] = OrderedDict()
 """Counters that this process found full, and until when: read first, so that a flood of refusals only reads."""
 _MOST_REMEMBERED = 4096
-_TURNS = 8
+_TURNS = 32
 
 
 def any_of(
