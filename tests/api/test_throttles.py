@@ -312,17 +312,21 @@ class TestFlood:
                 assert turn == 0 or work.commands == ["find throttles"]
 
     @pytest.mark.race
-    def test_of_many_right_ones_at_once_none_is_refused(self, app: Flask, clean: None):
+    def test_of_many_right_ones_at_once_none_is_refused(self, app: Flask, clean: None, mongo: Database):
         """They contend for a row, which each of them breaks."""
 
-        def attempt() -> None:
+        def attempt() -> int:
+            passed = 0
             with app.test_request_context():
                 for _ in range(10):
                     with throttles.counting(Bucket(Limit.LOGIN_ROW, "hers"), failures=(InvalidCredentials,)):
-                        pass
+                        passed += 1
+            return passed
 
         with throttled(app, login_row=100):
-            race(*[attempt] * 24)
+            assert sum(race(*[attempt] * 24)) == 240
+        (row,) = mongo.throttles.find()
+        assert row["count"] == 0
 
 
 class TestWithoutTheDatabase:

@@ -181,6 +181,7 @@ class TestBesideAnEarlierRelease:
     def test_a_known_address_is_as_much_work_as_an_unknown_one(
         self, mongo: Database, monkeypatch: pytest.MonkeyPatch, email: str
     ):
+        """R17"""
         import_account(mongo)
         decoded: list[Any] = []
         read = mongoengine.Document._from_son.__func__
