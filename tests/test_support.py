@@ -413,6 +413,16 @@ class TestVerdict:
         assert len(found) == len(sentences), found
         assert all(any(said.endswith(sentence) for said in found) for sentence in sentences), found
 
+    def test_a_session_of_a_registration_that_was_cut_short_waits_for_its_record(self, sound: Database) -> None:
+        session = ObjectId()
+        sound.sessions.insert_one({**sound.sessions.find_one(), "_id": session, "user": ObjectId()})
+        details = {"session": str(session)}
+        record = {"action": "login.succeeded", "details": details, "evidence": {"collection": "users"}}
+        sound.audit.insert_one(record)
+        assert faults_in(sound) == []
+        sound.audit.update_one({"_id": record["_id"]}, {"$unset": {"evidence": 1}})
+        assert faults_in(sound) == [f"session {session} outlives its user"]
+
     def test_an_ended_session_may_outlive_its_user(self, sound: Database) -> None:
         sound.sessions.update_many({}, {"$set": {"endedAt": datetime.now(UTC)}})
         sound.users.delete_many({})
