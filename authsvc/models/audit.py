@@ -56,7 +56,11 @@ class AuditEvent(Document):
         for event in events:
             event.id = new_id(event.at)
             event.validate()
-        cls._get_collection().insert_many([event.to_mongo() for event in events])
+        documents = [event.to_mongo() for event in events]
+        if len(documents) == 1:  # as it nearly always is: the driver takes half as long for it as for a list
+            cls._get_collection().insert_one(documents[0])
+        else:
+            cls._get_collection().insert_many(documents)
 
     @classmethod
     @bounded

@@ -12,7 +12,7 @@ import pymongo
 from bson import ObjectId
 from mongoengine.fields import DateTimeField, ObjectIdField
 from mongoengine.queryset import QuerySet
-from pymongo import MongoClient
+from pymongo import MongoClient, ReturnDocument
 from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
@@ -126,6 +126,12 @@ class Document(mongoengine.Document):
         collection = cls._get_collection()
         document = (linearizable(collection) if to_keep else collection).find_one(condition)
         return None if document is None else cast(Self, cls._from_son(document))
+
+    @classmethod
+    def change_one(cls, condition: dict[str, Any], changes: dict[str, Any]) -> Self | None:
+        """Change a document that meets a condition, by the names of the database; return it as it is after that."""
+        changed = cls._get_collection().find_one_and_update(condition, changes, return_document=ReturnDocument.AFTER)
+        return None if changed is None else cast(Self, cls._from_son(changed))
 
     @classmethod
     def decode_decoy(cls, decoy: bytes) -> None:

@@ -44,8 +44,12 @@ class Grant(Document):
     @bounded
     def add(self) -> bool:
         """Allow what this grant does by the one of the same id too; tell whether that is still there."""
-        more = {"add_to_set__scopes": self.scopes, "add_to_set__resources": self.resources}
-        return bool(type(self).objects(id=self.id).update_one(set__last_used_at=self.last_used_at, **more))
+        own = type(self).objects(id=self.id)
+        # The use first: from then on nobody takes back what they had added, and this relies on. And each list by
+        # itself: where one gets nothing new beside another change, DocumentDB stores it twice.
+        used = own.update_one(set__last_used_at=self.last_used_at)
+        lists = {"add_to_set__scopes": self.scopes, "add_to_set__resources": self.resources}
+        return bool(used) and all(own.update_one(**{name: values}) for name, values in lists.items() if values)
 
     @bounded
     def take_back(self, before: Self | None) -> None:
@@ -58,7 +62,9 @@ class Grant(Document):
             mine.delete()
             return
         scopes, resources = set(self.scopes) - set(before.scopes), set(self.resources) - set(before.resources)
-        mine.update_one(pull_all__scopes=sorted(scopes), pull_all__resources=sorted(resources))
+        new = {"pull_all__scopes": sorted(scopes), "pull_all__resources": sorted(resources)}
+        if scopes or resources:
+            mine.update_one(**{name: values for name, values in new.items() if values})
 
     def insert_if_first(self) -> bool:
         """Store a grant; tell whether its user had none for its app, else nothing is stored."""

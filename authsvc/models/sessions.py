@@ -108,16 +108,11 @@ class Session(Document):
     @bounded
     def rotate(cls, session_id: str, generation: int, now: datetime, idle: timedelta) -> Self | None:
         """Advance a live session from `generation` to the next; None if it is at another one."""
-        live = cls.objects(
-            id=object_id(session_id),
-            generation=generation,
-            ended_at=None,
-            expires_at__gt=now,
-            last_used_at__gt=now - idle,
-        )
+        live = {"_id": object_id(session_id), "generation": generation, "endedAt": None}
+        unexpired = {"expiresAt": {"$gt": now}, "lastUsedAt": {"$gt": now - idle}}
         # The latest use stays, even if a clock went back since: tokens may be dated by it.
-        changes = {"inc__generation": 1, "max__last_used_at": now, "set__rotated_at": now}
-        return cast(Self | None, live.modify(**changes, new=True))
+        changes = {"$inc": {"generation": 1}, "$max": {"lastUsedAt": now}, "$set": {"rotatedAt": now}}
+        return cls.change_one({**live, **unexpired}, changes)
 
     @classmethod
     @with_notice
@@ -248,11 +243,11 @@ class Session(Document):
         The methods replace those of the session unless `add`.
         """
         live = cls.objects(id=object_id(session_id), ended_at=None)
-        changes: dict[str, Any] = {"add_to_set__methods": methods} if add else {"set__methods": methods}
-        if passkey is not None:
-            changes["add_to_set__passkeys"] = passkey
-        if identity is not None:
-            changes["add_to_set__identities"] = identity
+        lists = {"methods": methods if add else None, "passkeys": passkey, "identities": identity}
+        for name, values in lists.items():
+            if values is not None:  # in steps of their own, and so by themselves: see `Grant.add`
+                live.update_one(**{f"add_to_set__{name}": values})
+        changes = {} if add else {"set__methods": methods}
         return cast(Self | None, live.modify(set__auth_time=now, **changes, new=True))
 
     @classmethod
