@@ -407,7 +407,7 @@ class TestAgain:
         uri = uri_of(settings, own_database.name)
         command, environ = [sys.executable, "-m", "flask", *args], {**os.environ, **settings, "MONGODB_URI": uri}
         killed = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180  # DocumentDB takes a minute to build the indexes of a new database
         while not place.exists() or json.loads(place.read_text())["report"]["line"] < 2_000:
             assert killed.poll() is None, "it was done too soon"
             assert time.monotonic() < end
@@ -416,7 +416,7 @@ class TestAgain:
         killed.communicate()
         kept = json.loads(place.read_text())["report"]["line"]
         assert 2_000 <= kept <= mongo.users.count_documents({}) < count
-        done = flask(settings, *args, timeout=100, MONGODB_URI=uri)
+        done = flask(settings, *args, timeout=300, MONGODB_URI=uri)
         report = json.loads(done.stdout)
         assert done.returncode == 1
         assert report["taken"] + report["duplicate"] == count
@@ -441,7 +441,8 @@ class TestAgain:
         uri = "mongodb://127.0.0.1:1/nowhere"
         failed = flask(settings, "users", "import", str(tmp_path / "users.jsonl"), MONGODB_URI=uri)
         assert failed.returncode == 1
-        assert failed.stderr.splitlines()[-1] == "Error: the database does not answer"
+        # Anywhere: what is prepared in the background meanwhile logs it too, a moment before or after.
+        assert "Error: the database does not answer" in failed.stderr.splitlines()
         assert "up to line 0" in failed.stderr
 
 
