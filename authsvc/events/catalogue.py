@@ -80,6 +80,13 @@ from authsvc.events.operations import (
     SigningKeysReset,
     UsersExported,
     UsersImported,
+    WebhookChanged,
+    WebhookCreated,
+    WebhookDeleted,
+    WebhookDeliveryRetried,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookSecretAdded,
 )
 from authsvc.events.sessions import (
     AttemptsThrottled,
@@ -175,6 +182,13 @@ __all__ = [
     "UsersExported",
     "UsersImported",
     "VerificationRequested",
+    "WebhookChanged",
+    "WebhookCreated",
+    "WebhookDeleted",
+    "WebhookDeliveryRetried",
+    "WebhookDisabled",
+    "WebhookEnabled",
+    "WebhookSecretAdded",
 ]
 
 

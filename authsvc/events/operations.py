@@ -1,5 +1,6 @@
 """Events that whoever runs the service causes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authsvc.events.event import Event, Weighty
@@ -106,3 +107,69 @@ class UsersExported(Weighty):
     name = "users.exported"
     state: str
     users: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookCreated(Weighty):
+    """A webhook was added."""
+
+    name = "webhook.created"
+    webhook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookChanged(Weighty):
+    """A webhook was changed.
+
+    `fields` are the members that have other values now.
+    """
+
+    name = "webhook.changed"
+    webhook: str
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSecretAdded(Weighty):
+    """A webhook got a new secret; the former one signs for another day."""
+
+    name = "webhook.secret_added"
+    webhook: str
+    secret_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDisabled(Event):
+    """A webhook is told nothing any more.
+
+    `reason` is admin, failed (for five days) or gone (it said so).
+    """
+
+    name = "webhook.disabled"
+    webhook: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookEnabled(Weighty):
+    """A webhook that was disabled is told again."""
+
+    name = "webhook.enabled"
+    webhook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDeleted(Weighty):
+    """A webhook was deleted."""
+
+    name = "webhook.deleted"
+    webhook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDeliveryRetried(Event):
+    """Somebody had something that a webhook was not told tried again."""
+
+    name = "webhook.delivery_retried"
+    webhook: str
+    delivery: str

@@ -18,6 +18,15 @@ _BEHIND_6TO4_RELAYS = IPv4Network("192.88.99.0/24")
 _NOT_FOR_HOSTS = (IPv6Network("2001::/23"), IPv6Network("2001:db8::/32"), IPv6Network("3fff::/20"))
 
 
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address, and no name that has to be looked up."""
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def is_public(text: str) -> bool:
     """Tell whether an address, as a resolver or a socket writes it, is one of the public internet.
 

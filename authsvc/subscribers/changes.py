@@ -165,4 +165,11 @@ CHANGES: Mapping[type[Event], Row] = {
     catalogue.LetterDropped: _document("letters", "letter"),
     catalogue.UsersImported: CHANGES_NOTHING,
     catalogue.UsersExported: CHANGES_NOTHING,
+    catalogue.WebhookCreated: _new_document("webhooks", "webhook"),
+    catalogue.WebhookChanged: _document("webhooks", "webhook", "url", "events", "description"),
+    catalogue.WebhookSecretAdded: _document("webhooks", "webhook", "secrets"),
+    catalogue.WebhookDisabled: _document("webhooks", "webhook", "disabledAt"),
+    catalogue.WebhookEnabled: _document("webhooks", "webhook", "disabledAt"),
+    catalogue.WebhookDeleted: _document("webhooks", "webhook"),
+    catalogue.WebhookDeliveryRetried: CHANGES_NOTHING,
 }

@@ -175,4 +175,11 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.LetterDropped: NO_LETTER,
     catalogue.UsersImported: NO_LETTER,
     catalogue.UsersExported: NO_LETTER,
+    catalogue.WebhookCreated: NO_LETTER,
+    catalogue.WebhookChanged: NO_LETTER,
+    catalogue.WebhookSecretAdded: NO_LETTER,
+    catalogue.WebhookDisabled: NO_LETTER,
+    catalogue.WebhookEnabled: NO_LETTER,
+    catalogue.WebhookDeleted: NO_LETTER,
+    catalogue.WebhookDeliveryRetried: NO_LETTER,
 }

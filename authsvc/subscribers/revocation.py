@@ -200,6 +200,13 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.LetterDropped: ENDS_NOTHING,
     catalogue.UsersImported: ENDS_NOTHING,
     catalogue.UsersExported: ENDS_NOTHING,
+    catalogue.WebhookCreated: ENDS_NOTHING,
+    catalogue.WebhookChanged: ENDS_NOTHING,
+    catalogue.WebhookSecretAdded: ENDS_NOTHING,
+    catalogue.WebhookDisabled: ENDS_NOTHING,
+    catalogue.WebhookEnabled: ENDS_NOTHING,
+    catalogue.WebhookDeleted: ENDS_NOTHING,
+    catalogue.WebhookDeliveryRetried: ENDS_NOTHING,
 }
 
 
