@@ -210,7 +210,7 @@ class TestDatabase:
         assert examine() == []
 
     def test_one_that_is_no_replica_set(self, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As the driver would tell: the embedded server says that it is a member of one, another that it is a router."""
+        """As the driver would tell: the embedded server says that it belongs to one, another that it is a router."""
         ask = Database.command
 
         def without_a_set(database: Database[dict[str, Any]], command: Any, *args: Any, **options: Any) -> Any:
