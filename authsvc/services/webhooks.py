@@ -161,7 +161,7 @@ def require_possible(url: str) -> None:
     try:
         connector().require_possible(url)
     except NotReached as error:
-        raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "url")]) from error
+        raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "/url")]) from error
 
 
 def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:
@@ -188,7 +188,7 @@ def _enable(webhook: Webhook, by: Caller | None) -> Webhook:
     event = WebhookEnabled(actor=callers.id_of(by), webhook=str(webhook.id))
     anew = {"failures": 0, **dict.fromkeys(("disabled_at", "disabled_reason", "failing_since", "resumes_at"))}
     resumed = _apply(webhook, event, **anew)
-    WebhookDelivery.resume(str(webhook.id), clock.now())
+    WebhookDelivery.resume_all(str(webhook.id), clock.now())
     return resumed
 
 
