@@ -10,6 +10,7 @@ from flask import current_app
 
 from authsvc import clock
 from authsvc.clients.connector import Connector
+from authsvc.clients.lookups import Lookups
 from authsvc.errors import FieldError, NotFound, ValidationFailed
 from authsvc.errors.not_reached import NotReached
 from authsvc.errors.overtaken import Overtaken
@@ -35,6 +36,8 @@ KEPT = timedelta(hours=24)
 """How long the former secret signs beside the new one."""
 _PURPOSE = "webhook"
 _SECONDS = 10.0
+
+_look_up = Lookups(2, _SECONDS)
 _MOST_SECRETS = 2
 
 
@@ -153,7 +156,7 @@ def disable_failing(webhook: Webhook, reason: DisabledReason) -> None:
 
 def connector() -> Connector:
     """Return what reaches webhooks: nothing but the internet, and outside production this machine."""
-    return Connector(local=current_app.config["APP_ENV"] != "production", seconds=_SECONDS)
+    return Connector(local=current_app.config["APP_ENV"] != "production", seconds=_SECONDS, resolve=_look_up)
 
 
 def require_possible(url: str) -> None:
