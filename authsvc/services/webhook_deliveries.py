@@ -71,8 +71,8 @@ def wake() -> None:
 def list_of(webhook_id: str, limit: int, cursor: str | None) -> Page:
     """Return a page of the deliveries to a webhook, newest first. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
-    found = WebhookDelivery.page(str(webhook.id), limit + 1, cursor)
-    return Page.of(found, limit, lambda delivery: delivery)
+    newest = WebhookDelivery.page(str(webhook.id), limit + 1, cursor)
+    return Page.of(newest, limit, lambda delivery: delivery)
 
 
 def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelivery:
