@@ -90,6 +90,12 @@ class WebhookDelivery(Delivery):
 
     @classmethod
     @unhurried
+    def resume_all(cls, webhook: str, now: datetime) -> None:
+        """Let everything that waits for a webhook be due, tried or not."""
+        cls.objects(to=webhook, due_at__gt=now).update(set__due_at=now)
+
+    @classmethod
+    @unhurried
     def remove_all(cls, webhook: str) -> None:
         """Delete what there is of a webhook that is gone."""
         cls.objects(to=webhook).delete()

@@ -10,6 +10,7 @@ from flask import current_app
 
 from authsvc import clock
 from authsvc.clients.connector import Connector
+from authsvc.clients.lookups import Lookups
 from authsvc.errors import FieldError, NotFound, ValidationFailed
 from authsvc.errors.not_reached import NotReached
 from authsvc.errors.overtaken import Overtaken
@@ -35,6 +36,8 @@ KEPT = timedelta(hours=24)
 """How long the former secret signs beside the new one."""
 _PURPOSE = "webhook"
 _SECONDS = 10.0
+
+_look_up = Lookups(2, _SECONDS)
 _MOST_SECRETS = 2
 
 
@@ -153,7 +156,7 @@ def disable_failing(webhook: Webhook, reason: DisabledReason) -> None:
 
 def connector() -> Connector:
     """Return what reaches webhooks: nothing but the internet, and outside production this machine."""
-    return Connector(local=current_app.config["APP_ENV"] != "production", seconds=_SECONDS)
+    return Connector(local=current_app.config["APP_ENV"] != "production", seconds=_SECONDS, resolve=_look_up)
 
 
 def require_possible(url: str) -> None:
@@ -161,7 +164,7 @@ def require_possible(url: str) -> None:
     try:
         connector().require_possible(url)
     except NotReached as error:
-        raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "url")]) from error
+        raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "/url")]) from error
 
 
 def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:
@@ -188,7 +191,7 @@ def _enable(webhook: Webhook, by: Caller | None) -> Webhook:
     event = WebhookEnabled(actor=callers.id_of(by), webhook=str(webhook.id))
     anew = {"failures": 0, **dict.fromkeys(("disabled_at", "disabled_reason", "failing_since", "resumes_at"))}
     resumed = _apply(webhook, event, **anew)
-    WebhookDelivery.resume(str(webhook.id), clock.now())
+    WebhookDelivery.resume_all(str(webhook.id), clock.now())
     return resumed
 
 
