@@ -1,6 +1,7 @@
 """`flask webhooks`: what an operator types and reads."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Flask
 from standardwebhooks import Webhook
 
 from authsvc import clock
+from authsvc.services import webhook_secrets
 from tests.conftest import Person
 from tests.support.accounts import Database
 from tests.support.hearers import deliver, parsed
@@ -233,3 +235,126 @@ class TestNobodys:
     def test_nor_such_a_delivery(self, run: Run, made: dict[str, str], delivery_id: str):
         done = run("retry", made["id"], delivery_id)
         assert (done.exit_code, "There is no undelivered delivery" in done.output) == (1, True)
+
+
+def sealed_by_another(app: Flask, patch: pytest.MonkeyPatch, *, keeps_former: bool) -> None:
+    """Let the service have another SECRET_KEY."""
+    if keeps_former:
+        patch.setitem(app.config, "SECRET_KEY_FALLBACKS", [app.config["SECRET_KEY"]])
+    patch.setitem(app.config, "SECRET_KEY", secrets.token_urlsafe(48))
+
+
+class TestSecretKey:
+    def test_u11_reseal_seals_both_secrets_with_the_new_key(
+        self,
+        app: Flask,
+        run: Run,
+        made: dict[str, str],
+        server: Server,
+        monkeypatch: pytest.MonkeyPatch,
+        own_ring: None,
+    ):
+        new = shown(run, "secret", made["id"])
+        with monkeypatch.context() as patch:
+            sealed_by_another(app, patch, keeps_former=True)
+            with app.app_context():
+                assert webhook_secrets.count_outdated() == 2
+            done = app.test_cli_runner().invoke(args=["keys", "reseal"])
+            assert "2 secrets of webhooks were encrypted again too." in done.output
+            again = app.test_cli_runner().invoke(args=["keys", "reseal"])
+            assert "0 secrets of webhooks were encrypted again too." in again.output
+            patch.setitem(app.config, "SECRET_KEY_FALLBACKS", [])
+            run("test", made["id"])
+            deliver(app)
+        (request,) = server.requests
+        headers, body = parsed(request)
+        for secret in (made["secret"], new["secret"]):
+            Webhook(secret).verify(body, headers)
+
+    def test_u11_what_a_lost_key_sealed_is_not_sent_and_not_lost(
+        self, app: Flask, run: Run, made: dict[str, str], server: Server, monkeypatch: pytest.MonkeyPatch
+    ):
+        run("test", made["id"])
+        with monkeypatch.context() as patch:
+            sealed_by_another(app, patch, keeps_former=False)
+            deliver(app)
+            (row,) = shown(run, "deliveries", made["id"])
+            assert (row["state"], "SECRET_KEY is another" in row["last error"]) == ("waiting", True)
+            findings = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
+            (one,) = [finding for finding in findings if finding["about"] == f"webhook {made['id']}"]
+            assert "does not open its secret" in one["what"]
+        assert server.requests == []
+        run("retry", made["id"], row["id"])
+        deliver(app)
+        assert len(server.requests) == 1
+
+    @pytest.mark.slow
+    def test_u11_reset_disables_it_until_it_has_a_new_secret(
+        self,
+        app: Flask,
+        run: Run,
+        made: dict[str, str],
+        server: Server,
+        mongo: Database,
+        own_ring: None,
+        make_app: Callable[..., Flask],
+    ):
+        changed = make_app(SECRET_KEY=secrets.token_urlsafe(48), ready=False)
+        run_anew = changed.test_cli_runner().invoke
+        done = run_anew(args=["keys", "reset"], input="y\n")
+        assert done.exit_code == 0, done.output
+        assert "the secrets of 1 webhooks" in done.output
+        assert f"flask webhooks secret {made['id']}" in done.output
+        assert mongo.webhooks.find_one()["disabledReason"] == "secret_lost"
+        assert mongo.audit.find_one({"action": "webhook.disabled"})["details"]["reason"] == "secret_lost"
+        assert mongo.audit.find_one({"action": "signing_keys.reset"})["details"]["webhooks"] == 1
+        findings = json.loads(run_anew(args=["doctor", "--json"]).stdout)
+        (one,) = [finding for finding in findings if finding["about"] == f"webhook {made['id']}"]
+        assert "new secret" in one["remedy"]
+        new = json.loads(run_anew(args=["webhooks", "secret", made["id"], "--json"]).stdout)
+        assert run_anew(args=["webhooks", "enable", made["id"]]).exit_code == 0
+        assert run_anew(args=["webhooks", "test", made["id"]]).exit_code == 0
+        deliver(changed)
+        headers, body = parsed(server.requests[0])
+        Webhook(new["secret"]).verify(body, headers)
+        assert not [one for one in json.loads(run_anew(args=["doctor", "--json"]).stdout) if "webhook" in one["about"]]
+
+
+class TestDoctor:
+    @staticmethod
+    def findings(app: Flask) -> list[dict[str, str]]:
+        found = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
+        return [one for one in found if one["about"].startswith("webhook")]
+
+    @pytest.mark.slow
+    def test_one_that_fails_is_found_and_forgotten_once_it_takes_something(
+        self, app: Flask, run: Run, made: dict[str, str], server: Server, mongo: Database
+    ):
+        server.behaviour = saying("500 Internal Server Error")
+        for _ in range(4):
+            run("test", made["id"])
+        deliver(app)
+        assert self.findings(app) == []
+        run("test", made["id"])
+        deliver(app)
+        (one,) = self.findings(app)
+        assert "5 attempts in a row did not reach it" in one["what"]
+        assert one["remedy"] == f"see `flask webhooks deliveries {made['id']}`"
+        server.behaviour = saying()
+        with time_machine.travel(clock.now() + timedelta(minutes=5)):
+            deliver(app)
+        assert self.findings(app) == []
+
+    @pytest.mark.slow
+    def test_one_that_is_gone_but_not_one_that_an_operator_disabled(
+        self, app: Flask, run: Run, made: dict[str, str], server: Server
+    ):
+        server.behaviour = saying("410 Gone")
+        run("test", made["id"])
+        deliver(app)
+        (one,) = self.findings(app)
+        assert "it answered that it is gone" in one["what"]
+        assert f"flask webhooks enable {made['id']}" in one["remedy"]
+        run("enable", made["id"])
+        run("disable", made["id"])
+        assert self.findings(app) == []

@@ -268,6 +268,7 @@ add({
 "Signing keys": "مفاتيح التوقيع",
 "Issuer of tokens": "مُصدر الرموز",
 "Outbox": "صندوق الصادر",
+"Webhooks": "الويب هوك",
 "Accounts": "الحسابات",
 "Apps": "التطبيقات",
 "Account pages": "صفحات الحساب",

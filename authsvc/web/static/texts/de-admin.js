@@ -252,6 +252,7 @@ add({
 "Signing keys": "Signaturschlüssel",
 "Issuer of tokens": "Aussteller der Tokens",
 "Outbox": "Postausgang",
+"Webhooks": "Webhooks",
 "Accounts": "Konten",
 "Apps": "Apps",
 "Account pages": "Kontoseiten",

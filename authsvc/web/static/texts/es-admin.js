@@ -256,6 +256,7 @@ add({
 "Signing keys": "Claves de firma",
 "Issuer of tokens": "Emisor de los tokens",
 "Outbox": "Bandeja de salida",
+"Webhooks": "Webhooks",
 "Accounts": "Cuentas",
 "Apps": "Aplicaciones",
 "Account pages": "Páginas de cuenta",

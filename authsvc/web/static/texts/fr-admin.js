@@ -256,6 +256,7 @@ add({
 "Signing keys": "Clés de signature",
 "Issuer of tokens": "Émetteur des jetons",
 "Outbox": "Boîte d’envoi",
+"Webhooks": "Webhooks",
 "Accounts": "Comptes",
 "Apps": "Applications",
 "Account pages": "Pages de compte",

@@ -248,6 +248,7 @@ add({
 "Signing keys": "署名鍵",
 "Issuer of tokens": "トークンの発行者",
 "Outbox": "送信箱",
+"Webhooks": "Webhook",
 "Accounts": "アカウント",
 "Apps": "アプリ",
 "Account pages": "アカウントページ",
