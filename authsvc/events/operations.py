@@ -44,13 +44,14 @@ class SigningKeysResealed(Weighty):
 class SigningKeysReset(Weighty):
     """What a lost `SECRET_KEY` had sealed was given up.
 
-    So many keys, letters, and secrets of authenticator apps.
+    So many keys, letters, and secrets of authenticator apps and of webhooks.
     """
 
     name = "signing_keys.reset"
     keys: int
     letters: int
     apps: int
+    webhooks: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +143,7 @@ class WebhookSecretAdded(Weighty):
 class WebhookDisabled(Event):
     """A webhook is told nothing any more.
 
-    `reason` is admin, failed (for five days) or gone (it said so).
+    `reason` is admin, failed (for five days), gone (it said so) or secret_lost (with `SECRET_KEY`).
     """
 
     name = "webhook.disabled"

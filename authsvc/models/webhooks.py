@@ -21,6 +21,7 @@ class DisabledReason(StrEnum):
     ADMIN = "admin"
     FAILED = "failed"
     GONE = "gone"
+    LOST = "secret_lost"
 
 
 class SigningSecret(EmbeddedDocument):

@@ -7,7 +7,7 @@ from marshmallow import fields, pre_dump
 from authsvc.models.webhooks import EVERYTHING
 from authsvc.schemas.base import Schema, Text, TextList, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
-from authsvc.services.webhook_kinds import told
+from authsvc.services.webhook_kinds import heard_names
 
 _LONGEST_URL = 2000
 _LONGEST_DESCRIPTION = 200
@@ -23,7 +23,7 @@ class WebhookChangeSchema(Schema):
     """What may be changed in a webhook. The list replaces the one before; `*` in it stands for every event."""
 
     url = Text(validate=length(1, _LONGEST_URL))
-    events = TextList(Text(validate=one_of(EVERYTHING, *told())), most=len(told()) + 1)
+    events = TextList(Text(validate=one_of(EVERYTHING, *heard_names())), most=len(heard_names()) + 1)
     description = Text(validate=length(0, _LONGEST_DESCRIPTION))
     disabled = Truth()
 
@@ -35,7 +35,7 @@ class NewWebhookSchema(WebhookChangeSchema):
         exclude = ("disabled",)
 
     url = Text(validate=length(1, _LONGEST_URL), required=True)
-    events = TextList(Text(validate=one_of(EVERYTHING, *told())), most=len(told()) + 1, required=True)
+    events = TextList(Text(validate=one_of(EVERYTHING, *heard_names())), most=len(heard_names()) + 1, required=True)
 
 
 class WebhookSecretSchema(Schema):

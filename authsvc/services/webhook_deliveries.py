@@ -18,7 +18,7 @@ from authsvc.models.webhooks import DisabledReason, Webhook
 from authsvc.outbox import Outbox
 from authsvc.security import standard_webhooks
 from authsvc.security.envelope import SealBroken
-from authsvc.services import callers, webhook_table, webhooks
+from authsvc.services import callers, webhook_secrets, webhook_table, webhooks
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
 from authsvc.services.webhook_turns import LEASE, require_turn
@@ -72,8 +72,8 @@ def wake() -> None:
 def list_of(webhook_id: str, limit: int, cursor: str | None) -> Page:
     """Return a page of the deliveries to a webhook, newest first. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
-    found = WebhookDelivery.page(str(webhook.id), limit + 1, cursor)
-    return Page.of(found, limit, lambda delivery: delivery)
+    newest = WebhookDelivery.page(str(webhook.id), limit + 1, cursor)
+    return Page.of(newest, limit, lambda delivery: delivery)
 
 
 def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelivery:
@@ -128,7 +128,7 @@ def _post(delivery: WebhookDelivery, webhook: Webhook, connector: Connector) -> 
     """Send a delivery with a fresh signature; return the status of the answer, of which nothing else is kept (R121)."""
     body = delivery.body.encode()
     try:
-        keys = webhooks.keys_of(webhook)
+        keys = webhook_secrets.keys_of(webhook)
         headers = standard_webhooks.headers(keys, message_id(delivery), int(clock.now().timestamp()), body)
         return connector.post(webhook.url, body, headers).status
     except SealBroken as error:

@@ -27,6 +27,6 @@ INTERNAL: frozenset[type[Event]] = frozenset(
 """The operator's own business. Every other event of the catalogue is told to the webhooks that hear it."""
 
 
-def told() -> list[str]:
+def heard_names() -> list[str]:
     """Return the names of the events that webhooks can be told of, sorted."""
     return sorted({kind.name for kind in catalogue.every_kind() if kind not in INTERNAL})

@@ -77,7 +77,7 @@ def start_delivery(app: Flask, stop: threading.Event) -> None:
 
     def work() -> None:
         with app.app_context():
-            _outbox.work(_give, stop)
+            _outbox.work(_distribute, stop)
 
     for number in range(_HANDS):
         threading.Thread(target=work, name=f"authsvc-webhook-messages-{number}", daemon=True).start()
@@ -85,7 +85,7 @@ def start_delivery(app: Flask, stop: threading.Event) -> None:
 
 def give_next() -> bool:
     """Give a message that is due to its webhooks; tell whether there was one."""
-    return _outbox.try_next(_give)
+    return _outbox.try_next(_distribute)
 
 
 def snapshot_of(user: User | None) -> dict[str, Any] | None:
@@ -122,7 +122,7 @@ def _new_message(
     )
 
 
-def _give(message: WebhookMessage) -> None:
+def _distribute(message: WebhookMessage) -> None:
     """Make a delivery for each webhook that hears of a message, in the order of the messages of its account.
 
     It may be done twice: a message keeps its number, and a webhook gets it once. Raises NotYet.

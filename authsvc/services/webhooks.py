@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
@@ -25,16 +25,13 @@ from authsvc.events.catalogue import (
 )
 from authsvc.models.ids import new_id
 from authsvc.models.webhook_deliveries import WebhookDelivery
-from authsvc.models.webhooks import DisabledReason, SigningSecret, Webhook
-from authsvc.security import standard_webhooks
-from authsvc.services import callers, step_up, webhook_table
+from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.services import callers, step_up, webhook_secrets, webhook_table
 from authsvc.services.callers import Caller
 from authsvc.services.retries import retried
-from authsvc.services.vaults import vault
 
 KEPT = timedelta(hours=24)
 """How long the former secret signs beside the new one."""
-_PURPOSE = "webhook"
 _SECONDS = 10.0
 
 _look_up = Lookups(2, _SECONDS)
@@ -58,7 +55,7 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
     step_up.require_fresh_of(by)
     _require_room(webhook_table.MOST - 1)
     webhook = Webhook(id=new_id(), url=url, events=sorted({*events}), description=description, created_at=clock.now())
-    secret, text = _new_secret(webhook.id)
+    secret, text = webhook_secrets.new_secret(webhook.id)
     webhook.secrets = [secret]
     with happening(WebhookCreated(actor=callers.id_of(by), webhook=str(webhook.id))):
         webhook.insert()
@@ -126,24 +123,12 @@ def rotate_secret(by: Caller | None, webhook_id: str) -> NewWebhook:
     webhook = look_up(webhook_id)
     step_up.require_fresh_of(by)
     now = clock.now()
-    former = valid_secrets(webhook, now)[-_MOST_SECRETS + 1 :]
+    former = webhook_secrets.valid(webhook, now)[-_MOST_SECRETS + 1 :]
     for one in former:
         one.expires_at = min(now + KEPT, one.expires_at or now + KEPT)
-    secret, text = _new_secret(webhook.id)
+    secret, text = webhook_secrets.new_secret(webhook.id)
     event = WebhookSecretAdded(actor=callers.id_of(by), webhook=str(webhook.id), secret_id=str(secret.id))
     return NewWebhook(_apply(webhook, event, secrets=[*former, secret]), text)
-
-
-def valid_secrets(webhook: Webhook, now: datetime) -> list[SigningSecret]:
-    """Return the secrets of a webhook that have not expired, oldest first."""
-    return [one for one in webhook.secrets if one.expires_at is None or one.expires_at > now]
-
-
-def keys_of(webhook: Webhook) -> list[bytes]:
-    """Return the keys that sign what a webhook is told, the newest first. Raises SealBroken."""
-    secrets = reversed(valid_secrets(webhook, clock.now()))
-    texts = [vault(_PURPOSE).open(one.sealed, _whose(webhook.id, one.id)).decode() for one in secrets]
-    return [standard_webhooks.read_secret(text) for text in texts]
 
 
 def disable_failing(webhook: Webhook, reason: DisabledReason) -> None:
@@ -152,6 +137,12 @@ def disable_failing(webhook: Webhook, reason: DisabledReason) -> None:
         if not webhook.disable(reason, clock.now()):
             raise Overtaken
     webhook_table.forget()
+
+
+def disable_lost() -> None:
+    """Stop the webhooks whose secret can't be opened. A new secret, and they can be enabled again."""
+    for webhook in webhook_secrets.lost():
+        _disable_lost(webhook.id)
 
 
 def connector() -> Connector:
@@ -187,22 +178,19 @@ def _disable(webhook: Webhook, by: Caller | None) -> Webhook:
     return _apply(webhook, event, disabled_at=clock.now(), disabled_reason=DisabledReason.ADMIN.value)
 
 
+@retried
+def _disable_lost(webhook_id: ObjectId) -> None:
+    webhook = Webhook.find(webhook_id)
+    if webhook is not None and not webhook.is_disabled:
+        disable_failing(webhook, DisabledReason.LOST)
+
+
 def _enable(webhook: Webhook, by: Caller | None) -> Webhook:
     event = WebhookEnabled(actor=callers.id_of(by), webhook=str(webhook.id))
     anew = {"failures": 0, **dict.fromkeys(("disabled_at", "disabled_reason", "failing_since", "resumes_at"))}
     resumed = _apply(webhook, event, **anew)
     WebhookDelivery.resume_all(str(webhook.id), clock.now())
     return resumed
-
-
-def _new_secret(webhook_id: ObjectId) -> tuple[SigningSecret, str]:
-    text, secret_id = standard_webhooks.new_secret(), new_id()
-    sealed = vault(_PURPOSE).seal(text.encode(), _whose(webhook_id, secret_id))
-    return SigningSecret(id=secret_id, sealed=sealed, created_at=clock.now()), text
-
-
-def _whose(webhook_id: ObjectId, secret_id: ObjectId) -> str:
-    return f"{webhook_id}.{secret_id}"
 
 
 def _require_room(most: int) -> None:

@@ -40,7 +40,7 @@ class Scene:
 
     def everything(self) -> dict[str, Any]:
         """Return all that is stored of accounts, and which letters there are; counters and tickets are left out."""
-        names = ("users", "links", "access_tokens", "passkeys")
+        names = ("users", "links", "access_tokens", "passkeys", "webhooks")
         found: dict[str, Any] = {name: list(self.mongo[name].find().sort("_id", 1)) for name in names}
         found["sessions"] = sorted(str(one["_id"]) for one in self.mongo.sessions.find({"endedAt": None}))
         found["letters"] = sorted(one["kind"] for one in self.mongo.letters.find({"to": {"$ne": "-"}}))
@@ -136,6 +136,26 @@ def _unlink(scene: Scene) -> Any:
     return scene.alice.client.delete(f"/auth/identities/{identity['id']}", headers=scene.alice.headers)
 
 
+def _webhook(scene: Scene) -> None:
+    body = {"url": "https://hear.example.net/", "events": ["role.changed"]}
+    made = scene.bob.client.post("/admin/webhooks", json=body, headers=scene.bob.headers)
+    assert made.status_code == 201, made.text
+
+
+def _disabled_webhook(scene: Scene) -> None:
+    _webhook(scene)
+    assert _on_webhook("PATCH", disabled=True)(scene).status_code == 200
+
+
+def _on_webhook(method: str, path: str = "", **body: Any) -> Callable[[Scene], Any]:
+    def act(scene: Scene) -> Any:
+        (webhook,) = scene.mongo.webhooks.find()
+        where = f"/admin/webhooks/{webhook['_id']}{path}"
+        return scene.bob.client.open(where, method=method, json=body or None, headers=scene.bob.headers)
+
+    return act
+
+
 def _own(method: str, path: str, **body: Any) -> Callable[[Scene], Any]:
     return lambda scene: scene.alice.client.open(path, method=method, json=body or None, headers=scene.alice.headers)
 
@@ -185,6 +205,11 @@ SITES: dict[str, Site] = {
     "account.invited": Site(
         _by_admin("POST", "/admin/users", name="New", email="new@example.com", role="user"), "invitation"
     ),
+    "webhook.created": Site(_by_admin("POST", "/admin/webhooks", url="https://hear.example.net/", events=["*"])),
+    "webhook.changed": Site(_on_webhook("PATCH", description="new"), prepare=_webhook),
+    "webhook.secret_added": Site(_on_webhook("POST", "/secret"), prepare=_webhook),
+    "webhook.enabled": Site(_on_webhook("PATCH", disabled=False), prepare=_disabled_webhook),
+    "webhook.deleted": Site(_on_webhook("DELETE"), prepare=_webhook),
 }
 """Everything that may not happen unrecorded, over HTTP."""
 

@@ -71,7 +71,11 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"PASSWORD_GRANT": "on"}, "PASSWORD_GRANT", "RFC 9700"),
     ({"APP_DOCUMENT_RESOURCES": "https://mcp.corp.example/"}, "APP_DOCUMENT_RESOURCES", "no app can ask"),
-    ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it"),
+    (
+        {"SECRET_KEY_FALLBACKS": FORMER},
+        "SECRET_KEY_FALLBACKS",
+        "no signing key, authenticator app or webhook needs it",
+    ),
 ]
 
 APPS = "capacitor://localhost tauri://localhost http://tauri.localhost chrome-extension://abcdefghijklmnop"
