@@ -37,6 +37,7 @@ from authsvc.services import (
     standings,
     tokens,
 )
+from authsvc.services import hooks as operator_hooks
 
 _RETRY_SECONDS = 0.5
 _INDEXES_EVERY = 3
@@ -165,6 +166,7 @@ def _configure_http(app: Flask) -> None:
     web.front.init_app(app)
     app_documents.init_app(app)
     providers.init_app(app)
+    operator_hooks.init_app(app)
     for blueprint in oauth.BLUEPRINTS:  # which their own metadata describe to programs, and no OpenAPI document
         app.register_blueprint(blueprint)
     if app.config["APP_ENV"] == "development":

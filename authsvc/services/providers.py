@@ -1,17 +1,14 @@
 """The providers that people can sign in with, as IDENTITY_PROVIDERS says."""
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import cast
 
 from flask import Flask, current_app
 
-from authsvc.clients.connector import Connector, look_up
+from authsvc.clients.connector import Connector
 from authsvc.clients.identity import kinds
 from authsvc.clients.identity.base import IdentityProvider
 from authsvc.clients.identity.upstream import MOST_BYTES, SECONDS
+from authsvc.clients.lookups import look_up_in_turn
 from authsvc.errors import NotFound
 from authsvc.services.findings import Finding
 from authsvc.settings.identity_providers import ProviderSettings
@@ -20,12 +17,6 @@ _REMEDY = "mend its table in the file of IDENTITY_PROVIDERS, or its registration
 _EXTENSION = "authsvc.providers"
 _FOR_THE_DATABASE = 1.0
 """Seconds that a request keeps for the database, whose deadline goes on while a provider is asked."""
-_MOST_LOOKUPS = 4
-"""How many names are looked up at once: gevent has ten threads for that, and mail and the database need them too."""
-
-_lookups = threading.BoundedSemaphore(_MOST_LOOKUPS)
-_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-"""One look-up of a host at a time: a name that nobody resolves keeps one of those, and no more."""
 
 
 def init_app(app: Flask, connector: Connector | None = None) -> None:
@@ -73,23 +64,7 @@ def check(name: str | None = None) -> list[Finding]:
 
 
 def _new_connector(*, local: bool, private: bool = False, seconds: float = SECONDS) -> Connector:
-    return Connector(local=local, private=private, seconds=seconds, most_bytes=MOST_BYTES, resolve=_look_up)
-
-
-def _look_up(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host. Raises OSError, also if too many others are looked up."""
-    with _held(_turns[host]), _held(_lookups):
-        return look_up(host, port)
-
-
-@contextmanager
-def _held(lock: "threading.Lock | threading.Semaphore") -> Iterator[None]:
-    if not lock.acquire(timeout=SECONDS):
-        raise OSError("too many are looked up at once")
-    try:
-        yield
-    finally:
-        lock.release()
+    return Connector(local=local, private=private, seconds=seconds, most_bytes=MOST_BYTES, resolve=look_up_in_turn)
 
 
 def _table() -> dict[str, IdentityProvider]:
