@@ -21,9 +21,9 @@ def invite(by: Caller | None, name: str, email: str, role: str, *, return_to: st
     """
     roles.require_known(role)
     step_up.require_fresh_for_power(by, role)
-    throttles.count(throttles.for_letter(LetterKind.INVITATION, email))
     user = User(id=new_id(), name=name, email=email, role=role)
     permit = sign_ups.permit(user, How.INVITATION)
+    throttles.count(throttles.for_letter(LetterKind.INVITATION, email))
     link = links.issue(LinkPurpose.INVITE, user, email, return_to=return_to)
     try:
         with happening(AccountInvited.done_to(user, callers.id_of(by), role=role, link=link)):

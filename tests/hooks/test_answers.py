@@ -28,7 +28,14 @@ from tests.support.hooks import (
 
 Mongo = Database[dict[str, Any]]
 
-SLOW = {"says nothing": says_nothing(4), "drips": drips, "answers late": lambda request: late(request)}
+
+def late(request: Any) -> None:
+    """Answer well after three seconds."""
+    time.sleep(3)
+    writes({**ALLOW, "claims": {}})(request)
+
+
+SLOW = {"says nothing": says_nothing(4), "drips": drips, "answers late": late}
 UNUSABLE: dict[str, Any] = {
     "hangs up": hangs_up,
     "null": writes(None),
@@ -77,12 +84,6 @@ OF_TOKENS: dict[str, Any] = {
     "a text of claims": {"claims": "plan"},
     "claims that grow in a token": {"claims": {"name": "é" * 2000}},
 }
-
-
-def late(request: Any) -> None:
-    """Answer well after three seconds."""
-    time.sleep(3)
-    writes({**ALLOW, "claims": {}})(request)
 
 
 def check_failure(answer: Any) -> None:
