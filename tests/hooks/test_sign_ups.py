@@ -105,7 +105,9 @@ def comes_from_a_provider(world: World) -> Any:
 
 def is_invited(world: World) -> Any:
     """Let an administrator invite somebody."""
-    return world.client.post("/admin/users", json={"name": "New", "email": NEW, "role": "user"}, headers=world.admin.headers)
+    return world.client.post(
+        "/admin/users", json={"name": "New", "email": NEW, "role": "user"}, headers=world.admin.headers
+    )
 
 
 def is_made_by_command(world: World) -> Any:
