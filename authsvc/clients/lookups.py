@@ -1,4 +1,4 @@
-"""Looking up hosts, few at a time: it knows no deadline, and nothing else may wait for a name that nobody resolves."""
+"""Names of hosts are looked up a few at a time: gevent has ten threads for it, and mail and the database need them."""
 
 import threading
 from collections import defaultdict
@@ -7,27 +7,28 @@ from contextlib import contextmanager
 
 from authsvc.clients.connector import look_up
 
-SECONDS = 6.0
-"""How long one waits for its turn."""
-_MOST = 4
-"""How many names are looked up at once: gevent has ten threads for that, and mail and the database need them too."""
 
-_room = threading.BoundedSemaphore(_MOST)
-_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-"""One look-up of a host at a time: a name that nobody resolves keeps one of those, and no more."""
+class Lookups:
+    """Looks up at most so many names at once, and one host one at a time: a name that nobody resolves keeps one.
 
+    A call waits for its turn at most `seconds`.
+    """
 
-def look_up_in_turn(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host that an operator chose. Raises OSError, also if too many others are looked up."""
-    with _held(_turns[host]), _held(_room):
-        return look_up(host, port)
+    def __init__(self, most: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._slots = threading.BoundedSemaphore(most)
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
+    def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return the addresses of a host. Raises OSError, also if too many others are looked up."""
+        with self._held(self._turns[host]), self._held(self._slots):
+            return look_up(host, port)
 
-@contextmanager
-def _held(lock: "threading.Lock | threading.Semaphore") -> Iterator[None]:
-    if not lock.acquire(timeout=SECONDS):
-        raise OSError("too many are looked up at once")
-    try:
-        yield
-    finally:
-        lock.release()
+    @contextmanager
+    def _held(self, lock: "threading.Lock | threading.Semaphore") -> Iterator[None]:
+        if not lock.acquire(timeout=self._seconds):
+            raise OSError("too many are looked up at once")
+        try:
+            yield
+        finally:
+            lock.release()

@@ -43,7 +43,7 @@ MOST_NEW = 1000
 UNREADABLE = "The metadata document of the app can not be read."
 
 _MOST_AT_ONCE = 16
-_MOST_LOOKUPS = 4
+_MOST_LOOKUPS = 3
 """How many names are looked up at once: gevent has ten threads for that, and mail and the database need them too."""
 _ACCEPT = {"Accept": "application/json"}
 _EXTENSION = "authsvc.app_documents"

@@ -10,7 +10,8 @@ from flask import Flask, current_app
 
 from authsvc.clients.connector import Connector
 from authsvc.clients.hook import MOST_BYTES, SECONDS, Hook, Read
-from authsvc.clients.lookups import look_up_in_turn
+from authsvc.clients.kept_lookups import KeptLookups
+from authsvc.clients.lookups import Lookups
 from authsvc.security import standard_webhooks
 from authsvc.services.findings import Finding
 
@@ -23,6 +24,8 @@ _REMEDY = "start or mend the program there; until then nobody gets past it"
 _EXTENSION = "authsvc.hooks"
 _FOR_THE_DATABASE = 1.0
 """Seconds that a request keeps for the database, whose deadline goes on while a hook is asked."""
+
+_look_up = KeptLookups(Lookups(1, SECONDS))
 
 
 def init_app(app: Flask, connector: Connector | None = None) -> None:
@@ -54,4 +57,4 @@ def check(name: str, data: Mapping[str, Any], read: Read[object]) -> list[Findin
 def _new_connector(app: Flask) -> Connector:
     seconds = min(SECONDS, max(app.config["REQUEST_DEADLINE"] - _FOR_THE_DATABASE, 0.5))
     local = app.config["APP_ENV"] != "production"
-    return Connector(local=local, private=True, seconds=seconds, most_bytes=MOST_BYTES, resolve=look_up_in_turn)
+    return Connector(local=local, private=True, seconds=seconds, most_bytes=MOST_BYTES, resolve=_look_up)

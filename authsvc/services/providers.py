@@ -8,7 +8,7 @@ from authsvc.clients.connector import Connector
 from authsvc.clients.identity import kinds
 from authsvc.clients.identity.base import IdentityProvider
 from authsvc.clients.identity.upstream import MOST_BYTES, SECONDS
-from authsvc.clients.lookups import look_up_in_turn
+from authsvc.clients.lookups import Lookups
 from authsvc.errors import NotFound
 from authsvc.services.findings import Finding
 from authsvc.settings.identity_providers import ProviderSettings
@@ -17,6 +17,8 @@ _REMEDY = "mend its table in the file of IDENTITY_PROVIDERS, or its registration
 _EXTENSION = "authsvc.providers"
 _FOR_THE_DATABASE = 1.0
 """Seconds that a request keeps for the database, whose deadline goes on while a provider is asked."""
+
+_look_up = Lookups(3, SECONDS)
 
 
 def init_app(app: Flask, connector: Connector | None = None) -> None:
@@ -64,7 +66,7 @@ def check(name: str | None = None) -> list[Finding]:
 
 
 def _new_connector(*, local: bool, private: bool = False, seconds: float = SECONDS) -> Connector:
-    return Connector(local=local, private=private, seconds=seconds, most_bytes=MOST_BYTES, resolve=look_up_in_turn)
+    return Connector(local=local, private=private, seconds=seconds, most_bytes=MOST_BYTES, resolve=_look_up)
 
 
 def _table() -> dict[str, IdentityProvider]:

@@ -838,7 +838,7 @@ class TestLimits:
 
         monkeypatch.setattr(app_documents, "look_up", slow)
         race(*[lambda: app_documents._look_up("a.example", 443)] * 16)
-        assert max(most) == 4
+        assert max(most) == 3
 
 
 class TestSetting:

@@ -244,7 +244,7 @@ ADVICE = {
     "hook_failed": Advice(
         "A program that `HOOK_SIGN_UP` or `HOOK_TOKEN` names is down, slow, or gives answers that can't be used.",
         _WAIT,
-        "Send the same request again after `Retry-After`. The log says why (`hook.failed`), and `flask doctor` asks it.",
+        "Send the same request again after `Retry-After`. The log says why (`hook.failed`); `flask doctor` asks it.",
     ),
 }
 """By the code of a problem. A test holds it complete."""
