@@ -25,6 +25,8 @@ from tests.support.service import ROOT
 
 CORES = settings.cores()
 FORMER = "kV8wq2ZrT5nYb7uJc4mXs9eLd1gHf6pA3oQi0RtWyUz="
+HOOK_SECRET = f"whsec_{FORMER[:-2]}w="
+NOWHERE = "https://127.0.0.1:1/ask"
 GOOD = {
     "APP_ENV": "production",
     "PUBLIC_URL": "https://auth.corp.example",
@@ -71,6 +73,10 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"PASSWORD_GRANT": "on"}, "PASSWORD_GRANT", "RFC 9700"),
     ({"APP_DOCUMENT_RESOURCES": "https://mcp.corp.example/"}, "APP_DOCUMENT_RESOURCES", "no app can ask"),
+    ({"HOOK_SECRET": HOOK_SECRET}, "HOOK_SECRET", "it signs nothing"),
+    ({"HOOK_SIGN_UP": NOWHERE, "HOOK_SECRET": HOOK_SECRET}, "HOOK_SIGN_UP", "no public address"),
+    ({"HOOK_TOKEN": NOWHERE, "HOOK_SECRET": HOOK_SECRET}, "HOOK_TOKEN", "no usable answer"),
+    ({"HOOK_TOKEN": NOWHERE, "HOOK_SECRET": f"{HOOK_SECRET},{HOOK_SECRET}"}, "HOOK_SECRET", "there are two"),
     ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it"),
 ]
 
