@@ -9,6 +9,7 @@ from flask import Response, current_app
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.guards import for_people
 from authsvc.languages import translatable
+from authsvc.services import webhook_kinds
 from authsvc.web import pages
 
 blp = Blueprint("console", __name__, stateless=True, template_folder="templates", description="The console.")
@@ -26,6 +27,7 @@ _SCREENS = (
     ("events", translatable("What happened"), "clock"),
     ("letters", translatable("Letters"), "mail"),
     ("apps", translatable("Apps"), "apps"),
+    ("webhooks", translatable("Webhooks"), "hook"),
     ("settings", translatable("Settings"), "sliders"),
 )
 
@@ -54,5 +56,6 @@ def _rendered() -> Response:
         page="console",
         screens=_SCREENS,
         roles=current_app.config["ROLES"],
+        webhook_events=webhook_kinds.heard_names(),
         is_development=current_app.config["APP_ENV"] == "development",
     )
