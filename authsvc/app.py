@@ -39,6 +39,7 @@ from authsvc.services import (
     webhook_deliveries,
     webhook_messages,
 )
+from authsvc.services import hooks as operator_hooks
 
 _RETRY_SECONDS = 0.5
 _INDEXES_EVERY = 3
@@ -167,6 +168,7 @@ def _configure_http(app: Flask) -> None:
     web.front.init_app(app)
     app_documents.init_app(app)
     providers.init_app(app)
+    operator_hooks.init_app(app)
     for blueprint in oauth.BLUEPRINTS:  # which their own metadata describe to programs, and no OpenAPI document
         app.register_blueprint(blueprint)
     if app.config["APP_ENV"] == "development":

@@ -55,6 +55,12 @@ PROVIDER_VISITS = Counter(
     ["provider", "outcome"],
     registry=REGISTRY,
 )
+HOOKS = Counter(
+    "authsvc_hooks",
+    "Questions to the hooks of the operator, by outcome: answered, refused, failed.",
+    ["hook", "outcome"],
+    registry=REGISTRY,
+)
 HASHING_QUEUE = Gauge(
     "authsvc_hashing_queue", "Passwords being hashed or waiting.", multiprocess_mode="livesum", registry=REGISTRY
 )

@@ -23,6 +23,7 @@ from authsvc.models.apps import App, AppKind
 from authsvc.models.sessions import Session
 from authsvc.security import opaque_tokens
 from authsvc.services import app_tokens, authorizations
+from authsvc.services.token_claims import Ext, Request
 from bench import load
 from bench.harness import PASSWORD, Row, database, serving
 from tests.conftest import wait_until_ready
@@ -120,9 +121,8 @@ class _Grants:
             ]
             stored.sessions.insert_many(made)
             sessions = [Session._from_son(one) for one in made]
-            pairs = [
-                app_tokens.mint(one, self.document, ["openid", "email"], "http://localhost:8000/x") for one in sessions
-            ]
+            wish = Request(self.document, ["openid", "email"], "http://localhost:8000/x")
+            pairs = [app_tokens.mint(one, wish, Ext()) for one in sessions]
         return [{"grant_type": "refresh_token", "refresh_token": pair.refresh_token or ""} for pair in pairs]
 
     def _services(self, _: str) -> list[dict[str, str]]:

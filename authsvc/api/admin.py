@@ -6,6 +6,8 @@ from authsvc.errors import (
     AccountDisabled,
     EmailTaken,
     FreshLoginRequired,
+    HookFailed,
+    HookRefused,
     LastAdmin,
     NotFound,
     OwnRole,
@@ -53,7 +55,7 @@ def index(query: dict[str, Any]) -> Page:
 @writes
 @blp.arguments(InvitationSchema)
 @blp.response(201, AdminUserSchema)
-@blp.problems(EmailTaken, FreshLoginRequired, TooManyAttempts)
+@blp.problems(EmailTaken, FreshLoginRequired, TooManyAttempts, HookRefused, HookFailed)
 def invite(invitation: dict[str, str]) -> UserRow:
     """Create an account without a password, and mail its owner a link to set one, valid for seven days.
 

@@ -12,6 +12,8 @@ from authsvc.errors import (
     EmailTaken,
     EmailUnverified,
     HashingBusy,
+    HookFailed,
+    HookRefused,
     InvalidCredentials,
     MfaCodeInvalid,
     MfaNotEnabled,
@@ -52,7 +54,7 @@ blp = Blueprint("auth", __name__, description="Sign up, sign in, stay signed in,
 @blp.arguments(RegistrationSchema)
 @blp.response(201, RegisteredSchema)
 @blp.alt_response(202, schema=AskedSchema, description="Addresses must be verified first; an email is on its way")
-@blp.problems(EmailTaken, TooManyAttempts)
+@blp.problems(EmailTaken, TooManyAttempts, HookRefused, HookFailed)
 def register(registration: dict[str, Any]) -> dict[str, Any] | Response:
     """Create an account and sign in. If addresses must be verified first, the answer is always 202, without a session.
 
@@ -72,7 +74,7 @@ def register(registration: dict[str, Any]) -> dict[str, Any] | Response:
 @blp.arguments(CredentialsSchema)
 @blp.response(200, TokenResponseSchema)
 @blp.alt_response(202, schema=MfaRequiredSchema, description="The password is correct, and a second factor is required")
-@blp.problems(InvalidCredentials, AccountDisabled, EmailUnverified, TooManyAttempts)
+@blp.problems(InvalidCredentials, AccountDisabled, EmailUnverified, TooManyAttempts, HookFailed)
 def login(credentials: dict[str, Any]) -> dict[str, Any] | Response:
     """Sign in with a password. The answer is 202 with an `mfaToken` if a second factor is required."""
     transport = credentials.pop("transport")
@@ -84,7 +86,7 @@ def login(credentials: dict[str, Any]) -> dict[str, Any] | Response:
 @blp.doc(security=[{"refreshCookie": []}, {}])
 @blp.arguments(RefreshTokenSchema)
 @blp.response(200, TokenResponseSchema)
-@blp.problems(TokenMissing, TokenInvalid, SessionEnded, TooManyAttempts)
+@blp.problems(TokenMissing, TokenInvalid, SessionEnded, TooManyAttempts, HookFailed)
 def refresh_token(body: dict[str, Any]) -> dict[str, Any]:
     """Exchange a refresh token for a new pair, returned in the same way: in the body or the cookie."""
     token = body.get("refresh_token")
@@ -98,7 +100,7 @@ def refresh_token(body: dict[str, Any]) -> dict[str, Any]:
 @blp.arguments(ReauthenticationSchema)
 @blp.response(200, FreshTokenSchema)
 @blp.problems(PasswordIncorrect, SecondFactorRequired, MfaCodeInvalid, EmailCodeInvalid, ChallengeInvalid)
-@blp.problems(NotFound, HashingBusy, TooManyAttempts)
+@blp.problems(NotFound, HashingBusy, TooManyAttempts, HookFailed)
 def reauthenticate(proof: dict[str, Any]) -> dict[str, Any]:
     """Confirm who is signed in, by the second factor if there is one. The session is then fresh for ten minutes."""
     access_token, expires_in = verify_again(current_user, proof)

@@ -9,6 +9,8 @@ from authsvc.errors import (
     AccountDisabled,
     EmailCodeInvalid,
     EmailTaken,
+    HookFailed,
+    HookRefused,
     InvalidCredentials,
     LinkInvalid,
     NotFound,
@@ -56,6 +58,7 @@ def request(body: dict[str, Any]) -> Issued:
 @blp.response(200, TokenResponseSchema)
 @blp.alt_response(202, schema=MfaRequiredSchema, description="The code is right, and a second factor is required")
 @blp.problems(NotFound, EmailCodeInvalid, AccountDisabled, EmailTaken, InvalidCredentials, TooManyAttempts)
+@blp.problems(HookRefused, HookFailed)
 def redeem(body: dict[str, Any]) -> dict[str, Any] | Response:
     """Sign in with the code, which proves the address too. The answer is 202 if a second factor is required."""
     transport = body.pop("transport")
@@ -73,6 +76,7 @@ def redeem(body: dict[str, Any]) -> dict[str, Any] | Response:
     "with `confirm` if the user wants to sign in there; nothing was used up. Or a second factor is needed (`mfaToken`)",
 )
 @blp.problems(NotFound, LinkInvalid, AccountDisabled, EmailTaken, InvalidCredentials, TooManyAttempts)
+@blp.problems(HookRefused, HookFailed)
 def follow(body: dict[str, Any]) -> dict[str, Any] | Response:
     """Sign in with the link beside the code. In a browser that did not ask, only once its user has confirmed."""
     transport = body.pop("transport")

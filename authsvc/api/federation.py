@@ -12,6 +12,8 @@ from authsvc.errors import (
     EmailTaken,
     EmailUnverified,
     FreshLoginRequired,
+    HookFailed,
+    HookRefused,
     IdentityTaken,
     InvalidCredentials,
     LastLoginMethod,
@@ -97,7 +99,7 @@ def begin(wish: dict[str, Any], provider: str) -> dict[str, str]:
 @blp.alt_response(202, schema=FederationPendingSchema, description="A second factor, or a sign-in, is still to come")
 @blp.problems(NotFound, RequestGone, ProviderRefused, UpstreamUnavailable, InvalidCredentials, AccountDisabled)
 @blp.problems(EmailUnverified, EmailTaken, IdentityTaken, SecondFactorRequired, FreshLoginRequired, SessionEnded)
-@blp.problems(TooManyAttempts)
+@blp.problems(TooManyAttempts, HookRefused, HookFailed)
 def complete(body: dict[str, Any]) -> dict[str, Any] | Response:
     """Complete what a browser went to a provider for. One that comes back twice is refused.
 

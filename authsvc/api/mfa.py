@@ -7,6 +7,7 @@ from flask import Response
 from authsvc.api.token_response import answer_sign_in
 from authsvc.errors import (
     ChallengeInvalid,
+    HookFailed,
     InvalidCredentials,
     MfaCodeInvalid,
     MfaNotEnabled,
@@ -48,7 +49,7 @@ def require() -> None:
 @public
 @blp.arguments(SecondFactorSchema)
 @blp.response(200, TokenResponseSchema)
-@blp.problems(MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, InvalidCredentials, TooManyAttempts)
+@blp.problems(MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, InvalidCredentials, TooManyAttempts, HookFailed)
 def complete(proof: dict[str, Any]) -> dict[str, Any] | Response:
     """Complete a sign-in with a second factor: a code, a recovery code or a passkey."""
     transport = proof.pop("transport")

@@ -9,6 +9,7 @@ from authsvc.errors import (
     AccountDisabled,
     ChallengeInvalid,
     EmailUnverified,
+    HookFailed,
     InvalidCredentials,
     LastLoginMethod,
     MfaNotEnabled,
@@ -102,6 +103,7 @@ def request_options(body: dict[str, str]) -> Options:
 @blp.arguments(PasskeySignInSchema)
 @blp.response(200, TokenResponseSchema)
 @blp.problems(ChallengeInvalid, PasskeyInvalid, InvalidCredentials, AccountDisabled, EmailUnverified, TooManyAttempts)
+@blp.problems(HookFailed)
 def login(assertion: dict[str, Any]) -> dict[str, Any] | Response:
     """Sign in with just a passkey, which names its account and verifies its user."""
     transport = assertion.pop("transport")

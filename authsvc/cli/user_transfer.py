@@ -16,6 +16,7 @@ import click
 from flask.cli import with_appcontext
 
 from authsvc.cli.output import plainly, printable
+from authsvc.errors import HookFailed
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.services.user_transfer import exporting, importing, listed_identities, products
 from authsvc.services.user_transfer.checkpoint import Checkpoint
@@ -26,7 +27,7 @@ from authsvc.services.user_transfer.products import PRODUCTS, FirebaseConfig
 
 _CONTAINS = "It contains the password hash of every user: anyone who has it can guess passwords without limits."
 _INTERRUPTED = "Interrupted: everything up to line {} is imported. Run it again to continue."
-_STOPS: tuple[type[BaseException], ...] = (KeyboardInterrupt, *DATABASE_ERRORS)
+_STOPS: tuple[type[BaseException], ...] = (KeyboardInterrupt, HookFailed, *DATABASE_ERRORS)
 
 ReportProgress = Callable[[int, int], None]
 """Reports progress: how far the work is, in the units of its whole, and how many users that makes."""

@@ -11,14 +11,14 @@ is the explanation at `GET /problems/<code>`, and its first sentence is the defa
     │   └── TokenRefused ── TokenInvalid, TokenExpired, SessionEnded(reason)
     ├── Forbidden 403 ── AccountDisabled, EmailUnverified, PasswordIncorrect, MfaCodeInvalid,
     │                    EmailCodeInvalid, SecondFactorRequired(methods), CrossOriginRefused, RoleMissing,
-    │                    ScopeMissing(scope), FreshLoginRequired, ProviderRefused
+    │                    ScopeMissing(scope), FreshLoginRequired, ProviderRefused, HookRefused
     ├── NotFound 404 · MethodNotAllowed 405 · RequestGone 410 · BodyTooLarge 413 · UnsupportedMediaType 415
     ├── Conflict 409 ── EmailTaken, IdentityTaken, LinkConfirmationRequired, PasskeyKnown, LastLoginMethod,
     │                   MfaAlreadyEnabled, MfaNotEnabled, LastAdmin, OwnRole
     ├── ValidationFailed 422 (errors: one FieldError for each)
     ├── TooManyAttempts 429 (limit, most, seconds, retry_after)
     ├── InternalError 500
-    └── Unavailable 503 ── HashingBusy, DatabaseUnavailable, NotReady, UpstreamUnavailable
+    └── Unavailable 503 ── HashingBusy, DatabaseUnavailable, NotReady, UpstreamUnavailable, HookFailed
 """
 
 from collections.abc import Sequence
@@ -42,6 +42,7 @@ from authsvc.errors.forbidden import (
     EmailUnverified,
     Forbidden,
     FreshLoginRequired,
+    HookRefused,
     MfaCodeInvalid,
     PasswordIncorrect,
     ProviderRefused,
@@ -64,6 +65,7 @@ from authsvc.errors.unauthenticated import (
 from authsvc.errors.unavailable import (
     DatabaseUnavailable,
     HashingBusy,
+    HookFailed,
     InternalError,
     NotReady,
     Unavailable,
@@ -82,6 +84,8 @@ __all__ = [
     "Forbidden",
     "FreshLoginRequired",
     "HashingBusy",
+    "HookFailed",
+    "HookRefused",
     "IdentityTaken",
     "InternalError",
     "InvalidCredentials",

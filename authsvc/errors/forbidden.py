@@ -112,3 +112,17 @@ class ProviderRefused(Forbidden):
 
     code = "provider_refused"
     title = "The provider did not sign this person in"
+
+
+class HookRefused(Forbidden):
+    """A rule of those who run the service does not allow this account. `reason` is what it says to the person, in plain
+    text, if it says anything. Nothing was made; to try again changes nothing.
+    """
+
+    code = "hook_refused"
+    title = "This account is not allowed here"
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(reason)
+        if reason is not None:
+            self.extra["reason"] = reason

@@ -54,3 +54,13 @@ class UpstreamUnavailable(Unavailable):
 
     code = "upstream_unavailable"
     title = "The provider is not available"
+
+
+class HookFailed(Unavailable):
+    """A program of those who run the service, which decides who may sign up or what tokens say, gave no usable answer.
+    Nothing was done. Send the same request again after `Retry-After` seconds: a code, a link or a refresh token is not
+    used up. With a passkey or another provider, begin again.
+    """
+
+    code = "hook_failed"
+    title = "A hook of the service gave no usable answer"

@@ -27,9 +27,10 @@ from authsvc.models.ids import new_id
 from authsvc.models.users import User
 from authsvc.security import names
 from authsvc.security.names import NotAName
-from authsvc.services import federation_attempts, identities, throttles, ways_in
+from authsvc.services import federation_attempts, identities, sign_ups, throttles, ways_in
 from authsvc.services.federation_attempts import NewAttempt
 from authsvc.services.retries import retried
+from authsvc.services.sign_ups import How
 from authsvc.services.users import profile
 from authsvc.settings import Limit
 
@@ -52,7 +53,8 @@ def owner_of(provider: IdentityProvider, claims: Claims) -> User | None:
     """Return whose account an identity signs in to, a new one if need be; None if it has to wait.
 
     An account that is disabled gets nothing, and nobody is told so before they have proved that it is theirs. Raises
-    AccountDisabled, EmailTaken (somebody may still take the address back), TooManyAttempts, NotReady.
+    AccountDisabled, EmailTaken (somebody may still take the address back), TooManyAttempts, NotReady, HookRefused,
+    HookFailed.
     """
     known = federated.find(claims)
     if known is not None:
@@ -81,14 +83,15 @@ def wait(attempt: FederationAttempt, claims: Claims) -> Waiting:
 
 
 def _register(provider: IdentityProvider, claims: Claims, email: str) -> User:
-    """Make an account. Raises EmailTaken, TooManyAttempts, Overtaken."""
+    """Make an account. Raises EmailTaken, TooManyAttempts, HookRefused, HookFailed, Overtaken."""
     throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     identity = federated.new_identity(provider, claims)
     user = User(id=new_id(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
     user.linked_identities, user.locale = [identity], origin.current().language
+    permit = sign_ups.permit(user, How.PROVIDER, provider=provider.name)
     try:
         with happening(AccountRegistered.by_owner(user, provider=provider.name)):
-            return profile.add(user)
+            return profile.add(user, permit)
     except EmailTaken as error:
         if federated.find(claims) is not None or User.find_by_typed(email) is not None:
             raise Overtaken from error  # by another sign-in

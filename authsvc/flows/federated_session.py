@@ -1,6 +1,7 @@
 """Go to another provider while signed in: to link an identity there, or to verify once more who one is."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from authsvc.clients.identity.base import Claims, IdentityProvider
 from authsvc.errors import FieldError, SessionEnded, ValidationFailed
@@ -10,7 +11,17 @@ from authsvc.methods import federated, registry
 from authsvc.models.federation_attempts import FederationAttempt, Intent
 from authsvc.models.sessions import EndReason, Session
 from authsvc.models.users import Identity
-from authsvc.services import callers, factors, federation_attempts, identities, step_up, throttles, tokens, ways_in
+from authsvc.services import (
+    callers,
+    factors,
+    federation_attempts,
+    identities,
+    step_up,
+    throttles,
+    token_claims,
+    tokens,
+    ways_in,
+)
 from authsvc.services.callers import Caller
 from authsvc.services.federation_attempts import NewAttempt, Wish
 
@@ -59,12 +70,13 @@ def reauthenticate(attempt: FederationAttempt, claims: Claims) -> FreshToken:
     """Make the session that began fresh; return an access token that says so.
 
     As a password, an identity is enough without a second factor. Raises ProviderRefused if it is not one of the
-    account's, SecondFactorRequired, SessionEnded.
+    account's, SecondFactorRequired, SessionEnded, HookFailed.
     """
     who = _caller(attempt)
     user = factors.owner(who)
     proof, identity = federated.authenticate(user, claims)
     registry.require_password_to_be_enough(user)
+    ext = token_claims.of_session_read_by(partial(step_up.foresee, who, proof.amr), user)
     with happening(Reauthenticated.by_owner(user, session=who.session_id, methods=proof.amr)):
         session = step_up.renew(who, proof.amr, identity=identity.id)
         now_stored = factors.owner(who)
@@ -73,7 +85,7 @@ def reauthenticate(attempt: FederationAttempt, claims: Claims) -> FreshToken:
             registry.require_password_to_be_enough(now_stored)
             raise SessionEnded(EndReason.REPLACED)
     identities.note_use(user, identity.key, claims.email)
-    pair = tokens.mint(session, user)
+    pair = tokens.mint(session, user, ext)
     return FreshToken(pair.access_token, pair.expires_in)
 
 

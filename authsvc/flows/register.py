@@ -1,6 +1,7 @@
 """Register: create an account, and sign in if the address need not be verified first."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from flask import current_app
 
@@ -15,9 +16,9 @@ from authsvc.models.ids import new_id
 from authsvc.models.letters import LetterKind
 from authsvc.models.links import LinkPurpose
 from authsvc.models.users import User
-from authsvc.security.passwords import PasswordHash
-from authsvc.services import email_codes, links, mail, passwords, sessions, throttles
+from authsvc.services import email_codes, links, mail, passwords, sessions, sign_ups, throttles
 from authsvc.services.email_codes import Issued, Whose
+from authsvc.services.sign_ups import How, Permit
 from authsvc.services.throttles import Bucket
 from authsvc.services.tokens import TokenPair
 from authsvc.services.users import profile
@@ -41,25 +42,29 @@ def sign_up(
 
     A known address then gets the same answer for the same work, and its owner gets a letter. With `challenge` the
     letter that verifies the address has a code; the page of its link leads on to `return_to`. Raises ValidationFailed,
-    TooManyAttempts, EmailTaken, HashingBusy.
+    TooManyAttempts, EmailTaken, HashingBusy, HookRefused, HookFailed.
     """
     passwords.check(password, email, name)
     throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
+    user = User(id=new_id(), name=name, email=email, locale=origin.current().language)
+    permit = sign_ups.permit(user, How.REGISTER)
     if current_app.config["EMAIL_VERIFICATION"] == "required":
-        return Registration(None, _register_unverified(name, email, password, challenge=challenge, return_to=return_to))
-    user = _new_user(name, email, passwords.hashed_in_turn(password))
-    session = sessions.open_first(user, AMR, AccountRegistered.by_owner(user), profile.add)
+        _set_password(user, password)
+        return Registration(None, _register_unverified(user, permit, challenge=challenge, return_to=return_to))
+    opening = sign_in.prepare(user, AMR)
+    _set_password(user, password)
+    add = partial(profile.add, permit=permit)
+    sessions.open_first(opening.session, user, AccountRegistered.by_owner(user), add)
     issued = verify_email.send_first_link(user, challenge=challenge, return_to=return_to)
-    return Registration(sign_in.enter(session, user), issued)
+    return Registration(sign_in.enter(opening, user), issued)
 
 
-def _new_user(name: str, email: str, password: PasswordHash) -> User:
-    user = User(id=new_id(), name=name, email=email, password=password, password_changed_at=clock.now())
-    user.locale = origin.current().language
-    return user
+def _set_password(user: User, password: str) -> None:
+    """Set the password of an account that is not stored yet. Raises HashingBusy."""
+    user.password, user.password_changed_at = passwords.hashed_in_turn(password), clock.now()
 
 
-def _create_if_free(user: User) -> User | None:
+def _create_if_free(user: User, permit: Permit) -> User | None:
     """Insert an account, or record that there was one; return None then.
 
     Both are recorded before they are done, with as many database commands. If another request is faster, the record is
@@ -68,7 +73,7 @@ def _create_if_free(user: User) -> User | None:
     holder = User.find_by_email(user.email)
     try:
         with happening(AccountRegistered.by_owner(user) if holder is None else _repeated(holder)):
-            created = _add_if_free(user)
+            created = _add_if_free(user, permit)
             if (created is None) == (holder is None):
                 raise Overtaken
     except Overtaken:
@@ -76,9 +81,9 @@ def _create_if_free(user: User) -> User | None:
     return created
 
 
-def _add_if_free(user: User) -> User | None:
+def _add_if_free(user: User, permit: Permit) -> User | None:
     try:
-        return profile.add(user)
+        return profile.add(user, permit)
     except EmailTaken:
         return None
 
@@ -87,18 +92,16 @@ def _repeated(holder: User | None) -> RegistrationRepeated:
     return RegistrationRepeated(target=holder.id if holder is not None else None)
 
 
-def _register_unverified(
-    name: str, email: str, password: str, *, challenge: bool, return_to: str | None
-) -> Issued | None:
+def _register_unverified(new: User, permit: Permit, *, challenge: bool, return_to: str | None) -> Issued | None:
     """Create an account, or tell the owner of the existing one, with as many hashes and database commands.
 
     An existing account stays as it is, verified or not. Its owner gets a link that sets a password. Earlier links stay
     valid: a stranger's registration ends no link that the owner is about to follow. Whichever link is followed, a
     password that was set before is removed, since nobody has a session here before the address is verified.
     """
-    new = passwords.hashed_in_turn(password)
+    email = new.email
     has_room = throttles.has_room(Bucket(Limit.VERIFY_ACCOUNT, email), throttles.for_letter(LetterKind.VERIFY, email))
-    created = _create_if_free(_new_user(name, email, new))
+    created = _create_if_free(new, permit)
     user = User.find_by_email(email)
     if created is None:
         links.is_reserved(email)  # once more, as for an account that is created

@@ -32,10 +32,11 @@ from authsvc.models.mfa import MfaTicket
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security import opaque_tokens, stored_addresses
-from authsvc.services import challenges, devices, guesses, mail, sessions, throttles, tokens
+from authsvc.services import challenges, devices, guesses, mail, sessions, throttles, token_claims, tokens
 from authsvc.services.devices import Recognition
 from authsvc.services.passkeys import Options
 from authsvc.services.throttles import Bucket
+from authsvc.services.token_claims import Ext
 from authsvc.services.tokens import TokenPair
 from authsvc.settings import Limit
 
@@ -59,11 +60,20 @@ class Pending:
     expires_in: int = int(LIFE.total_seconds())
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A session that is about to be opened, and what its first access token says besides."""
+
+    session: Session
+    ext: Ext
+
+
 def by_password(email: str, password: str) -> TokenPair | Pending:
     """Sign in by password, or begin to if the account has a second factor.
 
     An unknown address, a wrong password and a disabled account's wrong password take the same work and give the same
-    answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, EmailUnverified, HashingBusy.
+    answer (ASVS 6.3.8). Raises TooManyAttempts, InvalidCredentials, AccountDisabled, EmailUnverified, HashingBusy,
+    HookFailed.
     """
     with _verified(email, password) as (user, recognition):
         return finish(user, passwords.AMR, recognition=recognition)
@@ -79,7 +89,7 @@ def by_password_only(email: str, password: str) -> TokenPair:
         if user.mfa_enabled:
             raise SecondFactorRequired([method.name for method in registry.second_factors_of(user)])
         life = timedelta(seconds=current_app.config["ACCESS_TOKEN_TTL"])
-        return open_session(user, passwords.AMR, recognition=recognition, life=life)
+        return open_session(prepare(user, passwords.AMR, life=life), user, recognition=recognition)
 
 
 def passkey_options(mfa_token: str | None) -> Options:
@@ -97,7 +107,7 @@ def passkey_options(mfa_token: str | None) -> Options:
 def complete(mfa_token: str, answer: Answer) -> TokenPair:
     """Complete a sign-in by a second factor.
 
-    Raises MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, InvalidCredentials.
+    Raises MfaTokenInvalid, MfaCodeInvalid, ChallengeInvalid, TooManyAttempts, InvalidCredentials, HookFailed.
     """
     ticket, user = _resolve(mfa_token)
     question = Question(ChallengePurpose.MFA, ticket.digest)
@@ -105,20 +115,22 @@ def complete(mfa_token: str, answer: Answer) -> TokenPair:
     try:
         with registry.verifying(user, answer, question, *guesses.at_factor(user, recognition)) as proof:
             # Once the factor is known to be right, and before it is spent: nothing is spent in vain.
+            amr = list(dict.fromkeys([*_methods_of(ticket), *proof.amr]))
+            opening = prepare(user, amr, passkey=proof.passkey, identity=ticket.identity)
             if not MfaTicket.redeem(ticket.digest, clock.now()):
                 raise MfaTokenInvalid
     except MfaCodeInvalid:
         if not recognition.is_browser_known_by_factor:
             _warn(user, ticket)
         raise
-    amr = list(dict.fromkeys([*_methods_of(ticket), *proof.amr]))
-    return open_session(user, amr, recognition=recognition, passkey=proof.passkey, identity=ticket.identity)
+    return open_session(opening, user, recognition=recognition)
 
 
 def by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair:
     """Sign in by a passkey that names its account and verifies its user: two factors in one.
 
-    Raises ChallengeInvalid, PasskeyInvalid, AccountDisabled, EmailUnverified, TooManyAttempts, InvalidCredentials.
+    Raises ChallengeInvalid, PasskeyInvalid, AccountDisabled, EmailUnverified, TooManyAttempts, InvalidCredentials,
+    HookFailed.
     """
     with throttles.counting(guesses.at_passkey(), failures=(PasskeyInvalid,)):
         challenge = challenges.redeem(challenge_id, ChallengePurpose.LOGIN)
@@ -127,14 +139,15 @@ def by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair:
             proof = passkey.authenticate(assertion, challenge, owner=None, verify_user=True)
             _require_allowed(proof.user)
             recognition = devices.recognise(proof.user)
-            return open_session(proof.user, proof.amr, recognition=recognition, passkey=proof.passkey)
+            opening = prepare(proof.user, proof.amr, passkey=proof.passkey)
+            return open_session(opening, proof.user, recognition=recognition)
 
 
 def by_proof(user: User, amr: list[str], *, identity: ObjectId | None = None) -> TokenPair | Pending:
     """Sign in a user who has proved by another first factor than a password who they are, and how (`amr`).
 
     `identity` is the one at another provider, if it was by that. A refusal is put on record. Raises AccountDisabled,
-    EmailUnverified, InvalidCredentials.
+    EmailUnverified, InvalidCredentials, HookFailed.
     """
     with recording_failures(user):
         _require_allowed(user)
@@ -142,39 +155,57 @@ def by_proof(user: User, amr: list[str], *, identity: ObjectId | None = None) ->
 
 
 def finish(
-    user: User, amr: list[str], *, recognition: Recognition, identity: ObjectId | None = None
-) -> TokenPair | Pending:
-    """Open a session for a user whose first factor was right, or ask for the second one. Raises InvalidCredentials."""
-    if user.mfa_enabled:
-        return _ask(user, amr, identity)
-    return open_session(user, amr, recognition=recognition, identity=identity)
-
-
-def open_session(
     user: User,
     amr: list[str],
     *,
     recognition: Recognition,
+    identity: ObjectId | None = None,
+    opening: Opening | None = None,
+) -> TokenPair | Pending:
+    """Open a session for a user whose first factor was right, or ask for the second one.
+
+    `opening` is what was prepared for that, if anything was. Raises InvalidCredentials, HookFailed.
+    """
+    if user.mfa_enabled:
+        return _ask(user, amr, identity)
+    if opening is None or opening.session.user != user.id:
+        opening = prepare(user, amr, identity=identity)
+    return open_session(opening, user, recognition=recognition)
+
+
+def prepare(
+    user: User,
+    amr: list[str],
+    *,
     passkey: ObjectId | None = None,
     identity: ObjectId | None = None,
     life: timedelta | None = None,
-) -> TokenPair:
-    """Open a session for a user who has authenticated by `amr` (RFC 8176), and tell them if they are not known here.
+) -> Opening:
+    """Prepare a session for a user who has authenticated by `amr` (RFC 8176); nothing is stored.
 
-    `life` is for a session that lasts less than others. Raises InvalidCredentials if what was verified is no longer so.
+    `life` is for a session that lasts less than others. Raises HookFailed.
     """
-    session = sessions.open_session(user, amr, passkey=passkey, identity=identity, life=life)
+    session = sessions.new(user, amr, passkey=passkey, identity=identity, life=life)
+    return Opening(session, token_claims.of_session(session, user))
+
+
+def open_session(opening: Opening, user: User, *, recognition: Recognition) -> TokenPair:
+    """Open a session that was prepared for a user, and tell them if they are not known here.
+
+    Raises InvalidCredentials if what was verified is no longer so.
+    """
+    sessions.open_session(opening.session, user)
     if recognition.is_new and devices.is_elsewhere(user):
         mail.post(LetterKind.NEW_SIGN_IN, user.id, to=user.email, **mail.request_facts())
     devices.remember_network(user, recognition, devices.proof_of(user))
     guesses.forgive_strangers(user)
-    return tokens.mint(session, user)
+    return tokens.mint(opening.session, user, opening.ext)
 
 
-def enter(session: Session, user: User) -> TokenPair:
+def enter(opening: Opening, user: User) -> TokenPair:
     """Return the tokens of the first session of an account that was just made, and note where that was."""
     devices.remember_network(user, None, devices.proof_of(user))
-    return tokens.mint(session, user)
+    return tokens.mint(opening.session, user, opening.ext)
 
 
 @contextmanager

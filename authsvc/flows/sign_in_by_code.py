@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 
+from authsvc import clock
 from authsvc.errors import AccountDisabled, EmailCodeInvalid, EmailTaken, LinkInvalid
 from authsvc.events import happened
 from authsvc.events.catalogue import LoginCodeRequested
 from authsvc.flows import sign_in, verify_email
-from authsvc.flows.sign_in import Pending
+from authsvc.flows.sign_in import Opening, Pending
 from authsvc.methods import email_code
 from authsvc.models.email_codes import CodePurpose, EmailCode
 from authsvc.models.letters import LetterKind
 from authsvc.models.users import User
 from authsvc.security import stored_addresses
-from authsvc.services import devices, email_codes, letter_limits, links, mail, throttles
+from authsvc.services import devices, email_codes, letter_limits, links, mail, sign_ups, throttles, token_claims
 from authsvc.services.email_codes import Issued, Whose
+from authsvc.services.sign_ups import How, Permit
 from authsvc.services.tokens import TokenPair
 from authsvc.services.users import profile
 from authsvc.settings import Limit
@@ -24,6 +26,14 @@ class Unconfirmed:
     """A link that was opened in a browser that did not ask: its user is to confirm whose account it signs in to."""
 
     email: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the hooks said before a challenge was used up: None where there was nothing to ask."""
+
+    permit: Permit | None = None
+    opening: Opening | None = None
 
 
 def request(email: str, *, browser: str, name: str | None = None, return_to: str | None = None) -> Issued:
@@ -58,8 +68,8 @@ def by_code(challenge_id: str, code: str) -> TokenPair | Pending:
     """Sign in by the code of a letter, or begin to if the account has a second factor (R114).
 
     The code proves the address. If nobody had, what was set up before is removed (R112). Raises EmailCodeInvalid,
-    AccountDisabled, TooManyAttempts, InvalidCredentials, NotFound, EmailTaken if another account may take the address
-    back.
+    AccountDisabled, TooManyAttempts, InvalidCredentials, NotFound, HookRefused, HookFailed, EmailTaken if another
+    account may take the address back.
     """
     email_codes.require_on()
     guess = email_code.find(challenge_id, CodePurpose.SIGN_IN)
@@ -68,7 +78,8 @@ def by_code(challenge_id: str, code: str) -> TokenPair | Pending:
         sign_in.recording_failures(guess.user),
     ):
         email_code.verify(guess, code)
-        return _redeem(guess.challenge)
+        with email_code.keeping_try(guess.challenge):
+            return _redeem(guess.challenge)
 
 
 def by_link(token: str, *, browser: str | None, confirm: bool) -> TokenPair | Pending | Unconfirmed:
@@ -76,7 +87,7 @@ def by_link(token: str, *, browser: str | None, confirm: bool) -> TokenPair | Pe
 
     In another browser than the one that asked (`browser` is the secret of this one) somebody may have been lured into
     an account that is not theirs: it signs in only once they `confirm` whose it is (R118). Raises LinkInvalid,
-    AccountDisabled, TooManyAttempts, InvalidCredentials, NotFound, EmailTaken.
+    AccountDisabled, TooManyAttempts, InvalidCredentials, NotFound, EmailTaken, HookRefused, HookFailed.
     """
     email_codes.require_on()
     with throttles.counting_failures(throttles.by_network(Limit.LINK_ADDRESS), LinkInvalid):
@@ -91,10 +102,14 @@ def by_link(token: str, *, browser: str | None, confirm: bool) -> TokenPair | Pe
 
 
 def _redeem(challenge: EmailCode) -> TokenPair | Pending:
-    """Use up a challenge, and let its user in. Raises EmailCodeInvalid, AccountDisabled, EmailTaken."""
+    """Use up a challenge, and let its user in.
+
+    Raises EmailCodeInvalid, AccountDisabled, EmailTaken, HookRefused, HookFailed.
+    """
+    answers = _ask_first(challenge)
     if not email_codes.redeem(challenge):
         raise EmailCodeInvalid
-    owner = _owner_of(challenge)
+    owner = _owner_of(challenge, answers.permit)
     user = verify_email.prove(str(owner.id))
     if user is None or user.email != owner.email:  # it is gone, or has another address by now
         raise EmailCodeInvalid
@@ -102,25 +117,50 @@ def _redeem(challenge: EmailCode) -> TokenPair | Pending:
         raise AccountDisabled
     email_codes.cancel(str(user.id), CodePurpose.SIGN_IN)  # those that were asked for before or since
     # Once the address was proved, nobody is known anywhere who was there before.
-    return sign_in.finish(user, email_code.AMR, recognition=devices.recognise(user))
+    return sign_in.finish(user, email_code.AMR, recognition=devices.recognise(user), opening=answers.opening)
 
 
-def _owner_of(challenge: EmailCode) -> User:
-    """Return the account that a challenge is for, made now if it was asked for. Raises EmailCodeInvalid, EmailTaken."""
+def _ask_first(challenge: EmailCode) -> _Answers:
+    """Ask the hooks, while the challenge can still be used again (R124). Raises HookRefused, HookFailed.
+
+    They are asked about the account as it will be: whoever has the code or the link has proved its address.
+    """
+    if not (sign_ups.is_asked() or token_claims.is_asked()):
+        return _Answers()
+    by_address = User.find_by_typed(challenge.email)
+    if by_address is None and challenge.name is not None:
+        new = profile.new_verified(challenge.user, challenge.name, challenge.email)
+        permit = sign_ups.permit(new, How.EMAIL_CODE)
+        return _Answers(permit, sign_in.prepare(new, email_code.AMR))
+    user = User.find(str(challenge.user)) if challenge.name is None else by_address
+    if user is None or user.email != challenge.email or user.disabled_at is not None:
+        return _Answers()
+    if user.mfa_enabled and user.is_verified:  # with an address that nobody had proved, its factors go too
+        return _Answers()
+    user.email_verified_at = user.email_verified_at or clock.now()
+    return _Answers(opening=sign_in.prepare(user, email_code.AMR))
+
+
+def _owner_of(challenge: EmailCode, permit: Permit | None) -> User:
+    """Return the account that a challenge is for, made now if it was asked for.
+
+    Raises EmailCodeInvalid, EmailTaken, HookRefused, HookFailed.
+    """
     if challenge.name is None:
         user = User.find(str(challenge.user))
         if user is None or user.email != challenge.email:
             raise EmailCodeInvalid
         return user
-    return User.find_by_typed(challenge.email) or _register(challenge, challenge.name)
+    return User.find_by_typed(challenge.email) or _register(challenge, challenge.name, permit)
 
 
-def _register(challenge: EmailCode, name: str) -> User:
-    """Make the account of a challenge, unless somebody just did. Raises EmailTaken."""
+def _register(challenge: EmailCode, name: str, permit: Permit | None) -> User:
+    """Make the account of a challenge, unless somebody just did. Raises EmailTaken, HookRefused, HookFailed."""
+    user = profile.new_verified(challenge.user, name, challenge.email)
     try:
-        return profile.add_verified(challenge.user, name, challenge.email)
+        return profile.add_verified(user, permit or sign_ups.permit(user, How.EMAIL_CODE))
     except EmailTaken:
-        user = User.find_by_typed(challenge.email)
-        if user is None:
+        other = User.find_by_typed(challenge.email)
+        if other is None:
             raise
-        return user
+        return other

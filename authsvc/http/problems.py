@@ -75,7 +75,9 @@ class ProblemSchema(Schema):
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata={"enum": list(all_problems())})
     requestId = fields.String(required=True)  # noqa: N815 - the JSON name, as documented
-    reason = fields.String(metadata={"description": "why the session ended"})
+    reason = fields.String(
+        metadata={"description": "why the session ended, or why the operator does not allow the account"}
+    )
     reasons = fields.List(fields.Nested(ReasonSchema), metadata={"description": "why the service is not ready"})
     errors = fields.List(fields.Nested(FieldErrorSchema))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from authsvc.errors import EmailCodeInvalid, LinkInvalid
+from authsvc.errors import EmailCodeInvalid, HookFailed, LinkInvalid
 from authsvc.events import happened
 from authsvc.events.catalogue import EmailCodeFailed
 from authsvc.methods.base import Proof
@@ -73,10 +73,11 @@ def link_beside(challenge_id: str, code: str, *purposes: LinkPurpose) -> Iterato
             raise EmailCodeInvalid from refusal
 
 
-def authenticate(who: Caller, user: User, challenge_id: str, code: str) -> Proof:
-    """Return what a code proves that was sent to the address of somebody signed in, for this session of theirs.
+@contextmanager
+def verifying(who: Caller, user: User, challenge_id: str, code: str) -> Iterator[Proof]:
+    """Verify a code that was sent to the address of somebody signed in, for this session of theirs; spend it after.
 
-    Raises EmailCodeInvalid, TooManyAttempts, NotFound if codes are off.
+    If what is inside refuses, nothing is spent. Raises EmailCodeInvalid, TooManyAttempts, NotFound if codes are off.
     """
     email_codes.require_on()
     with throttles.counting(*guesses.at_own_email_code(who), failures=(EmailCodeInvalid,)):
@@ -84,12 +85,23 @@ def authenticate(who: Caller, user: User, challenge_id: str, code: str) -> Proof
             challenge = email_codes.find(challenge_id, CodePurpose.REAUTHENTICATE)
             if not (_is_for(challenge, who, user) and email_codes.is_right(challenge, code)):
                 raise EmailCodeInvalid
+            with keeping_try(challenge):
+                yield Proof(user, AMR)
             if not email_codes.redeem(challenge):
                 raise EmailCodeInvalid
         except EmailCodeInvalid:
             happened(EmailCodeFailed.by_owner(user))
             raise
-        return Proof(user, AMR)
+
+
+@contextmanager
+def keeping_try(challenge: EmailCode) -> Iterator[None]:
+    """Do something once a code was right; if a hook fails, the code can be typed again as often as before."""
+    try:
+        yield
+    except HookFailed:
+        email_codes.give_back_try(challenge)
+        raise
 
 
 def _is_for(challenge: EmailCode, who: Caller, user: User) -> bool:

@@ -107,6 +107,12 @@ class Authorization(Document):
 
     @classmethod
     @bounded
+    def find_unused(cls, code_digest: str, app: str) -> Self | None:
+        """Return the request of an app's code that nobody has used."""
+        return cast(Self | None, cls.objects(code_digest=code_digest, app=app, used_at=None).first())
+
+    @classmethod
+    @bounded
     def note_reuse(cls, code_digest: str, app: str, now: datetime) -> Self | None:
         """Note that an app's code was used again; return its request, None if there is no such code."""
         used = cls.objects(code_digest=code_digest, app=app, used_at__ne=None)

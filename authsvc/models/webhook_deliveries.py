@@ -14,7 +14,8 @@ from authsvc.models.deliveries import Delivery
 class WebhookDelivery(Delivery):
     """A message on its way to a webhook (`to` is its id), of `kind` the name of the event.
 
-    `subject` is the account that it is about, `body` what is sent, `status` what the webhook answered last.
+    `subject` is the account that it is about, `body` what is sent, `status` what the webhook answered last;
+    it was sent so often as `posted` says.
     """
 
     meta = {
@@ -32,7 +33,12 @@ class WebhookDelivery(Delivery):
     subject: str = StringField(required=True)
     body: str = StringField(required=True)
     status: int | None = IntField()
-    tries: int = IntField(default=0)
+    posted: int = IntField(default=0)
+
+    @property
+    def tries(self) -> int:
+        """Return how often it was sent: many a turn of one only finds that it has to wait."""
+        return self.posted
 
     @property
     def state(self) -> str:
@@ -58,11 +64,9 @@ class WebhookDelivery(Delivery):
     @bounded
     def note_answer(self, status: int | None) -> None:
         """Note that it was sent, and the status of the answer, None if there was none."""
-        same = type(self).objects(id=self.id)
-        if status is None:
-            same.update_one(inc__tries=1, unset__status=True)
-        else:
-            same.update_one(inc__tries=1, set__status=status)
+        self.posted += 1
+        answer = {"unset__status": True} if status is None else {"set__status": status}
+        type(self).objects(id=self.id).update_one(inc__posted=1, **answer)
 
     @classmethod
     @bounded

@@ -33,7 +33,7 @@ class Outbox(Generic[D]):
     """Deliveries of one kind: `name` is how the log calls one, and `count` counts an outcome.
 
     Outcomes are `delivered`, `put_off` and `dead`. A delivery is tried for as long as `patience`, with pauses that grow
-    to the `longest` one.
+    to the `longest` one. Whoever tries one has it for the time of `lease`, which is longer than an attempt takes.
     """
 
     def __init__(
@@ -44,13 +44,14 @@ class Outbox(Generic[D]):
         *,
         patience: timedelta = PATIENCE,
         longest: timedelta = _LONGEST_PAUSE,
+        lease: timedelta = LEASE,
     ) -> None:
         self._kind = kind
         self._name = name
         self._count = count
         self._patience = patience
         self._longest = longest
-        self._turns = Turns(kind, LEASE)
+        self._turns = Turns(kind, lease)
         self._news = threading.Event()
         self._lock = threading.Lock()
         self._looked_at = 0.0
@@ -96,8 +97,8 @@ class Outbox(Generic[D]):
     def try_next(self, carry: Callable[[D], None]) -> bool:
         """Deliver what has been due the longest by `carry`, which raises NotDelivered; tell whether there was anything.
 
-        It may also raise NotFinished, if it takes several turns, and NotYet. A delivery is leased for three minutes. If
-        the process dies it is tried again, so it is delivered at least once.
+        It may also raise NotFinished, if it takes several turns, and NotYet. A delivery is leased: if the
+        process dies it is tried again, so it is delivered at least once.
         """
         delivery = self._turns.next()
         if delivery is None:
@@ -165,7 +166,7 @@ class Outbox(Generic[D]):
         else:
             self._note_delivered(delivery)
             self._count("delivered")
-            _log.info(f"{self._name}.delivered", **self._facts(delivery), attempts=delivery.attempts)
+            _log.info(f"{self._name}.delivered", **self._facts(delivery), attempts=delivery.tries)
 
     def _has_happened(self, delivery: D) -> bool:
         """Tell whether what a delivery tells of was done; drop it if not: a process died before it did that."""
@@ -191,14 +192,14 @@ class Outbox(Generic[D]):
         """Retry a delivery later, with growing pauses, while there is patience; one refused for good is dead."""
         now = clock.now()
         cause = str(error) if isinstance(error, NotDelivered) else type(error).__name__
-        facts = {**self._facts(delivery), "attempts": delivery.attempts, "cause": cause}
+        facts = {**self._facts(delivery), "attempts": delivery.tries, "cause": cause}
         is_final = isinstance(error, NotDelivered) and error.for_good
         if is_final or now - (delivery.retried_at or delivery.created_at) >= self._patience:
             delivery.settle(due_at=None, failed_at=now, expires_at=now + KEPT_FOR, error=cause)
             self._count("dead")
             _log.error(f"{self._name}.dead", **facts)
             return
-        pause = min(_FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 16), self._longest)
+        pause = min(_FIRST_PAUSE * 2 ** min(max(delivery.tries, 1) - 1, 16), self._longest)
         delivery.settle(due_at=now + pause, error=cause)
         self._count("put_off")
         _log.warning(f"{self._name}.put_off", **facts)

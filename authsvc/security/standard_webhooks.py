@@ -6,30 +6,19 @@ import hmac
 import secrets as random
 from collections.abc import Sequence
 
-PREFIX = "whsec_"
-_SHORTEST = 24
-_LONGEST = 64
-"""Bytes of a secret (Standard Webhooks 1.0, signature scheme)."""
+from authsvc.settings import webhook_secrets
+
 _RANDOM_BYTES = 32
 
 
 def new_secret() -> str:
     """Return a new secret, as it is shown to who verifies: `whsec_` and base64."""
-    return PREFIX + base64.b64encode(random.token_bytes(_RANDOM_BYTES)).decode()
+    return webhook_secrets.PREFIX + base64.b64encode(random.token_bytes(_RANDOM_BYTES)).decode()
 
 
 def read_secret(text: str) -> bytes:
     """Return the key that a secret stands for. Raises ValueError, which says what is wrong and not what was read."""
-    if not text.startswith(PREFIX):
-        raise ValueError(f"begins with {PREFIX}")
-    encoded = text.removeprefix(PREFIX)
-    try:  # some write it without the padding
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except ValueError:
-        raise ValueError(f"is {PREFIX} and base64") from None
-    if not _SHORTEST <= len(key) <= _LONGEST:
-        raise ValueError(f"is base64 of {_SHORTEST} to {_LONGEST} bytes")
-    return key
+    return webhook_secrets.read(text)
 
 
 def signature(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:

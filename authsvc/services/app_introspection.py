@@ -7,9 +7,9 @@ from authsvc.errors import TokenRefused
 from authsvc.models.apps import App
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
-from authsvc.services import app_tokens, apps, resources, sessions
+from authsvc.services import app_tokens, apps, resources, sessions, token_claims
 
-_TOLD = ("iss", "aud", "sub", "client_id", "sid", "jti", "iat", "exp", "auth_time")
+_TOLD = ("iss", "aud", "sub", "client_id", "sid", "jti", "iat", "exp", "auth_time", token_claims.NAME)
 
 
 def describe(asking: App, text: str) -> dict[str, Any]:

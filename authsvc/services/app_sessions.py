@@ -26,7 +26,7 @@ def open_session(app: App, request: Authorization, user: User) -> Session:
     If the code has been used again meanwhile, the session has ended before anybody has its tokens. Raises OAuthRefusal
     if what the user allowed is no longer so.
     """
-    now, session = clock.now(), _new_session(app, request, user)
+    now, session = clock.now(), new(app, request, user)
     with happening(AppSignedIn.by_owner(user, app=app.id, session=str(session.id))):
         session.insert()
         # Whoever changes an account writes the user first and ends the sessions second; so all is read again once the
@@ -47,7 +47,8 @@ def open_session(app: App, request: Authorization, user: User) -> Session:
     return session
 
 
-def _new_session(app: App, request: Authorization, user: User) -> Session:
+def new(app: App, request: Authorization, user: User) -> Session:
+    """Return the session that a code was given for, not opened yet."""
     now, asked = clock.now(), origin.current()
     return Session(
         id=request.granted,

@@ -22,6 +22,7 @@ from authsvc.models.sessions import Session
 from authsvc.security import jwk, opaque_tokens
 from authsvc.services import app_lookup, resources, sessions, signing_keys
 from authsvc.services.callers import Caller
+from authsvc.services.token_claims import Ext, Request
 
 ACCESS = "at+jwt"
 REFRESH = "rt+jwt"
@@ -50,20 +51,21 @@ class AppToken:
     claims: Mapping[str, Any]
 
 
-def mint(session: Session, app: App, scopes: Sequence[str], audience: str) -> AppTokens:
+def mint(session: Session, request: Request, ext: Ext) -> AppTokens:
     """Sign a pair for an app's session at its current generation; the access token is for one audience.
 
-    An app that may not refresh gets no refresh token.
+    Only that says what `ext` adds. An app that may not refresh gets no refresh token.
     """
+    app = request.app
     issuer = current_app.config["TOKEN_ISSUER"]
     now, ends = int(clock.now().timestamp()), int(session.expires_at.timestamp())
     common = {"iss": issuer, "sub": str(session.user), "client_id": app.id, "sid": str(session.id), "iat": now}
     access = {
         **common,
-        "aud": audience,
+        "aud": request.audience,
         "exp": min(now + current_app.config["ACCESS_TOKEN_TTL"], ends),
         "jti": str(new_id()),
-        "scope": " ".join(scopes),
+        "scope": " ".join(request.scopes),
         "auth_time": int(session.auth_time.timestamp()),
     }
     refresh = {
@@ -74,7 +76,7 @@ def mint(session: Session, app: App, scopes: Sequence[str], audience: str) -> Ap
         "generation": session.generation,
     }
     refresh_token = _signed(refresh, REFRESH) if GrantType.REFRESH in app.grant_types else None
-    return AppTokens(_signed(access, ACCESS), refresh_token, access["exp"] - now, scopes)
+    return AppTokens(_signed(ext.added_to(access), ACCESS), refresh_token, access["exp"] - now, request.scopes)
 
 
 def read(text: str) -> AppToken | None:
@@ -94,24 +96,25 @@ def scopes_of(access: Mapping[str, Any], app: App) -> list[str]:
     return [scope for scope in access["scope"].split(" ") if scope in app.scopes]
 
 
-def mint_for_service(app: App, scopes: Sequence[str], audience: str) -> AppTokens:
+def mint_for_service(request: Request, ext: Ext) -> AppTokens:
     """Sign an access token for an app that acts for itself: `sub` is the app, and there is no session (RFC 9068 2.2).
 
     `epoch` is the app's: what ends that ends the token.
     """
+    app = request.app
     now = int(clock.now().timestamp())
     claims = {
         "iss": current_app.config["TOKEN_ISSUER"],
-        "aud": audience,
+        "aud": request.audience,
         "sub": app.id,
         "client_id": app.id,
         "iat": now,
         "exp": now + current_app.config["ACCESS_TOKEN_TTL"],
         "jti": str(new_id()),
-        "scope": " ".join(scopes),
+        "scope": " ".join(request.scopes),
         "epoch": app.epoch,
     }
-    return AppTokens(_signed(claims, ACCESS), None, claims["exp"] - now, scopes)
+    return AppTokens(_signed(ext.added_to(claims), ACCESS), None, claims["exp"] - now, request.scopes)
 
 
 def read_service(text: str, audience: str | None) -> tuple[App, Mapping[str, Any]] | None:

@@ -151,6 +151,14 @@ def redeem(app: App, code: str | None) -> Authorization | None:
     return request
 
 
+def find_redeemable(app: App, code: str | None) -> Authorization | None:
+    """Return what an app's code was given for if `redeem` would take it at this moment; use up nothing."""
+    if code is None or not opaque_tokens.is_well_formed(code, CODE_PREFIX):
+        return None
+    request = Authorization.find_unused(opaque_tokens.digest(code), app.id)
+    return request if request is not None and is_possible(app, request) else None
+
+
 def is_possible(app: App, request: Authorization) -> bool:
     """Tell whether an app may still ask for what it asked for: it may have been disabled or changed meanwhile."""
     uri, any_port = request.params["redirect_uri"], app.kind == AppKind.NATIVE

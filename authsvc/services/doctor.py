@@ -28,7 +28,9 @@ from authsvc.services import (
     providers,
     resources,
     servers,
+    sign_ups,
     signing_keys,
+    token_claims,
     totp,
     webhook_health,
     webhook_secrets,
@@ -330,6 +332,15 @@ def _providers(config: Config) -> Iterator[Finding]:
         )
 
 
+def _hooks(config: Config) -> Iterator[Finding]:
+    yield from sign_ups.check()
+    yield from token_claims.check()
+    if config["HOOK_SECRET"] and not (config["HOOK_SIGN_UP"] or config["HOOK_TOKEN"]):
+        yield Finding("HOOK_SECRET", "it signs nothing, since there is no hook", "empty it, or set HOOK_SIGN_UP")
+    if len(config["HOOK_SECRET"]) > 1:
+        yield Finding("HOOK_SECRET", "there are two, as while they are changed", "remove the former one from it")
+
+
 def _accounts(_config: Config) -> Iterator[Finding]:
     yield from integrity.odd_accounts()
     yield from integrity.stranded_accounts()
@@ -366,6 +377,7 @@ _OF_SETTINGS: tuple[_Check, ...] = (
     _password_grant,
     _documents,
     _providers,
+    _hooks,
 )
 _OF_THE_DATABASE: tuple[_Check, ...] = (
     servers.kind,

@@ -36,20 +36,12 @@ LEEWAY = timedelta(seconds=10)
 _BY_THEMSELVES = (EndReason.LOGOUT, EndReason.LOGOUT_OTHERS, EndReason.EMAIL_VERIFIED, EndReason.REPLACED)
 
 
-def open_session(
-    user: User,
-    methods: list[str],
-    *,
-    passkey: ObjectId | None = None,
-    identity: ObjectId | None = None,
-    life: timedelta | None = None,
-) -> Session:
-    """Open a session for a user who has authenticated by `methods` (RFC 8176); of more than 100 the oldest ends.
+def open_session(session: Session, user: User) -> None:
+    """Open a new session for a user who has authenticated by its methods; of more than 100 the oldest ends.
 
-    It lasts as long as sessions may, or for a shorter `life`. Raises InvalidCredentials if what was verified is no
-    longer so.
+    Raises InvalidCredentials if what was verified is no longer so.
     """
-    session = _new(user, methods, passkey=passkey, identity=identity, life=life)
+    methods = session.methods
     with happening(LoginSucceeded.by_owner(user, session=str(session.id), methods=methods)):
         session.insert()
         # Whoever changes an account writes the user first and ends the sessions second. So the user is read again once
@@ -61,13 +53,11 @@ def open_session(
             raise InvalidCredentials
         bring_up_to_date(session, current)
     _end_surplus(user, session.created_at)
-    return session
 
 
-def open_first(user: User, methods: list[str], registered: Event, add: Callable[[User], object]) -> Session:
+def open_first(session: Session, user: User, registered: Event, add: Callable[[User], object]) -> None:
     """Make an account by `add`, and open its first session; `registered` is told with it. Raises what `add` does."""
-    session = _new(user, methods)
-    sign_in = LoginSucceeded.by_owner(user, session=str(session.id), methods=methods, registered=True)
+    sign_in = LoginSucceeded.by_owner(user, session=str(session.id), methods=session.methods, registered=True)
     with happening(registered, sign_in):
         # The session is there before the account, so whoever changes that finds it. Until then it is of no use: nobody
         # has a token of it.
@@ -78,10 +68,9 @@ def open_first(user: User, methods: list[str], registered: Event, add: Callable[
             with suppress(*DATABASE_ERRORS):
                 Session.discard(session.id)
             raise
-    return session
 
 
-def _new(
+def new(
     user: User,
     methods: list[str],
     *,
@@ -89,6 +78,10 @@ def _new(
     identity: ObjectId | None = None,
     life: timedelta | None = None,
 ) -> Session:
+    """Return a session that is not opened yet, of a user who has authenticated by `methods` (RFC 8176).
+
+    It lasts as long as sessions may, or for a shorter `life`.
+    """
     now, asked = clock.now(), origin.current()
     return Session(
         id=new_id(),
@@ -149,6 +142,15 @@ def rotate(session_id: str, generation: int) -> Session:
     )
     end_stolen(session, theft)
     raise SessionEnded(EndReason.TOKEN_REUSE)
+
+
+def find_exchangeable(claims: Mapping[str, Any]) -> Session | None:
+    """Return the session of a verified refresh token if `rotate` would take that at this moment; exchange nothing."""
+    now, session = clock.now(), Session.find(claims["sid"])
+    if session is None or session.ended_at is not None or _is_over(session.expires_at, session.last_used_at, now):
+        return None
+    age = session.generation - claims["generation"]
+    return session if age == 0 or (age == 1 and _within_grace(session.rotated_at, now)) else None
 
 
 def caller(_header: Any, claims: Mapping[str, Any], app: App | None = None) -> Caller:

@@ -73,6 +73,14 @@ def renew(who: Caller, amr: list[str], passkey: ObjectId | None = None, identity
     return session
 
 
+def foresee(who: Caller, amr: list[str]) -> Session:
+    """Return the caller's session as `renew` will leave it; nothing is stored. Raises SessionEnded."""
+    session = live_session(who)
+    session.methods = list(dict.fromkeys([*session.methods, *amr])) if "mfa" in amr else amr
+    session.auth_time = clock.now()
+    return session
+
+
 def strengthen(who: Caller, amr: list[str]) -> None:
     """Note that the caller's session was authenticated by `amr` too; that makes it no fresher."""
     Session.add_methods(who.session_id or "", amr)

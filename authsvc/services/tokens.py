@@ -19,13 +19,14 @@ from authsvc.errors import SessionEnded, TokenExpired, TokenInvalid, TokenRefuse
 from authsvc.models.sessions import Session
 from authsvc.models.users import User
 from authsvc.security import jwk
-from authsvc.services import access_tokens, sessions, signing_keys
+from authsvc.services import access_tokens, sessions, signing_keys, token_claims
+from authsvc.services.token_claims import Ext
 
 Claims = Mapping[str, Any]
 
 _STRINGS = ("type", "jti", "sub", "sid", "aud", "iss")
 _NUMBERS = ("exp", "iat")
-_TOLD = ("aud", "sub", "sid", "jti", "exp", "iat", "auth_time", "amr")
+_TOLD = ("aud", "sub", "sid", "jti", "exp", "iat", "auth_time", "amr", token_claims.NAME)
 
 REMEMBERED = 4096
 """How many verified tokens a worker keeps, at 2 to 3 kB each."""
@@ -48,8 +49,10 @@ class TokenPair:
 _signing: ContextVar[jwk.KeyPair] = ContextVar("signing")
 
 
-def mint(session: Session, user: User) -> TokenPair:
+def mint(session: Session, user: User, ext: Ext) -> TokenPair:
     """Sign a pair for the session at its current generation, both with one key of one snapshot of the ring.
+
+    Only the access token says what `ext` adds.
 
     Neither lasts longer than its kind may, even if this clock is behind the one that opened the session: otherwise
     the token would be refused at its next use (U21).
@@ -57,7 +60,7 @@ def mint(session: Session, user: User) -> TokenPair:
     now = int(clock.now().timestamp())
     ends = int(session.expires_at.timestamp())
     common = {"sid": str(session.id), "iat": now}
-    access = {
+    own = {
         **common,
         "exp": min(now + current_app.config["ACCESS_TOKEN_TTL"], ends),
         "role": session.role,
@@ -75,9 +78,9 @@ def mint(session: Session, user: User) -> TokenPair:
     try:
         header = {"kid": pair.kid}
         return TokenPair(
-            create_access_token(str(user.id), additional_claims=access, additional_headers=header),
+            create_access_token(str(user.id), additional_claims=ext.added_to(own), additional_headers=header),
             create_refresh_token(str(user.id), additional_claims=refresh, additional_headers=header),
-            access["exp"] - now,
+            own["exp"] - now,
             user,
         )
     finally:

@@ -21,7 +21,7 @@ from authsvc.security.envelope import SealBroken
 from authsvc.services import callers, webhook_secrets, webhook_table, webhooks
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
-from authsvc.services.webhook_turns import require_turn
+from authsvc.services.webhook_turns import LEASE, require_turn
 
 PATIENCE = timedelta(days=3)
 FAILING_FOR = timedelta(days=5)
@@ -40,6 +40,7 @@ _outbox = Outbox(
     lambda outcome: metrics.WEBHOOK_DELIVERIES.labels(outcome).inc(),
     patience=PATIENCE,
     longest=_LONGEST,
+    lease=LEASE,
 )
 
 

@@ -20,14 +20,19 @@ from authsvc.models.webhooks import Webhook
 from authsvc.outbox import Outbox
 from authsvc.services import webhook_deliveries, webhook_table, webhooks
 from authsvc.services.callers import Caller
-from authsvc.services.webhook_turns import require_turn
+from authsvc.services.webhook_turns import LEASE, require_turn
 
 TEST = "webhook.test"
 """The name of what an administrator sends to see whether it arrives."""
 
 _HANDS = 2
 
-_outbox = Outbox(WebhookMessage, "webhook_message", lambda outcome: metrics.WEBHOOK_MESSAGES.labels(outcome).inc())
+_outbox = Outbox(
+    WebhookMessage,
+    "webhook_message",
+    lambda outcome: metrics.WEBHOOK_MESSAGES.labels(outcome).inc(),
+    lease=LEASE,
+)
 
 
 @contextmanager

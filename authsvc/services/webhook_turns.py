@@ -8,8 +8,8 @@ from authsvc.models.deliveries import Delivery
 
 _A_MOMENT = timedelta(seconds=1)
 """How soon to look again for one that is held, or being tried at this moment."""
-_WHILE = timedelta(minutes=3)
-"""What is due later than so is being retried, and not being tried at this moment."""
+LEASE = timedelta(seconds=30)
+"""How long whoever tries a delivery has it; what is due later than so is to be retried, and not being tried now."""
 
 
 def require_turn(earlier: Delivery | None) -> None:
@@ -18,4 +18,4 @@ def require_turn(earlier: Delivery | None) -> None:
         return
     now = clock.now()
     due = earlier.due_at or now
-    raise NotYet(min(max(now, due), now + _A_MOMENT) if due - now <= _WHILE else due)
+    raise NotYet(min(max(now, due), now + _A_MOMENT) if due - now <= LEASE else due)

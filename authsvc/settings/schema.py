@@ -24,6 +24,7 @@ from authsvc.settings.fields import (
     each,
     must,
 )
+from authsvc.settings.hooks import HookSettings
 
 Values = dict[str, Any]
 Fault = Callable[[str], str | None]
@@ -50,7 +51,7 @@ def _account_url(above: Mapping[str, str]) -> str:
     return "" if above["ACCOUNT_PAGES"] == "off" else f"{above.get('PUBLIC_URL', '')}/account"
 
 
-class Settings(BrandSettings):
+class Settings(BrandSettings, HookSettings):
     """The settings; a default may follow from those above it."""
 
     class Meta:

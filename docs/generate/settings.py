@@ -54,6 +54,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
     ),
     "Apps": ("APP_DOCUMENTS", "APP_DOCUMENT_RESOURCES"),
     "Signing in with others": ("IDENTITY_PROVIDERS",),
+    "Hooks": ("HOOK_SIGN_UP", "HOOK_TOKEN", "HOOK_SECRET"),
     "Passwords and passkeys": (
         "BCRYPT_ROUNDS",
         "HASHING_MAX_WAIT",

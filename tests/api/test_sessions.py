@@ -143,7 +143,7 @@ class TestOpen:
             assert verified is not None
             changes[change](verified)
             with pytest.raises(InvalidCredentials):
-                sessions.open_session(verified, ["pwd"])
+                sessions.open_session(sessions.new(verified, ["pwd"]), verified)
         newest = mongo.sessions.find_one({"user": ObjectId(alice.id)}, sort=[("_id", -1)])
         assert newest is not None
         assert newest["endReason"] == reason
@@ -157,7 +157,8 @@ class TestOpen:
             verified = User.find(alice.id)
             assert verified is not None
             mongo.users.update_one({"_id": verified.id}, {"$set": changed})
-            opened = sessions.open_session(verified, ["pwd"])
+            opened = sessions.new(verified, ["pwd"])
+            sessions.open_session(opened, verified)
         stored = mongo.sessions.find_one({"_id": opened.id})
         assert stored is not None
         assert changed.items() <= stored.items()

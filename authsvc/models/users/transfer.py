@@ -1,6 +1,6 @@
 """Bulk reads and inserts of accounts as they are stored, and never of a plain password (ASVS 11.4.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ _DUPLICATE = 11000
 _OF_A_DOCUMENT = frozenset({2, 9, 14, 22, 10334})
 """BadValue, FailedToParse, TypeMismatch, InvalidBSON, BSONObjectTooLarge."""
 
+_NONE: Mapping[int, str] = {}
 _TEXTS = ("name", "role")
 _TIMES = ("createdAt", "emailVerifiedAt", "passwordChangedAt", "disabledAt")
 _OWN = {own.db_field for own in User._fields.values()}
@@ -86,24 +87,38 @@ def _require_kinds(document: dict[str, Any]) -> None:
 class Inserted:
     """The accounts of a batch, by position, that were not inserted: known already, by id or address, or refused.
 
-    `linked` are those with an identity at another provider that is another account's.
+    `linked` are those with an identity at another provider that is another account's; `forbidden` are those that must
+    not be made, with the reason.
     """
 
     known: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
     linked: set[int] = field(default_factory=set)
+    forbidden: dict[int, str] = field(default_factory=dict)
 
     @property
     def absent(self) -> set[int]:
         """Return the positions of all that were not inserted."""
-        return self.known | self.refused | self.linked
+        return self.known | self.refused | self.linked | self.forbidden.keys()
 
 
-def insert_new(accounts: Sequence[NewAccount]) -> Inserted:
-    """Insert the accounts that do not exist yet; existing ones stay as they are. Raises a database error."""
-    outcome = Inserted(known=_duplicates_in_another_form(accounts))
-    _insert(accounts, [at for at in range(len(accounts)) if at not in outcome.known], outcome)
+def insert_new(accounts: Sequence[NewAccount], forbidden: Mapping[int, str] = _NONE) -> Inserted:
+    """Insert the accounts that do not exist yet, but for those that are forbidden; existing ones stay as they are.
+
+    Raises a database error.
+    """
+    outcome = Inserted(known=_duplicates_in_another_form(accounts), forbidden=dict(forbidden))
+    _insert(accounts, [at for at in range(len(accounts)) if at not in outcome.absent], outcome)
     return outcome
+
+
+def known_among(accounts: Sequence[NewAccount]) -> set[int]:
+    """Return the positions of those accounts that exist already, by id or address."""
+    return {
+        at
+        for at, account in enumerate(accounts)
+        if User.find(str(account.id)) is not None or User.find_by_typed(account.email) is not None
+    }
 
 
 def _insert(accounts: Sequence[NewAccount], positions: list[int], outcome: Inserted) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, BinaryIO, Self
 
 from bson import ObjectId
@@ -16,7 +17,8 @@ from authsvc.models.readiness import IndexBlocked, IndexConflict
 from authsvc.models.users import transfer
 from authsvc.models.users.transfer import Inserted, NewAccount
 from authsvc.security.passwords import hasher, scheme_of
-from authsvc.services import indexes
+from authsvc.services import indexes, sign_ups
+from authsvc.services.sign_ups import Refusal
 from authsvc.services.user_transfer import files, listed_identities
 from authsvc.services.user_transfer.files import Lines, Record, Unreadable
 from authsvc.services.user_transfer.listed_identities import Known
@@ -32,6 +34,9 @@ _MOST_FAULTS = 10_000
 _MOST_LISTED = 100
 _REFUSED = "refused by the database"
 _LINKED = "identities: one is another account's"
+_FORBIDDEN = "refused by HOOK_SIGN_UP"
+_ASKED_AT_ONCE = 8
+"""Questions to a hook, of those of a batch."""
 _COUNTS = {
     "line": "line",
     "imported": "taken",
@@ -53,6 +58,8 @@ _COUNTERS = {
 """Attributes of a report, and what JSON calls them."""
 
 Write = Callable[[Sequence[NewAccount]], Inserted]
+Ask = Callable[[Sequence[NewAccount], Sequence[int]], dict[int, str]]
+"""Returns which of the accounts at these positions must not be made, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ class Report:
         self.line, self.read, self.format = batch.end, batch.read, batch.format
         refused = [(batch.lines[at], _REFUSED) for at in outcome.refused]
         refused += [(batch.lines[at], _LINKED) for at in outcome.linked]
+        refused += [(batch.lines[at], reason) for at, reason in outcome.forbidden.items()]
         faults = sorted(batch.faults + refused)
         known = sorted(batch.lines[at] for at in outcome.known)
         self.skipped.update(batch.skipped)
@@ -199,12 +207,12 @@ def import_users(
     """Import the users of a file, from a line on; yield the updated report after each batch.
 
     A dry run writes nothing, not even to the record. A batch that was yielded is in the database, so an interrupted
-    import resumes after `report.line`. Raises Unreadable, or a database error.
+    import resumes after `report.line`. Raises Unreadable, HookFailed, or a database error.
     """
-    batches = _batches(Lines(source), form, from_line)
+    batches, ask = _batches(Lines(source), form, from_line), _asker()
     if dry_run:
         with closing(DuplicateIndex()) as index:
-            yield from _write(batches, index.find_known, report)
+            yield from _write(batches, partial(_look, index, ask), report)
         return
     try:
         indexes.make()
@@ -215,7 +223,7 @@ def import_users(
     happened(UsersImported(state="begun", line=from_line))
     state = "interrupted"
     try:
-        yield from _write(batches, transfer.insert_new, report)
+        yield from _write(batches, partial(_insert, ask), report)
         state = "done"
     finally:
         happened(
@@ -240,6 +248,36 @@ def _write(batches: Iterator[_Batch], write: Write, report: Report) -> Iterator[
                 yield report.note(waiting.pop(0), coming.pop(0).result())
         for batch, outcome in zip(waiting, coming, strict=True):
             yield report.note(batch, outcome.result())
+
+
+def _asker() -> Ask | None:
+    """Return what asks HOOK_SIGN_UP, and raises HookFailed; None if there is no such hook."""
+    ask_one = sign_ups.permit_row()
+
+    def ask(accounts: Sequence[NewAccount], positions: Sequence[int]) -> dict[int, str]:
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+            answers = list(pool.map(lambda at: ask_one(accounts[at].raw), positions))
+        refusals = {at: answer for at, answer in zip(positions, answers, strict=True) if isinstance(answer, Refusal)}
+        return {at: f"{_FORBIDDEN}: {one.reason}" if one.reason else _FORBIDDEN for at, one in refusals.items()}
+
+    return ask if sign_ups.is_asked() else None
+
+
+def _insert(ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:
+    """Insert those of a batch that may be made; while a hook fails, nothing of it is (R124). Raises HookFailed."""
+    if ask is None:
+        return transfer.insert_new(accounts)
+    known = transfer.known_among(accounts)
+    return transfer.insert_new(accounts, ask(accounts, [at for at in range(len(accounts)) if at not in known]))
+
+
+def _look(index: "DuplicateIndex", ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:
+    """Return the outcome that an insert would have. Raises HookFailed."""
+    outcome = index.find_known(accounts)
+    if ask is not None:
+        absent = outcome.absent
+        outcome.forbidden = ask(accounts, [at for at in range(len(accounts)) if at not in absent])
+    return outcome
 
 
 def _batches(lines: Lines, form: Form, from_line: int) -> Iterator[_Batch]:

@@ -12,8 +12,9 @@ from authsvc.models.ids import new_id
 from authsvc.models.sessions import EndReason
 from authsvc.models.users import User
 from authsvc.security.passwords import PasswordHash
-from authsvc.services import links, throttles
+from authsvc.services import links, sign_ups, throttles
 from authsvc.services.callers import Caller
+from authsvc.services.sign_ups import How, Permit
 
 
 def find(user_id: str) -> User:
@@ -51,8 +52,13 @@ def rename(by: Caller, user_id: str, name: str) -> None:
             raise NotFound
 
 
-def add(user: User) -> User:
-    """Insert an account; an address that was changed away from lately is still taken. Raises EmailTaken."""
+def add(user: User, permit: Permit) -> User:
+    """Insert an account that may be made; an address that was changed away from lately is still taken.
+
+    Raises EmailTaken.
+    """
+    if permit.email != user.email:
+        raise RuntimeError("the permit is for another account")
     _require_free(user)
     user.insert()
     try:
@@ -63,23 +69,28 @@ def add(user: User) -> User:
     return user
 
 
-def add_verified(user_id: ObjectId, name: str, email: str) -> User:
-    """Make an account without a password for somebody who has proved to own its address. Raises EmailTaken."""
-    user = User(id=user_id, name=name, email=email, email_verified_at=clock.now(), locale=origin.current().language)
+def new_verified(user_id: ObjectId, name: str, email: str) -> User:
+    """Return an account without a password, to be made for somebody who has proved to own its address."""
+    return User(id=user_id, name=name, email=email, email_verified_at=clock.now(), locale=origin.current().language)
+
+
+def add_verified(user: User, permit: Permit) -> User:
+    """Make the account of somebody who has proved to own its address. Raises EmailTaken."""
     with happening(AccountRegistered.by_owner(user)):
-        return add(user)
+        return add(user, permit)
 
 
 def create(name: str, email: str, role: str, password: PasswordHash, *, verified: bool) -> User:
     """Make an account with a password; `verified` says that its address is known to be its owner's.
 
-    Raises EmailTaken.
+    Raises EmailTaken, HookRefused, HookFailed.
     """
     now = clock.now()
     user = User(id=new_id(), name=name, email=email, role=role, password=password, password_changed_at=now)
     user.email_verified_at = now if verified else None
+    permit = sign_ups.permit(user, How.COMMAND)
     with happening(AccountCreated.done_to(user, None, role=role)):
-        return add(user)
+        return add(user, permit)
 
 
 def _require_free(user: User) -> None:

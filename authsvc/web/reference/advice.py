@@ -131,6 +131,11 @@ ADVICE = {
         "Begin again, or sign in another way.",
         "Nothing can be repeated: begin with `POST /auth/federation/{provider}`. The service's log says the cause.",
     ),
+    "hook_refused": Advice(
+        "The program that `HOOK_SIGN_UP` names, a rule of those who run this service, says no to this account.",
+        "Use another address if the text says so, or ask those who run this service.",
+        "Show `reason` as text, if there is one: it is written for the person. Don't repeat the request.",
+    ),
     "not_found": Advice(
         "An address is mistyped or old, or an object is gone or belongs to somebody else.",
         "Go back to where the link was, or to the start page.",
@@ -235,6 +240,11 @@ ADVICE = {
         "Google, GitHub or another provider is down, slow, or can't be reached from this machine.",
         "Try again in a moment, or sign in another way.",
         "Offer the other ways to sign in. `flask providers check` asks each of them.",
+    ),
+    "hook_failed": Advice(
+        "A program that `HOOK_SIGN_UP` or `HOOK_TOKEN` names is down, slow, or gives answers that can't be used.",
+        _WAIT,
+        "Send the same request again after `Retry-After`. The log says why (`hook.failed`); `flask doctor` asks it.",
     ),
 }
 """By the code of a problem. A test holds it complete."""

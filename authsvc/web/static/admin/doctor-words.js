@@ -17,6 +17,7 @@ export const AREAS = {
   password_grant: t("Password grant"),
   documents: t("Documents of apps"),
   providers: t("Other providers"),
+  hooks: t("Hooks"),
   kind: t("Kind of database"),
   server: t("Database server"),
   rights: t("Database rights"),

@@ -42,6 +42,7 @@ add({
 "This password is wrong.": "كلمة المرور هذه غير صحيحة.",
 "This code is wrong or has already been used. Try another one.": "هذا الرمز خاطئ أو سبق استخدامه. جرّب رمزًا آخر.",
 "We couldn't sign you in that way. Try again, or sign in another way.": "تعذر تسجيل دخولك بهذه الطريقة. حاول مجددًا أو سجّل الدخول بطريقة أخرى.",
+"This service doesn't allow an account with these details.": "لا تسمح هذه الخدمة بإنشاء حساب بهذه البيانات.",
 "You need your second factor as well.": "تحتاج أيضًا إلى عاملك الثاني.",
 "Your email address isn't confirmed yet. Follow the link in the email we sent you.": "لم يُؤكَّد عنوان بريدك الإلكتروني بعد. افتح الرابط الذي في الرسالة التي أرسلناها إليك.",
 "This account is disabled. Contact the people who run this service.": "هذا الحساب معطّل. تواصل مع القائمين على هذه الخدمة.",
@@ -63,6 +64,7 @@ add({
 "The service is very busy right now.": "الخدمة مشغولة جدًا حاليًا.",
 "The service isn't available right now.": "الخدمة غير متاحة حاليًا.",
 "The service you're signing in with isn't available right now. Try again in a moment.": "الخدمة التي تسجّل الدخول بها غير متاحة حاليًا. حاول مجددًا بعد لحظة.",
+"A part of this service isn't answering right now.": "جزء من هذه الخدمة لا يستجيب حاليًا.",
 "The service is starting up.": "الخدمة قيد التشغيل.",
 "We can't reach the service. Are you online?": "يتعذر الوصول إلى الخدمة. هل أنت متصل بالإنترنت؟",
 "This browser doesn't support passkeys.": "لا يدعم هذا المتصفح مفاتيح المرور.",
@@ -101,6 +103,7 @@ add({
 "many": "حاول مجددًا بعد {count} ساعة.",
 "other": "حاول مجددًا بعد {count} ساعة."
 },
+"You can't have an account here: {reason}": "لا يمكنك الحصول على حساب هنا: {reason}",
 "Loading …": "جارٍ التحميل…",
 "Try again": "إعادة المحاولة",
 "Another email is on its way. Use the newest one.": "رسالة أخرى في الطريق. استخدم الأحدث.",

@@ -42,6 +42,7 @@ add({
 "This password is wrong.": "Dieses Passwort ist falsch.",
 "This code is wrong or has already been used. Try another one.": "Dieser Code ist falsch oder wurde schon benutzt. Versuchen Sie einen anderen.",
 "We couldn't sign you in that way. Try again, or sign in another way.": "So konnten wir Sie nicht anmelden. Versuchen Sie es noch einmal, oder melden Sie sich anders an.",
+"This service doesn't allow an account with these details.": "Dieser Dienst lässt ein Konto mit diesen Angaben nicht zu.",
 "You need your second factor as well.": "Sie brauchen auch Ihren zweiten Faktor.",
 "Your email address isn't confirmed yet. Follow the link in the email we sent you.": "Ihre E-Mail-Adresse ist noch nicht bestätigt. Folgen Sie dem Link in der E-Mail, die wir Ihnen geschickt haben.",
 "This account is disabled. Contact the people who run this service.": "Dieses Konto ist gesperrt. Wenden Sie sich an die Betreiber dieses Dienstes.",
@@ -63,6 +64,7 @@ add({
 "The service is very busy right now.": "Der Dienst ist gerade sehr ausgelastet.",
 "The service isn't available right now.": "Der Dienst ist gerade nicht erreichbar.",
 "The service you're signing in with isn't available right now. Try again in a moment.": "Der Dienst, mit dem Sie sich anmelden, ist gerade nicht erreichbar. Versuchen Sie es gleich noch einmal.",
+"A part of this service isn't answering right now.": "Ein Teil dieses Dienstes antwortet gerade nicht.",
 "The service is starting up.": "Der Dienst startet gerade.",
 "We can't reach the service. Are you online?": "Der Dienst ist nicht zu erreichen. Sind Sie online?",
 "This browser doesn't support passkeys.": "Dieser Browser unterstützt keine Passkeys.",
@@ -89,6 +91,7 @@ add({
 "one": "Versuchen Sie es in {count} Stunde noch einmal.",
 "other": "Versuchen Sie es in {count} Stunden noch einmal."
 },
+"You can't have an account here: {reason}": "Sie können hier kein Konto haben: {reason}",
 "Loading …": "Wird geladen …",
 "Try again": "Erneut versuchen",
 "Another email is on its way. Use the newest one.": "Eine weitere E-Mail ist unterwegs. Verwenden Sie die neueste.",

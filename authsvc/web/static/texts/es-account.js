@@ -42,6 +42,7 @@ add({
 "This password is wrong.": "Esta contraseña es incorrecta.",
 "This code is wrong or has already been used. Try another one.": "Este código es incorrecto o ya se usó. Pruebe con otro.",
 "We couldn't sign you in that way. Try again, or sign in another way.": "No pudimos iniciar su sesión de esa manera. Inténtelo de nuevo o inicie sesión de otra manera.",
+"This service doesn't allow an account with these details.": "Este servicio no permite una cuenta con estos datos.",
 "You need your second factor as well.": "También necesita su segundo factor.",
 "Your email address isn't confirmed yet. Follow the link in the email we sent you.": "Su dirección de correo electrónico aún no está confirmada. Siga el enlace del correo que le enviamos.",
 "This account is disabled. Contact the people who run this service.": "Esta cuenta está desactivada. Póngase en contacto con quienes gestionan este servicio.",
@@ -63,6 +64,7 @@ add({
 "The service is very busy right now.": "El servicio está muy ocupado ahora.",
 "The service isn't available right now.": "El servicio no está disponible ahora.",
 "The service you're signing in with isn't available right now. Try again in a moment.": "El servicio con el que inicia sesión no está disponible ahora. Inténtelo de nuevo en un momento.",
+"A part of this service isn't answering right now.": "Una parte de este servicio no responde en este momento.",
 "The service is starting up.": "El servicio está arrancando.",
 "We can't reach the service. Are you online?": "No se puede contactar con el servicio. ¿Tiene conexión?",
 "This browser doesn't support passkeys.": "Este navegador no admite llaves de acceso.",
@@ -92,6 +94,7 @@ add({
 "many": "Inténtelo de nuevo en {count} horas.",
 "other": "Inténtelo de nuevo en {count} horas."
 },
+"You can't have an account here: {reason}": "No puede tener una cuenta aquí: {reason}",
 "Loading …": "Cargando…",
 "Try again": "Reintentar",
 "Another email is on its way. Use the newest one.": "Hay otro correo en camino. Use el más reciente.",

@@ -42,6 +42,7 @@ add({
 "This password is wrong.": "Ce mot de passe est incorrect.",
 "This code is wrong or has already been used. Try another one.": "Ce code est incorrect ou a déjà été utilisé. Essayez-en un autre.",
 "We couldn't sign you in that way. Try again, or sign in another way.": "Nous n’avons pas pu vous connecter de cette façon. Réessayez, ou connectez-vous autrement.",
+"This service doesn't allow an account with these details.": "Ce service n’autorise pas de compte avec ces informations.",
 "You need your second factor as well.": "Il vous faut aussi votre second facteur.",
 "Your email address isn't confirmed yet. Follow the link in the email we sent you.": "Votre adresse e-mail n’est pas encore confirmée. Suivez le lien de l’e-mail que nous vous avons envoyé.",
 "This account is disabled. Contact the people who run this service.": "Ce compte est désactivé. Contactez les responsables de ce service.",
@@ -63,6 +64,7 @@ add({
 "The service is very busy right now.": "Le service est très occupé en ce moment.",
 "The service isn't available right now.": "Le service n’est pas disponible en ce moment.",
 "The service you're signing in with isn't available right now. Try again in a moment.": "Le service avec lequel vous vous connectez n’est pas disponible en ce moment. Réessayez dans un instant.",
+"A part of this service isn't answering right now.": "Une partie de ce service ne répond pas pour le moment.",
 "The service is starting up.": "Le service est en train de démarrer.",
 "We can't reach the service. Are you online?": "Le service est injoignable. Êtes-vous en ligne ?",
 "This browser doesn't support passkeys.": "Ce navigateur ne prend pas en charge les clés d’accès.",
@@ -92,6 +94,7 @@ add({
 "many": "Réessayez dans {count} heures.",
 "other": "Réessayez dans {count} heures."
 },
+"You can't have an account here: {reason}": "Vous ne pouvez pas avoir de compte ici : {reason}",
 "Loading …": "Chargement…",
 "Try again": "Réessayer",
 "Another email is on its way. Use the newest one.": "Un autre e-mail est en route. Utilisez le plus récent.",

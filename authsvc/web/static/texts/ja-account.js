@@ -42,6 +42,7 @@ add({
 "This password is wrong.": "パスワードが違います。",
 "This code is wrong or has already been used. Try another one.": "コードが違うか、すでに使われています。別のコードをお試しください。",
 "We couldn't sign you in that way. Try again, or sign in another way.": "その方法ではサインインできませんでした。もう一度試すか、別の方法でサインインしてください。",
+"This service doesn't allow an account with these details.": "このサービスでは、この内容でアカウントを作成できません。",
 "You need your second factor as well.": "第2要素も必要です。",
 "Your email address isn't confirmed yet. Follow the link in the email we sent you.": "メールアドレスがまだ確認されていません。お送りしたメールのリンクを開いてください。",
 "This account is disabled. Contact the people who run this service.": "このアカウントは停止されています。サービスの運営者にお問い合わせください。",
@@ -63,6 +64,7 @@ add({
 "The service is very busy right now.": "現在サービスが大変混み合っています。",
 "The service isn't available right now.": "現在サービスを利用できません。",
 "The service you're signing in with isn't available right now. Try again in a moment.": "サインインに使うサービスを現在利用できません。しばらくしてからもう一度お試しください。",
+"A part of this service isn't answering right now.": "このサービスの一部が現在応答していません。",
 "The service is starting up.": "サービスを起動しています。",
 "We can't reach the service. Are you online?": "サービスに接続できません。オンラインかどうか確認してください。",
 "This browser doesn't support passkeys.": "このブラウザーはパスキーに対応していません。",
@@ -86,6 +88,7 @@ add({
 "Try again in {count} hour.": {
 "other": "{count} 時間後にもう一度お試しください。"
 },
+"You can't have an account here: {reason}": "ここではアカウントを作成できません: {reason}",
 "Loading …": "読み込んでいます…",
 "Try again": "もう一度試す",
 "Another email is on its way. Use the newest one.": "メールをもう一度送りました。最新のものをお使いください。",

@@ -29,6 +29,7 @@ export const PROBLEMS = {
   password_incorrect: t("This password is wrong."),
   mfa_code_invalid: t("This code is wrong or has already been used. Try another one."),
   provider_refused: t("We couldn't sign you in that way. Try again, or sign in another way."),
+  hook_refused: t("This service doesn't allow an account with these details."),
   second_factor_required: t("You need your second factor as well."),
   email_unverified: t("Your email address isn't confirmed yet. Follow the link in the email we sent you."),
   account_disabled: t("This account is disabled. Contact the people who run this service."),
@@ -52,6 +53,7 @@ export const PROBLEMS = {
   hashing_busy: t("The service is very busy right now."),
   database_unavailable: t("The service isn't available right now."),
   upstream_unavailable: t("The service you're signing in with isn't available right now. Try again in a moment."),
+  hook_failed: t("A part of this service isn't answering right now."),
   not_ready: t("The service is starting up."),
   offline: t("We can't reach the service. Are you online?"),
   unexpected: LATER,
@@ -94,6 +96,7 @@ function retryText(seconds) {
 /** Return the text for an error, or null if there is nothing to say. */
 export function errorText(error) {
   if (!error.code) console.error(error); // a bug in these scripts
+  if (error.code === "hook_refused" && error.reason) return t("You can't have an account here: {reason}", {reason: error.reason});
   const text = error.code in PROBLEMS ? PROBLEMS[error.code] : error.detail ?? PROBLEMS.unexpected;
   const isTemporary = error.status === 429 || error.status === 503;
   return text && isTemporary ? `${text} ${retryText(error.retryAfter)}` : text;
