@@ -9,7 +9,6 @@ from flask import Response, current_app
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.guards import for_people
 from authsvc.languages import translatable
-from authsvc.services import webhook_kinds
 from authsvc.web import pages
 
 blp = Blueprint("console", __name__, stateless=True, template_folder="templates", description="The console.")
@@ -56,6 +55,5 @@ def _rendered() -> Response:
         page="console",
         screens=_SCREENS,
         roles=current_app.config["ROLES"],
-        webhook_events=webhook_kinds.heard_names(),
         is_development=current_app.config["APP_ENV"] == "development",
     )

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from standardwebhooks import Webhook
 
-from authsvc.services import webhook_kinds
+from authsvc.services import webhook_kinds, webhook_messages
 from tests.browser.windows import look, outdate, says, window
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator
@@ -58,10 +58,10 @@ def delivery(page: Page, text: str) -> Locator:
 
 
 class TestWords:
-    def test_the_page_knows_what_webhooks_can_be_told_of(self, desk: Page) -> None:
-        known = re.search(r'data-events="([^"]+)"', desk.request.get("/admin/").text())
-        assert known is not None
-        assert known[1].split() == webhook_kinds.heard_names()
+    def test_every_event_that_one_can_be_told_of_has_them(self) -> None:
+        texts = [(STATIC / f"admin/{name}.js").read_text() for name in ("event-words", "webhook-words")]
+        named = {name for text in texts for name in re.findall(r'^  "([\w.]+)": t\(', text, re.MULTILINE)}
+        assert {*webhook_kinds.heard_names(), webhook_messages.TEST} <= named
 
     def test_every_reason_and_state_has_them(self) -> None:
         text = (STATIC / "admin/webhook-words.js").read_text()
@@ -132,6 +132,7 @@ class TestWebhooks:
         new = shown.locator("#token-value").inner_text()
         shown.get_by_role("button", name="Done").click()
         expect(panel).to_contain_text("until in 24 hours")
+        expect(panel).not_to_contain_text("undefined")
         assert new != former
         assert new not in desk.content()
         panel.get_by_role("button", name="Send a test").click()

@@ -1,13 +1,22 @@
 // Webhooks in words, and what they are made and changed by.
 
-import {byId, make} from "../ui/dom.js";
+import {make} from "../ui/dom.js";
 import {fieldError} from "../ui/forms.js";
 import {t, tn} from "../ui/language.js";
 import {makeField, makeTick} from "./acts.js";
 import {EVENTS} from "./event-words.js";
 
 const EVERYTHING = "*";
-const TEST = "webhook.test";
+const MORE = {
+  "access_tokens.revoked": t("All access tokens revoked"),
+  "app.signed_out": t("Signed out of an app"),
+  "signed_out.by_admin": t("Signed out everywhere by an administrator"),
+  "signed_out.elsewhere": t("Signed out everywhere else"),
+  "signed_out.everywhere": t("Signed out everywhere"),
+  "webhook.test": t("Test"),
+};
+const NAMES = {...EVENTS, ...MORE};
+let known = [];
 
 /** Why a webhook is disabled. */
 export const REASONS = {
@@ -25,7 +34,12 @@ export const STATES = {
 };
 
 /** Return what an event is called; one of a newer kind by its name. */
-export const eventName = (name) => name === TEST ? t("Test") : Object.hasOwn(EVENTS, name) ? EVENTS[name] : name;
+export const eventName = (name) => (Object.hasOwn(NAMES, name) ? NAMES[name] : name);
+
+/** Note the names of the events that a webhook can be told of, as the service lists them. */
+export const learnEvents = (names) => {
+  known = names;
+};
 
 /** Return in short what a webhook is told of. */
 export const heardText = ({events}) => events.includes(EVERYTHING) ? t("Everything")
@@ -46,7 +60,6 @@ export const fieldsFor = ({url = "", description = "", events = [EVERYTHING]} = 
 ];
 
 function makeEvents(chosen) {
-  const known = byId("webhooks-split").dataset.events.split(" ");
   const later = chosen.filter((name) => name !== EVERYTHING && !known.includes(name));
   const ticks = [...known, ...later].map((name) => makeTick(name, eventName(name), name, chosen.includes(name)));
   return make("fieldset", {class: "field"}, make("legend", {}, t("What it is told of")),

@@ -9,7 +9,7 @@ import {act} from "./acts.js";
 import {goByKeys, makeListing} from "./listing.js";
 import {addressOf, goTo} from "./routes.js";
 import {showSecret} from "./secrets.js";
-import {badgesOf, fieldsFor, filledIn, heardText} from "./webhook-words.js";
+import {badgesOf, fieldsFor, filledIn, heardText, learnEvents} from "./webhook-words.js";
 import {closeWebhook, openWebhook} from "./webhook.js";
 
 const list = byId("webhooks-list");
@@ -18,7 +18,7 @@ let openId = "", isListed = false;
 const listing = makeListing("webhooks", {
   draw: drawWebhook,
   empty: () => [t("There is no webhook yet."), "hook"],
-  fetchPage: (path) => call("GET", path), // there are few
+  fetchPage: fetchAll,
   onLoad: markOpen,
 });
 
@@ -34,6 +34,13 @@ export async function showWebhooks({id}) {
   else closeWebhook();
   await work;
   if (!id && wasOpen) (list.querySelector(`[data-row="${CSS.escape(wasOpen)}"]`) ?? byId("webhooks-title")).focus();
+}
+
+/** Return all webhooks: there are few. */
+async function fetchAll(path) {
+  const answer = await call("GET", path);
+  learnEvents(answer.events);
+  return answer;
 }
 
 function markOpen() {
