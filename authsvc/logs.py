@@ -59,6 +59,8 @@ _SECRET_TEXTS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
         ("asv_", "asl_", "asm_", "asr_", "asc_", "asd_", "aso_", "aps_"),
         re.compile(r"(?:as[vlmrcdo]|aps)_\w++", re.ASCII),
     ),
+    # what signs webhooks and questions to hooks
+    (("whsec_",), re.compile(r"whsec_[A-Za-z0-9+/=_-]++", re.ASCII)),
 )
 """Patterns of secrets, each with signs that it can't do without: most texts contain none, which is quick to check.
 

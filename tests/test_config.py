@@ -26,6 +26,8 @@ from tests.support.wire import ANDROID, APP_ORIGINS
 
 ROOT = Path(config.__file__).parent
 CANARY = "cANARYvALUE"
+HOOK_SECRET = "whsec_kV8wq2ZrT5nYb7uJc4mXs9eLd1gHf6pA3oQi0RtWyUw="
+FORMER_HOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 U28_SENDERS = [
     "a@b.io, c@d.io",
@@ -232,6 +234,22 @@ REFUSED: list[tuple[str, str | None]] = [
     ("WEBAUTHN_RP_ID", "evil.internal"),
     ("WEBAUTHN_RP_ID", "login.auth.corp.internal"),
     ("WEBAUTHN_RP_ID", "th.corp.internal"),
+    ("HOOK_SIGN_UP", CANARY),
+    ("HOOK_SIGN_UP", "http://hooks.corp.internal/sign-up"),
+    ("HOOK_SIGN_UP", "http://127.0.0.1:3000/"),
+    ("HOOK_SIGN_UP", "https://user:password@hooks.corp.internal/"),
+    ("HOOK_SIGN_UP", "https://hooks.corp.internal/#x"),
+    ("HOOK_SIGN_UP", "https://hooks.corp.internal:99999/"),
+    ("HOOK_TOKEN", "file:///etc/passwd"),
+    ("HOOK_TOKEN", "https://hooks.corp.internal/a b"),
+    ("HOOK_TOKEN", "https://hööks.corp.internal/"),
+    ("HOOK_SECRET", CANARY),
+    ("HOOK_SECRET", HOOK_SECRET.removeprefix("whsec_")),
+    ("HOOK_SECRET", f"whsec_{CANARY}"),
+    ("HOOK_SECRET", "whsec_c2hvcnQ="),
+    ("HOOK_SECRET", "whsec_" + "A" * 43 + "="),
+    ("HOOK_SECRET", f"{HOOK_SECRET},{HOOK_SECRET},{HOOK_SECRET}"),
+    ("HOOK_SECRET", f"{HOOK_SECRET},{CANARY}"),
     ("APP_DOCUMENTS", "yes"),
     ("APP_DOCUMENTS", "off on"),
     ("APP_DOCUMENTS", f"https://{CANARY}"),
@@ -413,6 +431,9 @@ class TestProduction:
             ("WEBAUTHN_RP_ID", "corp.internal"),
             ("WEBAUTHN_ORIGINS", "https://auth.corp.internal, https://app.auth.corp.internal:8443"),
             ("SECRET_KEY_FALLBACKS", "p" + GOOD["SECRET_KEY"]),
+            ("HOOK_SECRET", HOOK_SECRET),
+            ("HOOK_SECRET", f"{HOOK_SECRET}, {FORMER_HOOK_SECRET}"),
+            ("HOOK_SECRET", HOOK_SECRET.rstrip("=")),
             ("APP_DOCUMENTS", "off"),
             ("APP_DOCUMENTS", "on, !bad.example"),
             ("APP_DOCUMENTS", "claude.ai *.example.org app.example.com:8443"),
@@ -519,6 +540,14 @@ class TestDefaults:
         }
         assert {name: getattr(found, name) for name in expected} == expected
         assert len(os.sched_getaffinity(0)) == found.WEB_CONCURRENCY
+
+    @pytest.mark.parametrize("name", ["HOOK_SIGN_UP", "HOOK_TOKEN"])
+    @pytest.mark.parametrize(
+        "url", ["https://hooks.corp.internal", "https://10.0.0.7:8443/ask?tenant=1", "https://[fd00::1]/"]
+    )
+    def test_a_hook_needs_a_secret(self, name: str, url: str):
+        assert "HOOK_SECRET is missing" in (check({**GOOD, name: url}) or "")
+        assert check({**GOOD, name: url, "HOOK_SECRET": HOOK_SECRET}) is None
 
     def test_an_empty_setting_is_one_that_is_not_there(self):
         assert config.from_environment({**GOOD, "PORT": "", "LOG_LEVEL": "", "CORS_ORIGINS": ""}).PORT == 8000

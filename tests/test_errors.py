@@ -21,10 +21,11 @@ from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.services.users import state
 from tests.api.forging import now
 from tests.conftest import PASSWORD, Person, problem, wait_until_ready
-from tests.support.accounts import hashing, occupied, throttled
+from tests.support.accounts import hashing, occupied, register, throttled
 from tests.support.authenticator import Authenticator
 from tests.support.factors import complete, post, sign_in_by, ticket, verified, with_passkey, with_totp
 from tests.support.federation import Traveller, someone
+from tests.support.hooks import HookServer, asking
 from tests.support.upstreams import Upstream, signing_in_with
 from tests.support.wire import EVIL
 
@@ -206,6 +207,17 @@ def at_a_broken_provider(traveller: Traveller, _: Person) -> Any:
     return traveller.begin()
 
 
+def past_a_hook(answer: Any) -> Provoke:
+    """Return what registers where a hook gives this answer."""
+
+    def provoke(person: Person) -> Any:
+        with HookServer() as hook, asking(person.client.application, sign_up=hook.url):
+            hook.answer = lambda _: answer
+            return register(person.client)
+
+    return provoke
+
+
 PROVOKED: dict[str, Provoke] = {
     "challenge_invalid": lambda alice: alice.client.post(
         "/auth/login/passkey", json={"challengeId": "f" * 24, "credential": {}}
@@ -259,6 +271,8 @@ PROVOKED: dict[str, Provoke] = {
         lambda traveller, _: traveller.complete({"state": traveller.visit()["state"], "error": "access_denied"})
     ),
     "upstream_unavailable": at_a_provider(at_a_broken_provider),
+    "hook_refused": past_a_hook({"allow": False}),
+    "hook_failed": past_a_hook(None),
     "identity_taken": at_a_provider(with_an_identity_of_somebody_else),
     "link_confirmation_required": at_a_provider(signed_in_as_somebody_else),
 }

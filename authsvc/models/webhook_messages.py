@@ -11,7 +11,7 @@ from mongoengine.errors import NotUniqueError
 from mongoengine.fields import DictField, IntField, ListField, ObjectIdField, StringField
 
 from authsvc.errors.overtaken import Overtaken
-from authsvc.models.base import EXPIRY, Document, bounded, utc_field
+from authsvc.models.base import EXPIRY, Document, bounded, unhurried, utc_field
 from authsvc.models.deliveries import Delivery
 
 _TURNS = 8
@@ -36,6 +36,26 @@ class WebhookMessage(Delivery):
     details: dict[str, Any] = DictField()
     snapshot: dict[str, Any] | None = DictField(default=None)
     for_webhook: ObjectId | None = ObjectIdField(db_field="forWebhook")
+
+    @classmethod
+    @unhurried
+    def hold_all(cls, messages: list[Self], until: datetime) -> None:
+        """Store messages that are not due before a moment, in one step."""
+        for message in messages:
+            message.due_at = until
+        cls._get_collection().insert_many([message.to_mongo() for message in messages])
+
+    @classmethod
+    @unhurried
+    def release_all(cls, messages: list[ObjectId], now: datetime) -> None:
+        """Make messages due: what they tell of happened."""
+        cls.objects(id__in=messages).update(set__due_at=now, unset__evidence=True)
+
+    @classmethod
+    @unhurried
+    def drop_all(cls, messages: list[ObjectId]) -> None:
+        """Delete messages of what did not happen."""
+        cls.objects(id__in=messages).delete()
 
     @bounded
     def earlier(self) -> Self | None:

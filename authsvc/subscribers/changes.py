@@ -95,6 +95,7 @@ CHANGES: Mapping[type[Event], Row] = {
     catalogue.AccountEnabled: _account("disabledAt"),
     catalogue.AccountDeleted: _account("_id"),
     catalogue.AccountExported: CHANGES_NOTHING,
+    catalogue.AccountImported: _new_account,
     catalogue.RoleChanged: _account("role"),
     catalogue.ProfileChanged: _account("name", "locale"),
     catalogue.PasswordChanged: _account("password"),

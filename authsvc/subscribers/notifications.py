@@ -105,6 +105,7 @@ LETTERS: Mapping[type[Event], Callable[[Event], Notice | None]] = {
     catalogue.AccountEnabled: NO_LETTER,
     catalogue.AccountDeleted: _from_where(LetterKind.ACCOUNT_DELETED, "language"),
     catalogue.AccountExported: NO_LETTER,
+    catalogue.AccountImported: NO_LETTER,
     catalogue.RoleChanged: NO_LETTER,
     catalogue.ProfileChanged: NO_LETTER,
     catalogue.PasswordChanged: _from_where(LetterKind.PASSWORD_CHANGED),

@@ -151,6 +151,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.AccountCreated: ENDS_NOTHING,
     catalogue.AccountEnabled: ENDS_NOTHING,
     catalogue.AccountExported: ENDS_NOTHING,
+    catalogue.AccountImported: ENDS_NOTHING,
     catalogue.RoleChanged: ENDS_NOTHING,
     catalogue.ProfileChanged: ENDS_NOTHING,
     catalogue.PasswordIncorrect: ENDS_NOTHING,
