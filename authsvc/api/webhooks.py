@@ -17,7 +17,7 @@ from authsvc.schemas.webhooks import (
     WebhookSchema,
     WebhooksSchema,
 )
-from authsvc.services import webhook_deliveries, webhook_messages, webhooks
+from authsvc.services import webhook_deliveries, webhook_kinds, webhook_messages, webhooks
 from authsvc.services.paging import Page
 from authsvc.services.webhooks import NewWebhook
 
@@ -29,9 +29,9 @@ manages = requires_role("admin", "webhooks:write")
 @blp.get("/admin/webhooks")
 @manages
 @blp.response(200, WebhooksSchema)
-def index() -> dict[str, list[Webhook]]:
+def index() -> dict[str, Any]:
     """List the webhooks."""
-    return {"items": webhooks.everything()}
+    return {"items": webhooks.everything(), "events": webhook_kinds.heard_names()}
 
 
 @blp.post("/admin/webhooks")

@@ -79,9 +79,10 @@ class IssuedWebhookSchema(WebhookSchema):
 
 
 class WebhooksSchema(Schema):
-    """All webhooks, oldest first."""
+    """All webhooks, oldest first, and the names of the events that one can be told of."""
 
     items = fields.List(fields.Nested(WebhookSchema), required=True)
+    events = fields.List(fields.String(), required=True)
 
 
 class WebhookDeliverySchema(Schema):

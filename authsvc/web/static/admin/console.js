@@ -12,6 +12,7 @@ import {showOverview} from "./overview.js";
 import {showPeople} from "./people.js";
 import {readRoute} from "./routes.js";
 import {showSettings} from "./settings.js";
+import {showWebhooks} from "./webhooks.js";
 
 const SCREENS = {
   overview: showOverview,
@@ -19,6 +20,7 @@ const SCREENS = {
   events: showEvents,
   letters: showLetters,
   apps: showApps,
+  webhooks: showWebhooks,
   settings: showSettings,
 };
 const FIRST = "overview";
