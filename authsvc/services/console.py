@@ -17,8 +17,8 @@ from authsvc.services import daily_counts, signing_keys
 from authsvc.services.signing_keys import RingKey
 from authsvc.settings import schema
 
-_SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS")
-_ADDRESSES = ("MONGODB_URI", "MAIL_URL")
+_SECRETS = ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "HOOK_SECRET")
+_ADDRESSES = ("MONGODB_URI", "MAIL_URL", "HOOK_SIGN_UP", "HOOK_TOKEN")
 """They may hold credentials, before the host or in options."""
 
 

@@ -81,6 +81,7 @@ MORE: Mapping[str, str] = {
     "SECRET_KEY": "[Keys](../operate/keys.md)",
     "KEEPALIVE": "[Idle connections](../operate/proxies.md#idle-connections)",
     "APP_DOCUMENTS": "[Apps that nobody registered](../guides/apps.md#apps-that-nobody-registered)",
+    "HOOK_SIGN_UP": "[Hooks](../guides/hooks.md)",
     "IDENTITY_PROVIDERS": "[Identity providers](identity-providers.md)",
     "ACCOUNT_PAGES": "[Account pages](../guides/account-pages.md)",
     "ACCOUNT_ACCENT": "[Branding](../guides/branding.md)",

@@ -320,6 +320,21 @@ class TestSettings:
         assert items["RATE_LIMITS"]["value"] in ("on", "off")
         assert all(one["meaning"] for one in items.values())
 
+    def test_a_setting_with_the_name_of_a_secret_is_one(self, boss: Person):
+        items = ask(boss, "GET", "/admin/settings").get_json()["items"]
+        named = {one["name"] for one in items if re.search(r"SECRET|_KEY\b", one["name"])}
+        assert named == {one["name"] for one in items if one["isSecret"]}
+        assert "HOOK_SECRET" in named
+
+    def test_what_signs_hooks_is_not_told(self, boss: Person, app: Flask, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setitem(app.config, "HOOK_SECRET", ["whsec_canary"])
+        monkeypatch.setitem(app.config, "HOOK_TOKEN", "https://hooks.example.com/token?key=canary")
+        answer = ask(boss, "GET", "/admin/settings")
+        assert "canary" not in answer.text
+        items = {one["name"]: one for one in answer.get_json()["items"]}
+        assert items["HOOK_SECRET"]["isSet"]
+        assert items["HOOK_TOKEN"]["value"] == "https://hooks.example.com/token"
+
     def test_keys_are_listed_and_rotated_once(self, boss: Person, mongo: Database):
         before = shown(boss, "/admin/signing-keys")["items"]
         assert [one["state"] for one in before if one["ring"] == "tokens"].count("signs") == 1

@@ -58,8 +58,9 @@ class TestDocumentation:
         assert [name for name, _ in COMMANDS] == ["express", "fastapi", "flask", "nginx", "caddy"]
         elsewhere = {"passkeys", "spa", "traefik"}  # see tests/browser, and tests/examples/test_proxies.py
         of_apps = {"oidc-spa", "fastapi-oauth", "oauth2-proxy"}  # see tests/browser and tests/examples
+        asked = {"hook"}  # see tests/hooks
         of_package = {"react", "nextjs", "react-native"}  # see tests/browser and tests/clients
-        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package
+        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package | asked
         assert {folder.name for folder in EXAMPLES.iterdir()} == shown
 
     @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])

@@ -23,7 +23,9 @@ from authsvc.models.webhook_messages import AccountSequence
 from authsvc.services import webhook_deliveries
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import Database, login, register
+from tests.support.factors import verified
 from tests.support.hearers import Hearer, deliver, parsed
+from tests.support.letters import sent
 from tests.support.outside import Server, dripping, saying, silent
 from tests.support.races import race
 
@@ -276,6 +278,7 @@ class TestRefused:
         assert (shown["failures"], shown["failingSince"], shown["resumesAt"]) == (0, None, None)
 
     def test_one_that_failed_for_five_days_is_disabled(self, hearer: Hearer, alice: Person, mongo: Database):
+        verified(mongo, hearer.admin)
         hearer.server.behaviour = saying("500 Internal Server Error")
         rename(alice, "Alicia")
         hearer.deliver()
@@ -286,6 +289,9 @@ class TestRefused:
         assert shown["disabledReason"] == "failed"
         (record,) = mongo.audit.find({"action": "webhook.disabled"})
         assert record["details"]["reason"] == "failed"
+        with time_machine.travel(clock.now() + timedelta(days=5, minutes=2)):
+            (letter,) = sent(hearer.app, "webhook_disabled")
+        assert (letter["to"], hearer.made["url"].partition("://")[2] in letter["text"]) == (hearer.admin.email, True)
         before = len(hearer.server.requests)
         rename(alice.login(), "Ally")
         hearer.deliver()

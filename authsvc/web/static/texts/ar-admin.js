@@ -408,6 +408,7 @@ add({
 "Code to sign up": "رمز لإنشاء حساب",
 "Address in use already": "العنوان مستخدم بالفعل",
 "Confirm your email address": "تأكيد عنوان بريدك الإلكتروني",
+"Webhook switched off": "إيقاف خطاف ويب",
 "No letter is waiting.": "لا توجد رسالة بالانتظار.",
 "Every letter could be delivered.": "أمكن تسليم جميع الرسائل.",
 "No letter was delivered lately.": "لم تُسلَّم أي رسالة مؤخرًا.",

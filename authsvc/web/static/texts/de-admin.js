@@ -392,6 +392,7 @@ add({
 "Code to sign up": "Code zum Registrieren",
 "Address in use already": "Adresse schon vergeben",
 "Confirm your email address": "E-Mail-Adresse bestätigen",
+"Webhook switched off": "Webhook abgeschaltet",
 "No letter is waiting.": "Keine E-Mail wartet.",
 "Every letter could be delivered.": "Jede E-Mail konnte zugestellt werden.",
 "No letter was delivered lately.": "In letzter Zeit wurde keine E-Mail zugestellt.",

@@ -396,6 +396,7 @@ add({
 "Code to sign up": "Código para registrarse",
 "Address in use already": "Dirección ya usada",
 "Confirm your email address": "Confirmar su dirección de correo electrónico",
+"Webhook switched off": "Webhook desactivado",
 "No letter is waiting.": "No hay ningún correo en espera.",
 "Every letter could be delivered.": "Todos los correos se pudieron entregar.",
 "No letter was delivered lately.": "No se entregó ningún correo últimamente.",

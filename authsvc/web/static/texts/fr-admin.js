@@ -396,6 +396,7 @@ add({
 "Code to sign up": "Code d’inscription",
 "Address in use already": "Adresse déjà utilisée",
 "Confirm your email address": "Confirmer votre adresse e-mail",
+"Webhook switched off": "Webhook désactivé",
 "No letter is waiting.": "Aucun e-mail n’est en attente.",
 "Every letter could be delivered.": "Tous les e-mails ont pu être distribués.",
 "No letter was delivered lately.": "Aucun e-mail n’a été distribué récemment.",

@@ -388,6 +388,7 @@ add({
 "Code to sign up": "登録用のコード",
 "Address in use already": "使用中のアドレス",
 "Confirm your email address": "メールアドレスを確認する",
+"Webhook switched off": "Webhook の停止",
 "No letter is waiting.": "待機中のメールはありません。",
 "Every letter could be delivered.": "すべてのメールを配信できました。",
 "No letter was delivered lately.": "最近配信されたメールはありません。",
