@@ -22,24 +22,23 @@ MEMBERS = (
     (
         "`data.account`",
         "object or null",
-        "the account that it is about, as it is when the message is made; a deleted one as it was before; null for none",
+        "whom it is about, as the account is when the message is made; a deleted one as it was; null for none",
     ),
     (
         "`data.sequence`",
         "integer or null",
-        "its number among the messages about this account, from 1 on, without a gap",
+        "its number among all messages about this account; whoever is not told of everything sees gaps",
     ),
     (
         "`data.actor`",
         "string or null",
-        "the id of the account that did it; null for nobody, or whoever runs the service",
+        "the id of the account that did it; null for nobody, or the operator",
     ),
     ("`data.details`", "object", "what is put on record with it; a member that has no value is left out"),
 )
 NOTES = """
-An `account` that is gone when its message is made has only its `id`. New members can come with any release; ignore those
-that you don't know. Never told are passwords, their hashes, secrets, tokens, codes and links, in whatever form, and
-network addresses.
+An `account` that is gone when its message is made has only its `id`. New members can come with any release; ignore
+those that you don't know. Never told are passwords, their hashes, secrets, tokens, codes, links and network addresses.
 """
 ACCOUNT = {
     "id": "6b0de32003a9fd21eea098ea",
@@ -85,16 +84,16 @@ VALUES: dict[str, Any] = {
     "remaining": "9",
     "role": "user",
     "scopes": ["account:read"],
-    "state": "finished",
+    "state": "done",
     "trusted": False,
 }
 SPECIAL: dict[str, dict[str, Any]] = {
-    "app.code_reused": {"reason": "code_reuse"},
+    "app.code_reused": {"reason": "token_reuse"},
     "grant.given": {"scopes": ["openid", "email"]},
     "login.failed": {"reason": "invalid_credentials"},
     "refresh_token.reused": {"reason": "token_reuse"},
     "role.changed": {"role": "admin"},
-    "session.outdated": {"reason": "account_changed"},
+    "session.outdated": {"reason": "expired"},
     "totp.enabled": {"factor": "totp"},
     "totp.disabled": {"factor": "totp"},
 }
