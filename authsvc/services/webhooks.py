@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from bson import ObjectId
 from flask import current_app
 
-from authsvc import clock
+from authsvc import clock, logs
 from authsvc.clients.connector import Connector
 from authsvc.clients.lookups import Lookups
 from authsvc.errors import FieldError, NotFound, ValidationFailed
@@ -28,9 +29,12 @@ from authsvc.models.letters import LetterKind
 from authsvc.models.users import User
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.security.public_addresses import address_of, is_loopback
 from authsvc.services import callers, mail, step_up, webhook_secrets, webhook_table
 from authsvc.services.callers import Caller
 from authsvc.services.retries import retried
+
+_log = logs.get(__name__)
 
 KEPT = timedelta(hours=24)
 """How long the former secret signs beside the new one."""
@@ -67,6 +71,7 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
             Webhook.remove(webhook.id)
             raise
     webhook_table.settle()
+    _tell_if_local(webhook)
     return NewWebhook(webhook, text)
 
 
@@ -98,6 +103,7 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
     if changed:
         event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(changed))
         webhook = _apply(webhook, event, **changed)
+        _tell_if_local(webhook)
     if disabled is not None and disabled != webhook.is_disabled:
         webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
     webhook_table.settle()
@@ -161,6 +167,12 @@ def require_possible(url: str) -> None:
         connector().require_possible(url)
     except NotReached as error:
         raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "/url")]) from error
+
+
+def _tell_if_local(webhook: Webhook) -> None:
+    host = urlsplit(webhook.url).hostname or ""
+    if host == "localhost" or is_loopback(address_of(host) or host):
+        _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
 
 
 def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:

@@ -18,10 +18,12 @@ from standardwebhooks import Webhook
 from tests.support.accounts import Database
 from tests.support.hearers import parsed
 from tests.support.outside import Server, saying, silent
-from tests.support.races import eventually
+from tests.support.races import ROUNDS, eventually
 from tests.support.service import Service, Visitor
 
 EVENT = "profile.changed"
+CHANGES = max(200, 50 * ROUNDS)
+"""So many: ten thousand in `make soak`."""
 BEFORE_ANYBODY_WAITS = 5.0
 """Seconds within which a webhook hears of something, whatever others do: an attempt at one that hangs takes ten."""
 
@@ -99,17 +101,14 @@ def change(service: Service, count: int) -> tuple[str, int]:
 
 
 class TestNothingIsLost:
-    @pytest.mark.parametrize(
-        ("changes", "people"),
-        [
-            pytest.param(200, 8, marks=[pytest.mark.slow, pytest.mark.timeout(400)]),
-            pytest.param(10_000, 100, marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
-        ],
-    )
+    @pytest.mark.slow
+    @pytest.mark.race
+    @pytest.mark.timeout(3600)
     def test_r123_each_change_arrives_in_order_and_under_one_id(
-        self, service_to_kill: Service, served: Database, changes: int, people: int
+        self, service_to_kill: Service, served: Database
     ) -> None:
         """Workers are killed in the midst of it, and so is the receiver, which besides fails at random."""
+        changes, people = CHANGES, max(8, CHANGES // 100)
         receiver = Receiver(rate=0.1)
         webhook = hear(service_to_kill, administrator(service_to_kill, served), receiver.url, EVENT)
         receiver.secret = webhook["secret"]
