@@ -59,7 +59,8 @@ class TestDocumentation:
         elsewhere = {"passkeys", "spa", "traefik"}  # see tests/browser, and tests/examples/test_proxies.py
         of_apps = {"oidc-spa", "fastapi-oauth", "oauth2-proxy"}  # see tests/browser and tests/examples
         of_package = {"react", "nextjs", "react-native"}  # see tests/browser and tests/clients
-        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package
+        told = {"webhooks"}  # see tests/examples/test_webhooks.py
+        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package | told
         assert {folder.name for folder in EXAMPLES.iterdir()} == shown
 
     @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
