@@ -73,6 +73,17 @@ class TestTexts:
             "Too many attempts. Try again later.",
         ]
 
+    def test_whoever_a_hook_refuses_is_told_what_it_says(self):
+        errors = [
+            {"code": "hook_refused", "status": 403, "reason": "Only <b>us</b>."},
+            {"code": "hook_refused", "status": 403},
+        ]
+        texts = evaluate("ui/messages.js", "value.map(module.errorText)", errors)
+        assert texts == [
+            "You can't have an account here: Only <b>us</b>.",  # which pages write as text
+            "This service doesn't allow an account with these details.",
+        ]
+
     def test_no_file_is_left_over(self):
         """What a page loads is named by the page, a script or a style sheet."""
         package = STATIC.parent
