@@ -12,7 +12,6 @@ import {showOverview} from "./overview.js";
 import {showPeople} from "./people.js";
 import {readRoute} from "./routes.js";
 import {showSettings} from "./settings.js";
-import {showWebhooks} from "./webhooks.js";
 
 const SCREENS = {
   overview: showOverview,
@@ -20,7 +19,7 @@ const SCREENS = {
   events: showEvents,
   letters: showLetters,
   apps: showApps,
-  webhooks: showWebhooks,
+  webhooks: async (route) => (await import("./webhooks.js")).showWebhooks(route),
   settings: showSettings,
 };
 const FIRST = "overview";
