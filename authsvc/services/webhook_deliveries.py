@@ -32,20 +32,23 @@ _PATIENT_WITH = 5
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600))
 _A_MOMENT = timedelta(seconds=1)
 _GONE = 410
+_OPEN_AT_ONCE = 4
 
 
 def start_delivery(app: Flask, stop: threading.Event) -> None:
     """Tell webhooks in the background until `stop` is set.
 
-    As many hands as there can be webhooks, each of which occupies one: none waits for another.
+    At most four requests are open at a webhook, of all workers together as long as there are no more of them than that.
+    There are as many hands as all webhooks can occupy: none waits for another.
     """
+    deliveries.at_once = max(1, _OPEN_AT_ONCE // int(app.config["WEB_CONCURRENCY"]))
 
     def work() -> None:
         with app.app_context():
             connector = webhooks.connector()
             deliveries.work(lambda delivery: _deliver(delivery, connector), stop)
 
-    for number in range(webhook_table.MOST):
+    for number in range(webhook_table.MOST * deliveries.at_once):
         threading.Thread(target=work, name=f"authsvc-webhook-{number}", daemon=True).start()
 
 
