@@ -407,10 +407,10 @@ class TestAdministration:
     def test_there_are_at_most_twenty(self, app: Flask, admin: Person, mongo: Database):
         body = {"url": "https://hear.example.com/", "events": ["*"]}
         race(*(lambda: admin.client.post("/admin/webhooks", json=body, headers=admin.headers) for _ in range(8)))
-        statuses = [
-            admin.client.post("/admin/webhooks", json=body, headers=admin.headers).status_code for _ in range(13)
-        ]
-        assert statuses == [201] * 12 + [422]
+        statuses = [admin.client.post("/admin/webhooks", json=body, headers=admin.headers).status_code]
+        while statuses[-1] == 201 and len(statuses) < 30:
+            statuses.append(admin.client.post("/admin/webhooks", json=body, headers=admin.headers).status_code)
+        assert statuses[-1] == 422
         assert mongo.webhooks.count_documents({}) == 20
 
     def test_it_needs_a_fresh_sign_in(self, admin: Person, mongo: Database):

@@ -8,6 +8,7 @@ import {EVENTS} from "./event-words.js";
 
 const EVERYTHING = "*";
 const MORE = {
+  "account.imported": t("Account imported"),
   "access_tokens.revoked": t("All access tokens revoked"),
   "app.signed_out": t("Signed out of an app"),
   "signed_out.by_admin": t("Signed out everywhere by an administrator"),

@@ -537,6 +537,7 @@ add({
 "The next key is published now, and signs in 15 minutes. The present one verifies until the last token that it signed has expired: nobody is signed out.": "يُنشر المفتاح التالي الآن ويوقّع بعد 15 دقيقة. يتحقق المفتاح الحالي حتى تنتهي صلاحية آخر رمز وقّعه: لا يُسجَّل خروج أحد.",
 "Rotate": "تبديل",
 "The next key is published.": "نُشر المفتاح التالي.",
+"Account imported": "تم استيراد الحساب",
 "All access tokens revoked": "أُلغيت كل رموز الوصول",
 "Signed out of an app": "تسجيل خروج من تطبيق",
 "Signed out everywhere by an administrator": "تسجيل خروج من كل مكان على يد مسؤول",

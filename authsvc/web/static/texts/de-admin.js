@@ -509,6 +509,7 @@ add({
 "The next key is published now, and signs in 15 minutes. The present one verifies until the last token that it signed has expired: nobody is signed out.": "Der nächste Schlüssel wird jetzt veröffentlicht und signiert in 15 Minuten. Der jetzige prüft, bis das letzte von ihm signierte Token abgelaufen ist: Niemand wird abgemeldet.",
 "Rotate": "Wechseln",
 "The next key is published.": "Der nächste Schlüssel ist veröffentlicht.",
+"Account imported": "Konto importiert",
 "All access tokens revoked": "Alle Zugriffstokens widerrufen",
 "Signed out of an app": "Bei einer App abgemeldet",
 "Signed out everywhere by an administrator": "Von der Administration überall abgemeldet",

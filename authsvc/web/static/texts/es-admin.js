@@ -516,6 +516,7 @@ add({
 "The next key is published now, and signs in 15 minutes. The present one verifies until the last token that it signed has expired: nobody is signed out.": "La clave siguiente se publica ahora y firma dentro de 15 minutos. La actual verifica hasta que caduque el último token que firmó: no se cierra la sesión de nadie.",
 "Rotate": "Rotar",
 "The next key is published.": "La clave siguiente está publicada.",
+"Account imported": "Cuenta importada",
 "All access tokens revoked": "Todos los tokens de acceso revocados",
 "Signed out of an app": "Sesión cerrada en una aplicación",
 "Signed out everywhere by an administrator": "Sesión cerrada en todas partes por un administrador",

@@ -516,6 +516,7 @@ add({
 "The next key is published now, and signs in 15 minutes. The present one verifies until the last token that it signed has expired: nobody is signed out.": "La clé suivante est publiée maintenant, et signe dans 15 minutes. La clé actuelle vérifie jusqu’à l’expiration du dernier jeton qu’elle a signé : personne n’est déconnecté.",
 "Rotate": "Renouveler",
 "The next key is published.": "La clé suivante est publiée.",
+"Account imported": "Compte importé",
 "All access tokens revoked": "Tous les jetons d’accès révoqués",
 "Signed out of an app": "Déconnexion d’une application",
 "Signed out everywhere by an administrator": "Déconnexion partout par un administrateur",

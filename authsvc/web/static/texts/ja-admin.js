@@ -502,6 +502,7 @@ add({
 "The next key is published now, and signs in 15 minutes. The present one verifies until the last token that it signed has expired: nobody is signed out.": "次の鍵が今公開され、15 分後に署名を始めます。現在の鍵は、署名した最後のトークンの期限が切れるまで検証に使われます。だれもサインアウトされません。",
 "Rotate": "交換",
 "The next key is published.": "次の鍵を公開しました。",
+"Account imported": "アカウントのインポート",
 "All access tokens revoked": "すべてのアクセストークンの失効",
 "Signed out of an app": "アプリからのサインアウト",
 "Signed out everywhere by an administrator": "管理者によるすべての場所からのサインアウト",
