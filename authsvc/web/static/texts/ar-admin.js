@@ -538,6 +538,7 @@ add({
 "Rotate": "تبديل",
 "The next key is published.": "نُشر المفتاح التالي.",
 "All access tokens revoked": "أُلغيت كل رموز الوصول",
+"Account imported": "استُورد حساب",
 "Signed out of an app": "تسجيل خروج من تطبيق",
 "Signed out everywhere by an administrator": "تسجيل خروج من كل مكان على يد مسؤول",
 "Signed out everywhere else": "تسجيل خروج من كل مكان آخر",

@@ -510,6 +510,7 @@ add({
 "Rotate": "Wechseln",
 "The next key is published.": "Der nächste Schlüssel ist veröffentlicht.",
 "All access tokens revoked": "Alle Zugriffstokens widerrufen",
+"Account imported": "Konto importiert",
 "Signed out of an app": "Bei einer App abgemeldet",
 "Signed out everywhere by an administrator": "Von der Administration überall abgemeldet",
 "Signed out everywhere else": "Überall sonst abgemeldet",

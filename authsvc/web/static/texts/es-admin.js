@@ -517,6 +517,7 @@ add({
 "Rotate": "Rotar",
 "The next key is published.": "La clave siguiente está publicada.",
 "All access tokens revoked": "Todos los tokens de acceso revocados",
+"Account imported": "Cuenta importada",
 "Signed out of an app": "Sesión cerrada en una aplicación",
 "Signed out everywhere by an administrator": "Sesión cerrada en todas partes por un administrador",
 "Signed out everywhere else": "Sesión cerrada en todos los demás lugares",

@@ -517,6 +517,7 @@ add({
 "Rotate": "Renouveler",
 "The next key is published.": "La clé suivante est publiée.",
 "All access tokens revoked": "Tous les jetons d’accès révoqués",
+"Account imported": "Compte importé",
 "Signed out of an app": "Déconnexion d’une application",
 "Signed out everywhere by an administrator": "Déconnexion partout par un administrateur",
 "Signed out everywhere else": "Déconnexion partout ailleurs",

@@ -503,6 +503,7 @@ add({
 "Rotate": "交換",
 "The next key is published.": "次の鍵を公開しました。",
 "All access tokens revoked": "すべてのアクセストークンの失効",
+"Account imported": "アカウントのインポート",
 "Signed out of an app": "アプリからのサインアウト",
 "Signed out everywhere by an administrator": "管理者によるすべての場所からのサインアウト",
 "Signed out everywhere else": "ほかのすべての場所からのサインアウト",
