@@ -17,7 +17,7 @@ from authsvc.schemas.webhooks import (
     WebhookSchema,
     WebhooksSchema,
 )
-from authsvc.services import webhook_deliveries, webhook_kinds, webhook_messages, webhooks
+from authsvc.services import webhook_deliveries, webhook_kinds, webhooks
 from authsvc.services.paging import Page
 from authsvc.services.webhooks import NewWebhook
 
@@ -96,7 +96,7 @@ def rotate_secret(webhook_id: str) -> NewWebhook:
 @blp.problems(NotFound)
 def test(webhook_id: str) -> WebhookDelivery:
     """Tell a webhook something that means nothing, `webhook.test`, whatever it hears otherwise."""
-    return webhook_messages.post_test(current_user, webhook_id)
+    return webhook_deliveries.post_test(current_user, webhook_id)
 
 
 @blp.get("/admin/webhooks/<id:webhook_id>/deliveries")

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from authsvc.cli.output import as_json_option, plainly, say, show, show_one
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import EVERYTHING, Webhook
-from authsvc.services import webhook_deliveries, webhook_kinds, webhook_messages, webhooks
+from authsvc.services import webhook_deliveries, webhook_kinds, webhooks
 from authsvc.services.webhooks import NewWebhook
 
 group = AppGroup("webhooks", help="Addresses of yours that are told what happens.", short_help="Webhooks.")
@@ -116,7 +116,7 @@ def delete(webhook_id: str, yes: bool) -> None:
 @plainly
 def send_test(webhook_id: str) -> None:
     """Tell the webhook with this id something that means nothing, to see whether it arrives."""
-    delivery = webhook_messages.post_test(None, webhook_id)
+    delivery = webhook_deliveries.post_test(None, webhook_id)
     say(f"The service is telling it now. What becomes of it: flask webhooks deliveries {webhook_id} ({delivery.id})")
 
 

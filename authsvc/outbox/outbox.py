@@ -52,6 +52,8 @@ class Outbox(Generic[D]):
         self._patience = patience
         self._longest = longest
         self._turns = Turns(kind, lease)
+        self.at_once = 1
+        """How many deliveries to one receiver this process tries at once."""
         self._news = threading.Event()
         self._lock = threading.Lock()
         self._looked_at = 0.0
@@ -100,7 +102,7 @@ class Outbox(Generic[D]):
         It may also raise NotFinished, if it takes several turns, and NotYet. A delivery is leased: if the
         process dies it is tried again, so it is delivered at least once.
         """
-        delivery = self._turns.next()
+        delivery = self._turns.next(self.at_once)
         if delivery is None:
             return False
         self._news.set()  # where one is due there may be more: another thread looks

@@ -1,7 +1,7 @@
 """Turns: which receiver's delivery comes next."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -16,26 +16,30 @@ _MOST_RECEIVERS = 500
 class Turns(Generic[D]):
     """Keeps one receiver's deliveries from holding up another's, however many or slow they are.
 
-    No delivery is tried while another one to the same receiver is, and a receiver that was just served waits until all
-    others have been. Only this process knows that, so a receiver occupies at most one thread in each process.
+    No delivery is tried while as many to the same receiver are as there may be, and a receiver that was just served
+    waits until all others have been. Only this process knows that, so a receiver occupies as many threads in each.
     """
 
     def __init__(self, kind: type[D], lease: timedelta) -> None:
         self._kind = kind
         self._lease = lease
         self._lock = threading.Lock()
-        self._busy: set[str] = set()
+        self._busy: Counter[str] = Counter()
         self._latest: OrderedDict[str, None] = OrderedDict()
 
-    def next(self) -> D | None:
-        """Return a delivery that is due; the caller tries it, and then calls `finish`."""
+    def next(self, at_once: int = 1) -> D | None:
+        """Return a delivery that is due; the caller tries it, and then calls `finish`.
+
+        Of one receiver at most so many are tried `at_once`.
+        """
         with self._lock:
-            delivery = self._kind.lease(clock.now(), self._lease, [*self._busy, *self._latest])
+            full = [receiver for receiver, count in self._busy.items() if count >= at_once]
+            delivery = self._kind.lease(clock.now(), self._lease, [*full, *self._latest])
             if delivery is None and self._latest:
                 self._latest.clear()
-                delivery = self._kind.lease(clock.now(), self._lease, list(self._busy))
+                delivery = self._kind.lease(clock.now(), self._lease, full)
             if delivery is not None:
-                self._busy.add(delivery.to)
+                self._busy[delivery.to] += 1
                 self._latest[delivery.to] = None
                 if len(self._latest) > _MOST_RECEIVERS:
                     self._latest.popitem(last=False)
@@ -44,4 +48,6 @@ class Turns(Generic[D]):
     def finish(self, delivery: D) -> None:
         """Let another delivery to the same receiver be tried."""
         with self._lock:
-            self._busy.discard(delivery.to)
+            self._busy[delivery.to] -= 1
+            if not self._busy[delivery.to]:
+                del self._busy[delivery.to]

@@ -3,9 +3,10 @@
 import threading
 from datetime import timedelta
 
+from bson import ObjectId
 from flask import Flask
 
-from authsvc import clock, metrics
+from authsvc import clock
 from authsvc.clients.connector import Connector
 from authsvc.errors import NotFound
 from authsvc.errors.not_delivered import NotDelivered, NotYet
@@ -15,58 +16,45 @@ from authsvc.events import happened
 from authsvc.events.catalogue import WebhookDeliveryRetried
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
-from authsvc.outbox import Outbox
 from authsvc.security import standard_webhooks
 from authsvc.security.envelope import SealBroken
-from authsvc.services import callers, webhook_secrets, webhook_table, webhooks
+from authsvc.services import callers, webhook_messages, webhook_secrets, webhook_table, webhooks
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
-from authsvc.services.webhook_turns import LEASE, require_turn
+from authsvc.services.webhook_outboxes import LONGEST, deliveries
+from authsvc.services.webhook_turns import require_turn
 
-PATIENCE = timedelta(days=3)
 FAILING_FOR = timedelta(days=5)
 """After so long without a success a webhook is disabled."""
 
 _PATIENT_WITH = 5
 """So many attempts in a row may fail before a webhook gets a pause: one in a hundred that fails is no reason."""
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600))
-_LONGEST = timedelta(hours=6)
 _A_MOMENT = timedelta(seconds=1)
 _GONE = 410
-
-_outbox = Outbox(
-    WebhookDelivery,
-    "webhook_delivery",
-    lambda outcome: metrics.WEBHOOK_DELIVERIES.labels(outcome).inc(),
-    patience=PATIENCE,
-    longest=_LONGEST,
-    lease=LEASE,
-)
+_OPEN_AT_ONCE = 4
 
 
 def start_delivery(app: Flask, stop: threading.Event) -> None:
     """Tell webhooks in the background until `stop` is set.
 
-    As many hands as there can be webhooks, each of which occupies one: none waits for another.
+    At most four requests are open at a webhook, of all workers together as long as there are no more of them than that.
+    There are as many hands as all webhooks can occupy: none waits for another.
     """
+    deliveries.at_once = max(1, _OPEN_AT_ONCE // int(app.config["WEB_CONCURRENCY"]))
 
     def work() -> None:
         with app.app_context():
             connector = webhooks.connector()
-            _outbox.work(lambda delivery: _deliver(delivery, connector), stop)
+            deliveries.work(lambda delivery: _deliver(delivery, connector), stop)
 
-    for number in range(webhook_table.MOST):
+    for number in range(webhook_table.MOST * deliveries.at_once):
         threading.Thread(target=work, name=f"authsvc-webhook-{number}", daemon=True).start()
 
 
 def deliver(connector: Connector) -> bool:
     """Try a delivery that is due; tell whether there was one."""
-    return _outbox.try_next(lambda delivery: _deliver(delivery, connector))
-
-
-def wake() -> None:
-    """Look for deliveries at once."""
-    _outbox.wake()
+    return deliveries.try_next(lambda delivery: _deliver(delivery, connector))
 
 
 def list_of(webhook_id: str, limit: int, cursor: str | None) -> Page:
@@ -76,6 +64,15 @@ def list_of(webhook_id: str, limit: int, cursor: str | None) -> Page:
     return Page.of(newest, limit, lambda delivery: delivery)
 
 
+def post_test(by: Caller | None, webhook_id: str) -> WebhookDelivery:
+    """Tell one webhook something that means nothing, at once, whatever it hears otherwise. Raises NotFound."""
+    webhook = webhooks.look_up(webhook_id)
+    delivery = webhook_messages.new_test(webhook, ObjectId(by.user_id) if by is not None else None)
+    delivery.insert()
+    deliveries.wake()
+    return delivery
+
+
 def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelivery:
     """Let a delivery that waits or was given up be tried at once, and for another three days. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
@@ -83,7 +80,7 @@ def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelive
     if delivery is None or not delivery.retry(clock.now()):
         raise NotFound(f"There is no undelivered delivery {delivery_id}.")
     happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), delivery=str(delivery.id)))
-    wake()
+    deliveries.wake()
     return WebhookDelivery.find_of(str(webhook.id), delivery_id) or delivery
 
 
@@ -118,7 +115,7 @@ def _require_turn(delivery: WebhookDelivery, webhook: Webhook) -> None:
     """Let a delivery wait for its webhook, and for those about the same account that come first. Raises NotYet."""
     now = clock.now()
     if webhook.is_disabled:
-        raise NotYet(now + _LONGEST)
+        raise NotYet(now + LONGEST)
     if webhook.resumes_at is not None and webhook.resumes_at > now:
         raise NotYet(webhook.resumes_at)
     require_turn(delivery.earlier())
@@ -142,7 +139,7 @@ def _note_success(webhook: Webhook) -> None:
     if webhook.failures or webhook.delivered_at is None or now - webhook.delivered_at > _A_MOMENT:
         webhook.note_delivered(now)
     if webhook.resumes_at is not None and WebhookDelivery.resume(str(webhook.id), now):
-        wake()
+        deliveries.wake()
 
 
 def _note_failure(webhook: Webhook) -> None:

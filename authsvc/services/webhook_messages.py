@@ -10,29 +10,21 @@ from typing import Any
 from bson import ObjectId
 from flask import Flask
 
-from authsvc import clock, metrics
+from authsvc import clock
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.models.ids import new_id
 from authsvc.models.users import User
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhook_messages import AccountSequence, WebhookMessage
 from authsvc.models.webhooks import Webhook
-from authsvc.outbox import Outbox
-from authsvc.services import webhook_deliveries, webhook_table, webhooks
-from authsvc.services.callers import Caller
-from authsvc.services.webhook_turns import LEASE, require_turn
+from authsvc.services import webhook_table
+from authsvc.services.webhook_outboxes import deliveries, messages
+from authsvc.services.webhook_turns import require_turn
 
 TEST = "webhook.test"
 """The name of what an administrator sends to see whether it arrives."""
 
 _HANDS = 2
-
-_outbox = Outbox(
-    WebhookMessage,
-    "webhook_message",
-    lambda outcome: metrics.WEBHOOK_MESSAGES.labels(outcome).inc(),
-    lease=LEASE,
-)
 
 
 @contextmanager
@@ -57,7 +49,7 @@ def tell_on_success(
     message = _new_message(kind, account, actor, details)
     if keeps_account and account is not None:
         message.snapshot = snapshot_of(User.find(str(account)))
-    with _outbox.put_on_success(message, evidence):
+    with messages.put_on_success(message, evidence):
         yield
 
 
@@ -71,25 +63,20 @@ def tell_of_new_accounts(kind: str, accounts: Sequence[ObjectId]) -> Iterator[se
     if not accounts or not webhook_table.listening(kind):
         yield made
         return
-    messages = [_new_message(kind, account, None, {}) for account in accounts]
-    for message in messages:
+    held = [_new_message(kind, account, None, {}) for account in accounts]
+    for message in held:
         message.evidence = Evidence(collection="users", key=message.account, fields=["_id"])
-    WebhookMessage.hold_all(messages, clock.now() + HELD_FOR)
+    WebhookMessage.hold_all(held, clock.now() + HELD_FOR)
     yield made  # whatever is raised: what was made is told after a minute, and the rest is dropped then
-    WebhookMessage.release_all([one.id for one in messages if one.account in made], clock.now())
-    WebhookMessage.drop_all([one.id for one in messages if one.account not in made])
-    _outbox.wake()
+    WebhookMessage.release_all([one.id for one in held if one.account in made], clock.now())
+    WebhookMessage.drop_all([one.id for one in held if one.account not in made])
+    messages.wake()
 
 
-def post_test(by: Caller | None, webhook_id: str) -> WebhookDelivery:
-    """Tell one webhook something that means nothing, at once, whatever it hears otherwise. Raises NotFound."""
-    webhook = webhooks.look_up(webhook_id)
-    actor = ObjectId(by.user_id) if by is not None else None
+def new_test(webhook: Webhook, actor: ObjectId | None) -> WebhookDelivery:
+    """Return a delivery to one webhook that tells nothing, and is due at once."""
     message = _new_message(TEST, None, actor, {"webhook": str(webhook.id)})
-    delivery = _delivery(message, webhook, None, clock.now())
-    delivery.insert()
-    webhook_deliveries.wake()
-    return delivery
+    return _delivery(message, webhook, None, clock.now())
 
 
 def start_delivery(app: Flask, stop: threading.Event) -> None:
@@ -97,7 +84,7 @@ def start_delivery(app: Flask, stop: threading.Event) -> None:
 
     def work() -> None:
         with app.app_context():
-            _outbox.work(_distribute, stop)
+            messages.work(_distribute, stop)
 
     for number in range(_HANDS):
         threading.Thread(target=work, name=f"authsvc-webhook-messages-{number}", daemon=True).start()
@@ -105,7 +92,7 @@ def start_delivery(app: Flask, stop: threading.Event) -> None:
 
 def give_next() -> bool:
     """Give a message that is due to its webhooks; tell whether there was one."""
-    return _outbox.try_next(_distribute)
+    return messages.try_next(_distribute)
 
 
 def snapshot_of(user: User | None) -> dict[str, Any] | None:
@@ -156,7 +143,7 @@ def _distribute(message: WebhookMessage) -> None:
         if webhook.hears(message.kind):
             due = max(now, webhook.resumes_at or now)
             _delivery(message, webhook, sequence, due).insert_once()
-    webhook_deliveries.wake()
+    deliveries.wake()
 
 
 def _delivery(message: WebhookMessage, webhook: Webhook, sequence: int | None, due: datetime) -> WebhookDelivery:

@@ -25,12 +25,10 @@ from authsvc.events.catalogue import (
     WebhookSecretAdded,
 )
 from authsvc.models.ids import new_id
-from authsvc.models.letters import LetterKind
-from authsvc.models.users import User
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
 from authsvc.security.public_addresses import address_of, is_loopback
-from authsvc.services import callers, mail, step_up, webhook_secrets, webhook_table
+from authsvc.services import callers, step_up, webhook_secrets, webhook_table
 from authsvc.services.callers import Caller
 from authsvc.services.retries import retried
 
@@ -140,14 +138,11 @@ def rotate_secret(by: Caller | None, webhook_id: str) -> NewWebhook:
 
 
 def disable_failing(webhook: Webhook, reason: DisabledReason) -> None:
-    """Disable a webhook that can't be reached, and tell the administrators. Raises Overtaken if it was changed."""
+    """Disable a webhook that can't be reached. Raises Overtaken if somebody has just changed it."""
     with happening(WebhookDisabled(webhook=str(webhook.id), reason=reason.value)):
         if not webhook.disable(reason, clock.now()):
             raise Overtaken
     webhook_table.forget()
-    target = webhook.url.partition("://")[2]  # in a letter it is no link
-    for admin in User.other_admins(None):
-        mail.post(LetterKind.WEBHOOK_DISABLED, admin.id, to=admin.email, target=target, reason=reason.value)
 
 
 def disable_lost() -> None:

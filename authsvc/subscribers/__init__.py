@@ -6,6 +6,7 @@ before and right after the change.
 """
 
 from authsvc.events import each
+from authsvc.subscribers.administrators import alarming
 from authsvc.subscribers.audit import recording
 from authsvc.subscribers.logout_notices import telling_apps
 from authsvc.subscribers.metrics import counting
@@ -13,4 +14,12 @@ from authsvc.subscribers.notifications import notifying
 from authsvc.subscribers.revocation import ending
 from authsvc.subscribers.webhooks import telling_webhooks
 
-IN_ORDER = (each(counting), recording, each(notifying), each(telling_webhooks), each(telling_apps), each(ending))
+IN_ORDER = (
+    each(counting),
+    each(alarming),
+    recording,
+    each(notifying),
+    each(telling_webhooks),
+    each(telling_apps),
+    each(ending),
+)

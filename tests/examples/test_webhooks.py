@@ -315,7 +315,7 @@ class TestHostileMessages:
         message = signed(receiver.secret, {"type": "webhook.test", "timestamp": "", "data": {}})
         without = {key: value for key, value in message.headers.items() if key != name}
         assert receiver.between.post(message.body, without) == 400
-        for value in ("", "x", "v1", "v1,", "v1,%%%", "v2,AAAA", "v1,a,b", "nan", "1e400", "-1", " , "):
+        for value in ("", "x", "v1", "v1,", "v1,%%%", "v2,AAAA", "v1,a,b", "nan", "1e400", "-1", ","):
             assert receiver.between.post(message.body, {**message.headers, name: value}) == 400, value
         assert receiver.between.post(b"\xff\xfe{", message.headers) == 400
         assert receiver.between.post(b"x" * 200_000, message.headers) == 413

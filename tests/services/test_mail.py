@@ -47,6 +47,7 @@ def owner(in_app: None, mongo: Database) -> ObjectId:
 
 def post(kind: str = "verify", to: str = TO, owner: ObjectId | None = None) -> None:
     facts = {"link": LINK, "factor": "a factor", "remaining": "9", "code": "123456", "provider": "Work"}
+    facts |= {"target": "shop.example.com/hear", "reason": "gone"}
     mail.post(kind, owner or ObjectId(), to=to, **facts, **mail.request_facts())
 
 

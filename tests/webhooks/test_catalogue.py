@@ -10,16 +10,15 @@ from bson import ObjectId
 from flask import Flask
 
 from authsvc.services.webhook_kinds import heard_names
-from tests.api.test_records import SITES, Scene
-from tests.cli.test_user_transfer import HASH
 from tests.conftest import PASSWORD, Person
-from tests.services import test_crashes as operations
-from tests.services.test_crashes import World, upstream, world  # noqa: F401 - fixtures
+from tests.support import operations
 from tests.support.accounts import Database, login, throttled
 from tests.support.authenticator import Authenticator
 from tests.support.factors import complete, post, register_passkey, sign_in_by, ticket, verified, with_totp
 from tests.support.hearers import Hearer
+from tests.support.operations import World
 from tests.support.outside import Server
+from tests.support.sites import SITES, Scene
 
 WRONG = "not the right phrase"
 BY_COMMAND = {"account.created", "account.imported", "users.imported"}
@@ -32,7 +31,7 @@ def ask(person: Person, method: str, path: str, **body: Any) -> Any:
     return answer.get_json() if answer.status_code != 204 else None
 
 
-def administer_accounts(world: World) -> None:  # noqa: F811 - what the fixture makes
+def administer_accounts(world: World) -> None:
     """Disable and enable an account, and sign it out."""
     admin, somebody = world.admin(), world.somebody()
     path = f"/admin/users/{somebody.id}"
@@ -43,7 +42,7 @@ def administer_accounts(world: World) -> None:  # noqa: F811 - what the fixture 
     ask(admin, "PATCH", path, disabled=False)
 
 
-def administer_apps(world: World) -> None:  # noqa: F811
+def administer_apps(world: World) -> None:
     """Register an app, change it, and delete it."""
     admin = world.admin()
     made = ask(admin, "POST", "/admin/apps", name="Shop", kind="web", redirectUris=["https://shop.example/back"])
@@ -55,7 +54,7 @@ def administer_apps(world: World) -> None:  # noqa: F811
     ask(admin, "DELETE", path)
 
 
-def look_after_oneself(world: World) -> None:  # noqa: F811
+def look_after_oneself(world: World) -> None:
     """Do what people do in their accounts."""
     person = world.somebody()
     assert login(world.client, person.email, WRONG).status_code == 401
@@ -70,7 +69,7 @@ def look_after_oneself(world: World) -> None:  # noqa: F811
     ask(person, "DELETE", "/auth/sessions?scope=all")
 
 
-def use_factors(world: World) -> None:  # noqa: F811
+def use_factors(world: World) -> None:
     """Sign in with second factors, right ones and wrong ones."""
     person = world.somebody()
     protected = with_totp(person, world.mongo)
@@ -79,7 +78,7 @@ def use_factors(world: World) -> None:  # noqa: F811
     assert complete(world.client, ticket(world.client, person), recoveryCode=code).status_code == 200
 
 
-def use_passkeys(world: World) -> None:  # noqa: F811
+def use_passkeys(world: World) -> None:
     """Rename a passkey, remove another, and use a copy of the first."""
     person, device = world.somebody(), Authenticator()
     assert register_passkey(person, device).status_code == 201
@@ -92,7 +91,7 @@ def use_passkeys(world: World) -> None:  # noqa: F811
     assert sign_in_by(world.client, device, sign_count=7).status_code == 401
 
 
-def mistype_a_code(world: World) -> None:  # noqa: F811
+def mistype_a_code(world: World) -> None:
     """Type a wrong code from a letter that verifies one's address."""
     person = world.somebody(proved=False)
     asked = world.client.post("/auth/email/resend", json={"email": person.email, "challenge": True}).get_json()
@@ -100,7 +99,7 @@ def mistype_a_code(world: World) -> None:  # noqa: F811
     assert answer.status_code == 403
 
 
-def ask_too_often(world: World) -> None:  # noqa: F811
+def ask_too_often(world: World) -> None:
     """Guess until there is no room for more."""
     person = world.somebody()
     with throttled(world.app, login_device=1):
@@ -108,7 +107,7 @@ def ask_too_often(world: World) -> None:  # noqa: F811
             login(world.client, person.email, WRONG)
 
 
-def come_from_a_backup(world: World) -> None:  # noqa: F811
+def come_from_a_backup(world: World) -> None:
     """Show a refresh token that is newer than what is stored."""
     person = world.somebody()
     answer = person.refresh()
@@ -129,18 +128,18 @@ ACTS: list[Callable[[World], None]] = [
 ]
 
 
-def by_command(app: Flask) -> None:
+def by_command(app: Flask, password_hash: str) -> None:
     """Do what only commands do."""
     runner = app.test_cli_runner()
     made = ("users", "create", "other@example.com", "--name", "Other", "--password-stdin")
     assert runner.invoke(args=made, input="another good password\n").exit_code == 0
-    new = json.dumps({"email": "third@example.com", "name": "Third", "password": HASH})
+    new = json.dumps({"email": "third@example.com", "name": "Third", "password": password_hash})
     assert runner.invoke(args=["users", "import", "-"], input=io.BytesIO(new.encode())).exit_code == 0
 
 
 @pytest.mark.slow
 def test_r123_every_event_comes_to_who_hears_of_it(
-    world: World,  # noqa: F811 - the fixture
+    world: World,
     server: Server,
     mongo: Database,
 ) -> None:
@@ -158,7 +157,7 @@ def test_r123_every_event_comes_to_who_hears_of_it(
             assert site.act(scene).status_code < 300
     over_http = heard_after(hearer)
     assert {*heard_names()} - over_http == BY_COMMAND
-    by_command(world.app)
+    by_command(world.app, mongo.users.find_one({"password": {"$exists": True}})["password"])
     assert {*heard_names()} - heard_after(hearer) == set()
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +21,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from authsvc import clock
 from authsvc.errors.overtaken import Overtaken
 from authsvc.models.webhook_messages import AccountSequence
-from authsvc.services import webhook_deliveries
+from authsvc.services import webhook_deliveries, webhook_messages, webhook_outboxes
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import Database, login, register
 from tests.support.factors import verified
@@ -211,6 +212,35 @@ class TestOrder:
         numbers = race(*(lambda one=one: number(one) for one in messages))
         assert sorted(numbers) == list(range(1, 17))
         assert [AccountSequence.number_of(account, one) for one in messages] == numbers
+
+
+class TestLane:
+    def test_at_most_so_many_requests_are_open_at_a_webhook(self, hearer: Hearer, client: FlaskClient):
+        """Several about different accounts at once; one after the other about one account."""
+        open_now, most, lock = [0], [0], threading.Lock()
+
+        def slow(connection: Any, request: bytes) -> None:
+            with lock:
+                open_now[0] += 1
+                most[0] = max(most[0], open_now[0])
+            time.sleep(0.2)
+            with lock:
+                open_now[0] -= 1
+            saying()(connection, request)
+
+        hearer.server.behaviour = slow
+        for number in range(6):
+            login(client, f"nobody-{number}@example.com")
+        webhook_outboxes.deliveries.at_once = 3
+        try:
+            with hearer.app.app_context():
+                while webhook_messages.give_next():
+                    pass
+            race(*[lambda: deliver(hearer.app)] * 6)
+        finally:
+            webhook_outboxes.deliveries.at_once = 1
+        assert most[0] == 3
+        assert len(hearer.server.requests) == 6
 
 
 class TestRefused:
@@ -437,4 +467,5 @@ class TestAdministration:
         one.deliver()
         (delivery,) = one.deliveries()
         problem(other.ask("POST", f"/deliveries/{delivery['id']}/retry"), 404, "not_found")
-        assert timedelta(days=3) == webhook_deliveries.PATIENCE
+        retried = one.ask("POST", f"/deliveries/{delivery['id']}/retry")
+        assert (retried.status_code, retried.get_json()["id"]) == (202, delivery["id"])

@@ -8,7 +8,7 @@ import time_machine
 
 from authsvc import clock
 from authsvc.clients.connector import Connector
-from authsvc.services import webhook_deliveries, webhook_messages
+from authsvc.services import webhook_deliveries
 from tests.conftest import Person
 from tests.support.accounts import Database
 from tests.support.hearers import Hearer
@@ -21,7 +21,7 @@ def tell(hearer: Hearer, mongo: Database, url: str, connector: Connector) -> str
     """Tell a webhook at this address, as in production; return why it was not told."""
     mongo.webhooks.update_many({}, {"$set": {"url": url}})
     with hearer.app.app_context():
-        webhook_messages.post_test(None, hearer.made["id"])
+        webhook_deliveries.post_test(None, hearer.made["id"])
         assert webhook_deliveries.deliver(connector)
     return str(hearer.deliveries()[0]["error"])
 

@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 from authsvc import clock
 from authsvc.services import webhook_messages
 from tests.conftest import Person
-from tests.services import test_crashes as operations
-from tests.services.test_crashes import Attempt, World, crashing, upstream, world  # noqa: F401 - fixtures
+from tests.support import operations
 from tests.support.accounts import Database, login, register, stored
 from tests.support.crashes import Crashing
 from tests.support.hearers import Hearer
+from tests.support.operations import Attempt, World
 from tests.support.outside import Server
 
 OPERATIONS: list[Callable[[World], Attempt]] = [
@@ -39,8 +39,8 @@ class TestCrash:
     @pytest.mark.parametrize("prepare", OPERATIONS, ids=lambda operation: operation.__name__)
     def test_r123_it_is_told_if_it_was_done(
         self,
-        world: World,  # noqa: F811 - the fixture
-        crashing: Crashing,  # noqa: F811 - likewise
+        world: World,
+        crashing: Crashing,
         server: Server,
         prepare: Callable[[World], Attempt],
     ) -> None:
