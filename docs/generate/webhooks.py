@@ -67,7 +67,7 @@ BY_ADMINISTRATORS = (
     *("role.changed", "app.created", "app.changed", "app.disabled", "app.enabled", "app.deleted"),
     *("app.secret_added", "app.secret_removed"),
 )
-BY_NOBODY = ("account.created", "users.imported")
+BY_NOBODY = ("account.created", "account.imported", "users.imported")
 VALUES: dict[str, Any] = {
     "app": "app_6b0de32003a9fd21eea098ec",
     "before": "user",

@@ -13,7 +13,7 @@ import {badgesOf, fieldsFor, filledIn, heardText, learnEvents} from "./webhook-w
 import {closeWebhook, openWebhook} from "./webhook.js";
 
 const list = byId("webhooks-list");
-let openId = "", isListed = false;
+let openId = "", isListed = false, loading = null;
 
 const listing = makeListing("webhooks", {
   draw: drawWebhook,
@@ -27,12 +27,13 @@ export async function showWebhooks({id}) {
   const wasOpen = openId;
   openId = id;
   byId("webhooks-split").classList.toggle("is-open", Boolean(id));
-  const work = isListed ? null : listing.load("/admin/webhooks", {});
+  if (!isListed) loading = listing.load("/admin/webhooks", {});
   isListed = true;
   markOpen();
+  await loading; // with it comes what a webhook can be told of
+  if (id !== openId) return;
   if (id) await openWebhook(id, {close: () => goTo("webhooks"), changed: listing.reload, focus: id !== wasOpen});
   else closeWebhook();
-  await work;
   if (!id && wasOpen) (list.querySelector(`[data-row="${CSS.escape(wasOpen)}"]`) ?? byId("webhooks-title")).focus();
 }
 
@@ -68,6 +69,7 @@ goByKeys(list);
 
 onPress(byId("new-webhook"), async () => {
   let issued;
+  await loading;
   const isDone = await act({
     title: t("Add a webhook"),
     text: t("It is told what happens from now on, by signed messages to its address."),
