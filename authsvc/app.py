@@ -36,6 +36,8 @@ from authsvc.services import (
     signing_keys,
     standings,
     tokens,
+    webhook_deliveries,
+    webhook_messages,
 )
 from authsvc.services import hooks as operator_hooks
 
@@ -224,3 +226,5 @@ def _deliver(app: Flask, stop: threading.Event) -> None:
     """Deliver what is in the outboxes in the background until `stop` is set."""
     mail.start_delivery(app, stop)
     logout_notices.start_delivery(app, stop)
+    webhook_messages.start_delivery(app, stop)
+    webhook_deliveries.start_delivery(app, stop)

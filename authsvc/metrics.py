@@ -40,6 +40,15 @@ LETTERS = Counter(
 LOGOUT_NOTICES = Counter(
     "authsvc_logout_notices", "Notices to apps of a sign-out, by outcome of an attempt.", ["outcome"], registry=REGISTRY
 )
+WEBHOOK_MESSAGES = Counter(
+    "authsvc_webhook_messages",
+    "Events that webhooks hear of, by outcome: delivered to their outboxes, put off, dead.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+WEBHOOK_DELIVERIES = Counter(
+    "authsvc_webhook_deliveries", "What webhooks are told, by outcome of an attempt.", ["outcome"], registry=REGISTRY
+)
 PROVIDER_VISITS = Counter(
     "authsvc_provider_visits",
     "Visits to providers that people sign in with, by outcome: answered, refused, unavailable.",

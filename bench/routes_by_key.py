@@ -344,6 +344,11 @@ BESIDES: dict[str, tuple[str, ...]] = {
         *("GET /admin/apps/{id}", "POST /admin/apps", "PATCH /admin/apps/{id}", "DELETE /admin/apps/{id}"),
         *("POST /admin/apps/{id}/secrets", "DELETE /admin/apps/{id}/secrets/{id}", "POST /oauth2/device"),
     ),
+    "about a webhook, of which there are twenty at most, or about what it was told": (
+        *("GET /admin/webhooks", "POST /admin/webhooks", "GET /admin/webhooks/{id}", "PATCH /admin/webhooks/{id}"),
+        *("DELETE /admin/webhooks/{id}", "POST /admin/webhooks/{id}/secret", "POST /admin/webhooks/{id}/test"),
+        *("GET /admin/webhooks/{id}/deliveries", "POST /admin/webhooks/{id}/deliveries/{id}/retry"),
+    ),
     "needs a second factor, an authenticator or a provider; its steps are measured as those of the models": (
         *("POST /admin/users/{id}/reset-link", "POST /admin/users/{id}/verify-email", "POST /auth/login/passkey"),
         *("POST /auth/federation/{id}", "POST /auth/federation/complete", "POST /auth/federation/confirm"),

@@ -20,7 +20,7 @@ from authsvc import lifecycle, logs
 from authsvc.app import create_app
 from authsvc.devdb import Database, quirks
 from authsvc.models.signing_keys import Ring
-from authsvc.services import signing_keys, throttles
+from authsvc.services import signing_keys, throttles, webhook_table
 from tests.support import alone, groups, rings, servers
 from tests.support.leaks import stored_leaks
 from tests.support.snapshots import CLIENT_BULK_WRITE, Snapshots
@@ -50,6 +50,10 @@ COLLECTIONS = (
     "daily_counts",
     "trials",
     "notices",
+    "webhooks",
+    "webhook_messages",
+    "webhook_sequences",
+    "webhook_deliveries",
 )
 COLLECTIONS_OF_KEYS = ("signing_keys", "id_signing_keys")
 """What stays from one test to the next."""
@@ -185,6 +189,7 @@ def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     leaked = stored_leaks(mongo, "audit", "throttles")
     wipe(mongo)
     throttles._full_until.clear()  # of counters that are gone now
+    webhook_table.forget()
     assert leaked == []
 
 

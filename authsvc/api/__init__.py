@@ -26,6 +26,7 @@ from authsvc.api import (
     tokens,
     totp,
     users,
+    webhooks,
 )
 
 BLUEPRINTS = (
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     admin.blp,
     console.blp,
     apps.blp,
+    webhooks.blp,
     ops.blp,
     openapi.blp,
     brand.blp,

@@ -1,6 +1,6 @@
 """The command line: the same services as the API, for operators."""
 
-from authsvc.cli import apps, db, doctor, keys, letters, notices, providers, sessions, users
+from authsvc.cli import apps, db, doctor, keys, letters, notices, providers, sessions, users, webhooks
 
 COMMANDS = (
     users.group,
@@ -10,6 +10,7 @@ COMMANDS = (
     apps.group,
     providers.group,
     notices.group,
+    webhooks.group,
     db.group,
     doctor.command,
 )

@@ -10,7 +10,8 @@ from authsvc import clock
 from authsvc.cli.output import as_json_option, moment, plainly, show
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import User
-from authsvc.services import console, lost_secrets, mail, signing_keys, totp
+from authsvc.models.webhooks import Webhook
+from authsvc.services import console, lost_secrets, mail, signing_keys, totp, webhook_secrets
 from authsvc.services.console import KeyRow
 
 group = AppGroup(
@@ -92,12 +93,13 @@ def retire(key: int, ring: str, yes: bool) -> None:
 @group.command()
 @plainly
 def reseal() -> None:
-    """Encrypt all signing keys of both rings, authenticator secrets and queued letters with the current SECRET_KEY.
+    """Encrypt all that SECRET_KEY keeps secret with the current one: keys, authenticator apps, letters, webhooks.
 
     After that you can empty SECRET_KEY_FALLBACKS.
     """
     click.echo(f"{signing_keys.reseal()} signing keys were encrypted again, with the current SECRET_KEY.")
     click.echo(f"{totp.reseal()} authenticator secrets and {mail.reseal()} letters were encrypted again too.")
+    click.echo(f"{webhook_secrets.reseal()} secrets of webhooks were encrypted again too.")
 
 
 @group.command()
@@ -107,15 +109,16 @@ def reset(yes: bool) -> None:
     """Start over after SECRET_KEY was lost: discard what it encrypted, so that the service can start again.
 
     All users have to sign in again, unless only keys of ID tokens are lost. Accounts, passwords, passkeys, recovery
-    codes and access tokens are kept. Authenticator apps are lost, and the accounts that had one are listed. If
-    SECRET_KEY can decrypt the signing keys, nothing is done.
+    codes and access tokens are kept. Authenticator apps are lost, and the accounts that had one are listed. Webhooks
+    are disabled until they have a new secret. If SECRET_KEY can decrypt the signing keys, nothing is done.
     """
     lost = lost_secrets.examine()
     if not lost.keys:
         click.echo("Nothing to do: SECRET_KEY or one of SECRET_KEY_FALLBACKS decrypts every signing key.")
         return
     if not yes:
-        click.echo(_WHAT_IS_LOST.format(keys=lost.keys, apps=len(lost.apps), letters=lost.letters))
+        counts = {"apps": len(lost.apps), "letters": lost.letters, "webhooks": len(lost.webhooks)}
+        click.echo(_WHAT_IS_LOST.format(keys=lost.keys, **counts))
         click.confirm("Is the previous SECRET_KEY lost for good?", abort=True)
     lost = lost_secrets.forget()
     click.echo(_WHAT_FOLLOWS if Ring.TOKENS in lost.rings else _WHAT_FOLLOWS_FOR_IDS)
@@ -124,6 +127,9 @@ def reset(yes: bool) -> None:
             "The authenticator apps of these accounts are lost. Their owners sign in as listed, and set up a new one:"
         )
         show([_row_of_lost_app(user) for user in lost.apps], as_json=False)
+    if lost.webhooks:
+        click.echo("These webhooks are disabled. Give each a new secret, tell it to whoever verifies, and enable it:")
+        show([_row_of_lost_webhook(webhook) for webhook in lost.webhooks], as_json=False)
 
 
 _WHAT_RETIRING_DOES = {
@@ -137,7 +143,8 @@ _WHAT_FOLLOWS_FOR_IDS = (
     "The keys of ID tokens that were lost are discarded, and apps refuse what these signed. Nobody is signed out."
 )
 _WHAT_IS_LOST = (
-    "{keys} signing keys, {apps} authenticator apps and {letters} letters can't be decrypted, and will be discarded.\n"
+    "{keys} signing keys, {apps} authenticator apps, {letters} letters and the secrets of {webhooks} webhooks can't be "
+    "decrypted, and will be discarded.\n"
     "If any machine or backup still has the previous SECRET_KEY, put it into SECRET_KEY_FALLBACKS instead."
 )
 
@@ -146,6 +153,10 @@ def _row_of_lost_app(user: User) -> dict[str, object]:
     codes, passkeys = len(user.recovery_code_hashes or []), len(user.passkeys or [])
     nothing = "" if codes or passkeys else f"flask users reset-factors {user.id}"
     return {"id": str(user.id), "email": user.email, "recovery codes": codes, "passkeys": passkeys, "else": nothing}
+
+
+def _row_of_lost_webhook(webhook: Webhook) -> dict[str, object]:
+    return {"id": str(webhook.id), "url": webhook.url, "secret": f"flask webhooks secret {webhook.id}"}
 
 
 def _row_of_key(row: KeyRow) -> dict[str, object]:

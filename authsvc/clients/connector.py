@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from authsvc.errors.not_reached import NotReached
-from authsvc.security.public_addresses import is_loopback, is_private, is_public
+from authsvc.security.public_addresses import address_of, is_loopback, is_private, is_public
 
 SECONDS = 6.0
 MOST_BYTES = 65_536
@@ -73,6 +73,13 @@ class Connector:
     def seconds(self) -> float:
         """Return how long an answer may take."""
         return self._seconds
+
+    def require_possible(self, url: str) -> None:
+        """Refuse an address that is never asked, whatever its host may lead to. Raises NotReached."""
+        parts = self._parsed(url)
+        address = address_of(parts.hostname or "")
+        if address is not None and not self._may_reach(address, parts.scheme):
+            raise NotReached("the address is not public", for_good=True)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, seconds: float | None = None) -> Answer:
         """Return the answer to GET, within fewer seconds than usual if so many are left. Raises NotReached."""

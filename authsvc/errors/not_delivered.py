@@ -1,4 +1,6 @@
-"""A delivery that failed. No client of the service sees it: the outbox tries again, or gives up."""
+"""A delivery that failed, or has to wait. No client of the service sees it: the outbox tries again, or gives up."""
+
+from datetime import datetime
 
 
 class NotDelivered(Exception):
@@ -15,3 +17,11 @@ class NotTaken(NotDelivered):
 
 class NotFinished(Exception):
     """A part of what is to be delivered was, and the rest is due now. It is no failure."""
+
+
+class NotYet(Exception):
+    """It is not the turn of this one before the moment `until`. It is no failure."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"not before {until}")
+        self.until = until

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from authsvc.events.event import PRIVATE, Event, Failure, Weighty
+from authsvc.events.event import PRIVATE, Event, Failure, Recorded, Weighty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,14 @@ class AccountCreated(Weighty):
 
     name = "account.created"
     role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountImported(Event):
+    """An account came with an import from a file, which is on record as a whole."""
+
+    recorded = Recorded.BY_EFFECT
+    name = "account.imported"
 
 
 @dataclass(frozen=True, kw_only=True)

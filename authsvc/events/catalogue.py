@@ -12,6 +12,7 @@ from authsvc.events.accounts import (
     AccountDisabled,
     AccountEnabled,
     AccountExported,
+    AccountImported,
     AccountInvited,
     AccountRegistered,
     EmailChangeCancelled,
@@ -80,6 +81,13 @@ from authsvc.events.operations import (
     SigningKeysReset,
     UsersExported,
     UsersImported,
+    WebhookChanged,
+    WebhookCreated,
+    WebhookDeleted,
+    WebhookDeliveryRetried,
+    WebhookDisabled,
+    WebhookEnabled,
+    WebhookSecretAdded,
 )
 from authsvc.events.sessions import (
     AttemptsThrottled,
@@ -105,6 +113,7 @@ __all__ = [
     "AccountDisabled",
     "AccountEnabled",
     "AccountExported",
+    "AccountImported",
     "AccountInvited",
     "AccountRegistered",
     "AppChanged",
@@ -175,6 +184,13 @@ __all__ = [
     "UsersExported",
     "UsersImported",
     "VerificationRequested",
+    "WebhookChanged",
+    "WebhookCreated",
+    "WebhookDeleted",
+    "WebhookDeliveryRetried",
+    "WebhookDisabled",
+    "WebhookEnabled",
+    "WebhookSecretAdded",
 ]
 
 

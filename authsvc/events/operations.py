@@ -1,5 +1,6 @@
 """Events that whoever runs the service causes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authsvc.events.event import Event, Weighty
@@ -43,13 +44,14 @@ class SigningKeysResealed(Weighty):
 class SigningKeysReset(Weighty):
     """What a lost `SECRET_KEY` had sealed was given up.
 
-    So many keys, letters, and secrets of authenticator apps.
+    So many keys, letters, and secrets of authenticator apps and of webhooks.
     """
 
     name = "signing_keys.reset"
     keys: int
     letters: int
     apps: int
+    webhooks: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,3 +108,69 @@ class UsersExported(Weighty):
     name = "users.exported"
     state: str
     users: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookCreated(Weighty):
+    """A webhook was added."""
+
+    name = "webhook.created"
+    webhook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookChanged(Weighty):
+    """A webhook was changed.
+
+    `fields` are the members that have other values now.
+    """
+
+    name = "webhook.changed"
+    webhook: str
+    fields: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookSecretAdded(Weighty):
+    """A webhook got a new secret; the former one signs for another day."""
+
+    name = "webhook.secret_added"
+    webhook: str
+    secret_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDisabled(Event):
+    """A webhook is told nothing any more.
+
+    `reason` is admin, failed (for five days), gone (it said so) or secret_lost (with `SECRET_KEY`).
+    """
+
+    name = "webhook.disabled"
+    webhook: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookEnabled(Weighty):
+    """A webhook that was disabled is told again."""
+
+    name = "webhook.enabled"
+    webhook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDeleted(Weighty):
+    """A webhook was deleted."""
+
+    name = "webhook.deleted"
+    webhook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDeliveryRetried(Event):
+    """Somebody had something that a webhook was not told tried again."""
+
+    name = "webhook.delivery_retried"
+    webhook: str
+    delivery: str

@@ -39,6 +39,11 @@ class Delivery(Document):
     retried_at: datetime | None = utc_field(db_field="retriedAt")
     evidence: Evidence | None = EmbeddedDocumentField(Evidence)
 
+    @property
+    def tries(self) -> int:
+        """Return how often it was tried; `attempts` tells one turn of it from another."""
+        return self.attempts
+
     @classmethod
     @bounded
     def release(cls, delivery_id: ObjectId, now: datetime) -> bool:

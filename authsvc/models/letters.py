@@ -43,6 +43,7 @@ class LetterKind(StrEnum):
     SIGN_UP = "sign_up"
     TAKEN = "taken"
     VERIFY = "verify"
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 class LetterState(StrEnum):

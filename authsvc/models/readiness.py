@@ -29,6 +29,8 @@ from authsvc.models.sign_outs import SignOut
 from authsvc.models.throttles import Throttle
 from authsvc.models.trials import Trial
 from authsvc.models.users import User
+from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.webhook_messages import WebhookMessage
 
 _CHECK_SECONDS = 2.0
 _LIST_SECONDS = 20.0
@@ -49,6 +51,8 @@ INDEXED: tuple[type[Document], ...] = (
     Letter,
     App,
     LogoutNotice,
+    WebhookMessage,
+    WebhookDelivery,
     Authorization,
     Grant,
     Assertion,

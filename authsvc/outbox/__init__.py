@@ -1,4 +1,4 @@
-"""Durable delivery of anything: with a lease, growing pauses, and an end after 48 hours.
+"""Durable delivery of anything: with a lease, growing pauses, and an end after some days.
 
 A delivery is a document (`models.deliveries.Delivery`), stored in the step of the change that it announces. The outbox
 does not know its contents.

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from authsvc import clock, logs, metrics
 from authsvc.errors import DatabaseUnavailable
-from authsvc.errors.not_delivered import NotDelivered, NotFinished
+from authsvc.errors.not_delivered import NotDelivered, NotFinished, NotYet
 from authsvc.models.deliveries import Delivery
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR, Evidence
@@ -32,14 +32,26 @@ _log = logs.get(__name__)
 class Outbox(Generic[D]):
     """Deliveries of one kind: `name` is how the log calls one, and `count` counts an outcome.
 
-    Outcomes are `delivered`, `put_off` and `dead`.
+    Outcomes are `delivered`, `put_off` and `dead`. A delivery is tried for as long as `patience`, with pauses that grow
+    to the `longest` one. Whoever tries one has it for the time of `lease`, which is longer than an attempt takes.
     """
 
-    def __init__(self, kind: type[D], name: str, count: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        kind: type[D],
+        name: str,
+        count: Callable[[str], None],
+        *,
+        patience: timedelta = PATIENCE,
+        longest: timedelta = _LONGEST_PAUSE,
+        lease: timedelta = LEASE,
+    ) -> None:
         self._kind = kind
         self._name = name
         self._count = count
-        self._turns = Turns(kind, LEASE)
+        self._patience = patience
+        self._longest = longest
+        self._turns = Turns(kind, lease)
         self._news = threading.Event()
         self._lock = threading.Lock()
         self._looked_at = 0.0
@@ -52,6 +64,10 @@ class Outbox(Generic[D]):
         delivery.insert()
         if wake:
             self._news.set()
+
+    def wake(self) -> None:
+        """Look for what is due at once, not at the next poll."""
+        self._news.set()
 
     @contextmanager
     def put_on_success(self, delivery: D, evidence: Callable[[], Evidence | None]) -> Iterator[None]:
@@ -81,8 +97,8 @@ class Outbox(Generic[D]):
     def try_next(self, carry: Callable[[D], None]) -> bool:
         """Deliver what has been due the longest by `carry`, which raises NotDelivered; tell whether there was anything.
 
-        It may also raise NotFinished, if it takes several turns. A delivery is leased for three minutes. If the process
-        dies it is tried again, so it is delivered at least once.
+        It may also raise NotFinished, if it takes several turns, and NotYet. A delivery is leased: if the
+        process dies it is tried again, so it is delivered at least once.
         """
         delivery = self._turns.next()
         if delivery is None:
@@ -143,12 +159,14 @@ class Outbox(Generic[D]):
             carry(delivery)
         except NotFinished:
             delivery.settle(due_at=clock.now(), error=None)
+        except NotYet as error:
+            delivery.settle(due_at=error.until)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up the others
             self._postpone(delivery, error)
         else:
             self._note_delivered(delivery)
             self._count("delivered")
-            _log.info(f"{self._name}.delivered", **self._facts(delivery), attempts=delivery.attempts)
+            _log.info(f"{self._name}.delivered", **self._facts(delivery), attempts=delivery.tries)
 
     def _has_happened(self, delivery: D) -> bool:
         """Tell whether what a delivery tells of was done; drop it if not: a process died before it did that."""
@@ -171,17 +189,17 @@ class Outbox(Generic[D]):
                 time.sleep(pause)
 
     def _postpone(self, delivery: D, error: Exception) -> None:
-        """Retry a delivery later, with growing pauses, for 48 hours; one that was refused for good is dead."""
+        """Retry a delivery later, with growing pauses, while there is patience; one refused for good is dead."""
         now = clock.now()
         cause = str(error) if isinstance(error, NotDelivered) else type(error).__name__
-        facts = {**self._facts(delivery), "attempts": delivery.attempts, "cause": cause}
+        facts = {**self._facts(delivery), "attempts": delivery.tries, "cause": cause}
         is_final = isinstance(error, NotDelivered) and error.for_good
-        if is_final or now - (delivery.retried_at or delivery.created_at) >= PATIENCE:
+        if is_final or now - (delivery.retried_at or delivery.created_at) >= self._patience:
             delivery.settle(due_at=None, failed_at=now, expires_at=now + KEPT_FOR, error=cause)
             self._count("dead")
             _log.error(f"{self._name}.dead", **facts)
             return
-        pause = min(_FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 10), _LONGEST_PAUSE)
+        pause = min(_FIRST_PAUSE * 2 ** min(max(delivery.tries, 1) - 1, 16), self._longest)
         delivery.settle(due_at=now + pause, error=cause)
         self._count("put_off")
         _log.warning(f"{self._name}.put_off", **facts)

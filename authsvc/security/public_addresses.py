@@ -1,5 +1,7 @@
 """Addresses that anybody may be asked to connect to: those of the public internet, and nothing inside."""
 
+import socket
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _METADATA = frozenset({IPv4Address("168.63.129.16"), IPv4Address("192.0.0.192")})
@@ -16,6 +18,15 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _BEHIND_6TO4_RELAYS = IPv4Network("192.88.99.0/24")
 # Tunnels, documentation and identifiers inside 2000::/3; what is embedded in a Teredo address is not where it leads.
 _NOT_FOR_HOSTS = (IPv6Network("2001::/23"), IPv6Network("2001:db8::/32"), IPv6Network("3fff::/20"))
+
+
+def address_of(host: str) -> str | None:
+    """Return the address that a host is, in any of the ways to write one (`0x7f.1`, `2130706433`); None for a name."""
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host))
+    with suppress(ValueError):
+        return str(ip_address(host.partition("%")[0]))
+    return None
 
 
 def is_public(text: str) -> bool:

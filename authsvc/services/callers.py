@@ -7,7 +7,7 @@ from authsvc.errors import RoleMissing, ScopeMissing
 
 SCOPES = (
     *("account:read", "account:write", "users:read", "users:write", "apps:read", "apps:write", "audit:read"),
-    "tokens:introspect",
+    *("webhooks:write", "tokens:introspect"),
 )
 """What a token with scopes can be for, on our own routes."""
 

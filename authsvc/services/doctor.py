@@ -32,6 +32,8 @@ from authsvc.services import (
     signing_keys,
     token_claims,
     totp,
+    webhook_health,
+    webhook_secrets,
 )
 from authsvc.services.findings import Finding
 from authsvc.services.users import integrity
@@ -261,14 +263,16 @@ def _keys(config: Config) -> Iterator[Finding]:
         what = f"it does not open the secrets of {lost} authenticator apps, which can't be used"
         yield Finding("SECRET_KEY", what, _KEY_REMEDY)
     try:
-        outdated += signing_keys.sealed_with_a_fallback()
+        outdated += signing_keys.sealed_with_a_fallback() + webhook_secrets.count_outdated()
     except SealBroken:
         yield Finding("SECRET_KEY", "it does not open the signing keys", _KEY_REMEDY)
         return
     if outdated:
-        yield Finding("SECRET_KEY_FALLBACKS", "signing keys or authenticator apps need it", "run `flask keys reseal`")
+        what = "signing keys, authenticator apps or webhooks need it"
+        yield Finding("SECRET_KEY_FALLBACKS", what, "run `flask keys reseal`")
     elif config["SECRET_KEY_FALLBACKS"] and not lost:
-        yield Finding("SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it any more", "empty it")
+        what = "no signing key, authenticator app or webhook needs it any more"
+        yield Finding("SECRET_KEY_FALLBACKS", what, "empty it")
 
 
 def _issuer(config: Config) -> Iterator[Finding]:
@@ -384,6 +388,7 @@ _OF_THE_DATABASE: tuple[_Check, ...] = (
     _keys,
     _issuer,
     _outbox,
+    webhook_health.webhooks,
     _accounts,
     _apps,
     _account_pages,

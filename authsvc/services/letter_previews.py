@@ -24,6 +24,8 @@ _SAMPLES = {
     "remaining": "7",
     "app": "",
     "provider": "Google",
+    "target": "shop.example.com/hear",
+    "reason": "failed",
 }
 _PATHS = {"email_changed": "undo-email", "verify": "verify-email", "change": "verify-email"}
 _BY_CODE = ("sign_in", "sign_up")

@@ -25,14 +25,28 @@ from authsvc.settings.formats import LANGUAGE
 _OWN = Path(__file__).parents[1] / "letters"
 _FALLBACK = "en"
 
-FACTS = ("to", "at", "ip", "agent", "link", "code", "factor", "remaining", "app", "provider", "name")
+FACTS = (
+    "to",
+    "at",
+    "ip",
+    "agent",
+    "link",
+    "code",
+    "factor",
+    "remaining",
+    "app",
+    "provider",
+    "target",
+    "reason",
+    "name",
+)
 """The names of what a letter is about; some letters have only some of them."""
 OF_ALL = ("service", "url", "pages", "support", "greeting", "details")
 """The names of what a template can say in any letter."""
-_OF_STRANGERS = ("to", "agent", "factor", "app", "name")
+_OF_STRANGERS = ("to", "agent", "factor", "app", "target", "name")
 """Facts that somebody else may have written: no address in them becomes a link."""
 
-_ISOLATED = ("to", "ip", "factor", "app", "provider")
+_ISOLATED = ("to", "ip", "factor", "app", "provider", "target")
 
 Context = dict[str, Any]
 

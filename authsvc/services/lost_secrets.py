@@ -6,12 +6,14 @@ from authsvc.events import happened
 from authsvc.events.catalogue import SigningKeysReset
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import User
-from authsvc.services import mail, signing_keys, totp
+from authsvc.models.webhooks import Webhook
+from authsvc.services import mail, signing_keys, totp, webhook_secrets, webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """What neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS opens: how many signing keys, letters, and whose apps.
+    """What neither SECRET_KEY nor one of SECRET_KEY_FALLBACKS opens: how many signing keys and letters, whose apps,
+    and which webhooks.
 
     `rings` are those of the keys.
     """
@@ -20,13 +22,14 @@ class Lost:
     letters: int
     apps: list[User]
     rings: frozenset[Ring]
+    webhooks: list[Webhook]
 
 
 def examine() -> Lost:
     """Return what can't be opened, changing nothing."""
     keys = {ring: len(signing_keys.lost(ring)) for ring in Ring}
     rings = frozenset(ring for ring, count in keys.items() if count)
-    return Lost(sum(keys.values()), len(mail.unreadable()), totp.lost(), rings)
+    return Lost(sum(keys.values()), len(mail.unreadable()), totp.lost(), rings, webhook_secrets.lost())
 
 
 def forget() -> Lost:
@@ -36,8 +39,12 @@ def forget() -> Lost:
     counts as a factor: a mere password must not become enough.
     """
     report = examine()
-    happened(SigningKeysReset(keys=report.keys, letters=report.letters, apps=len(report.apps)))
+    app_count, webhook_count = len(report.apps), len(report.webhooks)
+    happened(
+        SigningKeysReset(keys=report.keys, letters=report.letters, apps=app_count, webhooks=webhook_count),
+    )
     mail.give_up_unreadable()
     totp.forget_lost()
+    webhooks.disable_lost()
     signing_keys.reset()
     return report

@@ -151,6 +151,7 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.AccountCreated: ENDS_NOTHING,
     catalogue.AccountEnabled: ENDS_NOTHING,
     catalogue.AccountExported: ENDS_NOTHING,
+    catalogue.AccountImported: ENDS_NOTHING,
     catalogue.RoleChanged: ENDS_NOTHING,
     catalogue.ProfileChanged: ENDS_NOTHING,
     catalogue.PasswordIncorrect: ENDS_NOTHING,
@@ -200,6 +201,13 @@ ENDS: Mapping[type[Event], Ends] = {
     catalogue.LetterDropped: ENDS_NOTHING,
     catalogue.UsersImported: ENDS_NOTHING,
     catalogue.UsersExported: ENDS_NOTHING,
+    catalogue.WebhookCreated: ENDS_NOTHING,
+    catalogue.WebhookChanged: ENDS_NOTHING,
+    catalogue.WebhookSecretAdded: ENDS_NOTHING,
+    catalogue.WebhookDisabled: ENDS_NOTHING,
+    catalogue.WebhookEnabled: ENDS_NOTHING,
+    catalogue.WebhookDeleted: ENDS_NOTHING,
+    catalogue.WebhookDeliveryRetried: ENDS_NOTHING,
 }
 
 

@@ -65,6 +65,7 @@ SCOPES = (
     ("users:write", translatable("Change all accounts"), True),
     ("apps:read", translatable("Read all apps"), True),
     ("apps:write", translatable("Register and change apps"), True),
+    ("webhooks:write", translatable("Manage webhooks"), True),
     ("audit:read", translatable("Read the activity of all accounts"), True),
 )
 """The scopes of a token, in words, and whether they need an administrator."""

@@ -26,6 +26,7 @@ _SCREENS = (
     ("events", translatable("What happened"), "clock"),
     ("letters", translatable("Letters"), "mail"),
     ("apps", translatable("Apps"), "apps"),
+    ("webhooks", translatable("Webhooks"), "hook"),
     ("settings", translatable("Settings"), "sliders"),
 )
 

@@ -17,6 +17,7 @@ from docs.generate import (
     metrics,
     settings,
     typescript,
+    webhooks,
 )
 
 DOCS = Path(__file__).parents[1]
@@ -27,6 +28,7 @@ PAGES: Mapping[str, Callable[[Flask], str]] = {
     "reference/errors.md": errors.text,
     "reference/commands.md": commands.text,
     "reference/events.md": events.text,
+    "reference/webhooks.md": webhooks.text,
     "reference/letters.md": letters.text,
     "reference/metrics.md": metrics.text,
     "reference/client.md": client.text,

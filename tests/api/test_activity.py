@@ -169,6 +169,7 @@ class TestRecord:
         }
         elsewhere |= {catalogue.RegistrationRepeated.name, *OF_THE_ACCOUNT, *OF_FACTORS}
         elsewhere |= {name for name in catalogue.names() if name.startswith(OF_APPS)}  # tests/oauth/test_records.py
+        elsewhere |= {name for name in catalogue.names() if name.startswith("webhook.")}  # tests/webhooks
         elsewhere |= {
             catalogue.LetterRetried.name,
             catalogue.LetterDropped.name,

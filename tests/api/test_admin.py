@@ -20,7 +20,7 @@ from tests.support.accounts import PASSWORD, import_account
 from tests.support.console_routes import CONSOLE_ROUTES
 from tests.support.factors import verified
 from tests.support.letters import newest, sent
-from tests.support.wire import ADMIN_READS, ADMIN_ROUTES, APP_ROUTES
+from tests.support.wire import ADMIN_READS, ADMIN_ROUTES, APP_ROUTES, WEBHOOK_ROUTES
 
 Database = MongoDatabase[dict[str, Any]]
 NOBODY = "5e" * 12
@@ -70,7 +70,9 @@ class TestWhoMay:
             if rule.rule.startswith("/admin") and not rule.endpoint.startswith("console.")  # a page without data
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         }
-        assert there == {(method, path) for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *CONSOLE_ROUTES)}
+        assert there == {
+            (method, path) for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *WEBHOOK_ROUTES, *CONSOLE_ROUTES)
+        }
 
     @routes
     def test_only_an_administrator_with_the_scope_may(

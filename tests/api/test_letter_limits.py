@@ -306,6 +306,7 @@ class TestU6Amplifiers:
             "change": "to the new address: below",
             "password_known": "once a day: LIMIT_ALARM_ACCOUNT",
             "sign_in_stopped": "likewise, for a sign-in without a password",
+            "webhook_disabled": "to administrators, of one that they switch on again by hand",
             "passkey_copied": "a passkey is ended by it, and there are 20 at most",
             **dict.fromkeys(letter_limits.OF_THE_WAY_BACK, "only by links that the owner was sent: below"),
         }

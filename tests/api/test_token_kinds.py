@@ -20,7 +20,7 @@ from tests.support.email_codes import ask, challenge_of, follow, type_code
 from tests.support.federation import Traveller, someone
 from tests.support.letters import code_in, newest, sent
 from tests.support.upstreams import Upstream, signing_in_with
-from tests.support.wire import ADMIN_ROUTES, APP_ROUTES, routes
+from tests.support.wire import ADMIN_ROUTES, APP_ROUTES, WEBHOOK_ROUTES, routes
 
 Call = Callable[[Person, str], Any]
 
@@ -237,7 +237,7 @@ CARRIERS: dict[str, tuple[Call, set[str]]] = {
     "POST /auth/federation/confirm": (fresh("POST", "/auth/federation/confirm", token="x"), {"access"}),
     **{
         f"{method} {path}": (fresh(method, re.sub(r"{\w+}", NOWHERE, path)), set[str]())
-        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *CONSOLE_ROUTES)
+        for method, path, _ in (*ADMIN_ROUTES, *APP_ROUTES, *WEBHOOK_ROUTES, *CONSOLE_ROUTES)
     },
     "POST /auth/login/mfa, body": (
         lambda a, t: a.client.post("/auth/login/mfa", json={"mfaToken": t, "code": "000000"}),

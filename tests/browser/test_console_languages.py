@@ -11,7 +11,7 @@ from tests.support.service import Service
 
 pytestmark = pytest.mark.browser
 
-SCREENS = ("overview", "people", "events", "letters", "apps", "settings")
+SCREENS = ("overview", "people", "events", "letters", "apps", "webhooks", "settings")
 
 
 @pytest.mark.parametrize("language", ["de", "ja", "ar"])

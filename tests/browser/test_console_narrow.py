@@ -20,6 +20,7 @@ SHOWN = {
     "events": "#events-list .row-link",
     "letters": "#preview",
     "apps": "#apps-place .empty",
+    "webhooks": "#webhooks-place .empty",
     "settings": "#keys-list .row",
 }
 """What is on each screen once it is loaded."""

@@ -32,7 +32,7 @@ CASES = [
 WIDTHS = (320, 640)
 """400 % and 200 % of a window of 1,280 (WCAG 1.4.10)."""
 BRAND = "Contoso Versicherungsgesellschaft auf Gegenseitigkeit"
-SCREENS = ("overview", "people", "events", "letters", "apps", "settings")
+SCREENS = ("overview", "people", "events", "letters", "apps", "webhooks", "settings")
 OUTSIDE = """async () => (await axe.run(document, {runOnly: ["region"]})).violations
   .flatMap(({nodes}) => nodes.map(({html}) => html))"""
 """What no landmark leads to."""

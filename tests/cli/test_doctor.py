@@ -73,11 +73,15 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"PASSWORD_GRANT": "on"}, "PASSWORD_GRANT", "RFC 9700"),
     ({"APP_DOCUMENT_RESOURCES": "https://mcp.corp.example/"}, "APP_DOCUMENT_RESOURCES", "no app can ask"),
+    (
+        {"SECRET_KEY_FALLBACKS": FORMER},
+        "SECRET_KEY_FALLBACKS",
+        "no signing key, authenticator app or webhook needs it",
+    ),
     ({"HOOK_SECRET": HOOK_SECRET}, "HOOK_SECRET", "it signs nothing"),
     ({"HOOK_SIGN_UP": NOWHERE, "HOOK_SECRET": HOOK_SECRET}, "HOOK_SIGN_UP", "no public address"),
     ({"HOOK_TOKEN": NOWHERE, "HOOK_SECRET": HOOK_SECRET}, "HOOK_TOKEN", "no usable answer"),
     ({"HOOK_TOKEN": NOWHERE, "HOOK_SECRET": f"{HOOK_SECRET},{HOOK_SECRET}"}, "HOOK_SECRET", "there are two"),
-    ({"SECRET_KEY_FALLBACKS": FORMER}, "SECRET_KEY_FALLBACKS", "no signing key and no authenticator app needs it"),
 ]
 
 APPS = "capacitor://localhost tauri://localhost http://tauri.localhost chrome-extension://abcdefghijklmnop"
@@ -216,7 +220,7 @@ class TestDatabase:
         assert examine() == []
 
     def test_one_that_is_no_replica_set(self, examine: Examine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As the driver would tell: the embedded server says that it is a member of one, another that it is a router."""
+        """As the driver would tell: the embedded server says that it belongs to one, another that it is a router."""
         ask = Database.command
 
         def without_a_set(database: Database[dict[str, Any]], command: Any, *args: Any, **options: Any) -> Any:

@@ -60,7 +60,8 @@ class TestDocumentation:
         of_apps = {"oidc-spa", "fastapi-oauth", "oauth2-proxy"}  # see tests/browser and tests/examples
         asked = {"hook"}  # see tests/hooks
         of_package = {"react", "nextjs", "react-native"}  # see tests/browser and tests/clients
-        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package | asked
+        told = {"webhooks"}  # see tests/examples/test_webhooks.py
+        shown = {name for name, _ in COMMANDS} | elsewhere | of_apps | of_package | asked | told
         assert {folder.name for folder in EXAMPLES.iterdir()} == shown
 
     @pytest.mark.parametrize("name", [name for name, _ in COMMANDS])

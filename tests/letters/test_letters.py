@@ -40,6 +40,8 @@ FACTS = {
     "remaining": "7",
     "app": "",
     "provider": "Google",
+    "target": "shop.example.com/hear",
+    "reason": "failed",
     "name": "Ada",
 }
 HOSTILE = [

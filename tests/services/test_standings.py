@@ -142,7 +142,9 @@ def written(step: Callable[..., Any]) -> set[str]:
     """Return the stored names of the fields that a method of `Session` changes."""
     source = inspect.getsource(inspect.unwrap(step))
     names = re.findall(r"\b(?:set|unset|inc|max|add_to_set|push|pull)__(\w+)", source)
-    return {Session._fields[name].db_field for name in names if name in Session._fields}
+    stored = {Session._fields[name].db_field for name in names if name in Session._fields}
+    in_the_driver_s_words = " ".join(re.findall(r'"\$(?:set|unset|inc|max|addToSet|push|pull)": \{([^}]*)\}', source))
+    return stored | {*re.findall(r'"(\w+)":', in_the_driver_s_words)}
 
 
 class TestR130LateRevokers:

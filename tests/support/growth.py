@@ -36,6 +36,7 @@ from authsvc.models.sessions import Session
 from authsvc.models.throttles import Allowance, Throttle
 from authsvc.models.users import Identity, Totp, User, key_of
 from authsvc.security.passwords import PasswordHash
+from tests.support import webhook_growth
 from tests.support.app_growth import APP, of_app_sessions, of_authorizations, of_codes, of_grants
 
 ROUNDS = 7
@@ -141,6 +142,7 @@ def _others(count: int) -> Iterator[tuple[str, dict[str, Any]]]:
             "logout_notices",
             {"kind": "logout", "to": APP, "createdAt": moment, "deliveredAt": moment, "expiresAt": later},
         )
+        yield from webhook_growth.documents(moment, later)
         yield (
             "audit",
             {
@@ -402,7 +404,7 @@ def measure(uri: str) -> dict[str, Any]:
     steps: dict[str, Step] = {}
     for prefix, made in (("Session.", of_sessions), ("User.", of_users), ("", of_secrets), ("", of_others)):
         steps |= {f"{prefix}{name}": step for name, step in made(database).items()}
-    steps |= {**of_grants(), **of_authorizations(), **of_codes()}
+    steps |= {**of_grants(), **of_authorizations(), **of_codes(), **webhook_growth.steps()}
     steps["a whole collection"] = lambda: list(database.mfa_tickets.find({"state": "nothing"}))
     taken, called = {}, set[str]()
     for name, step in steps.items():

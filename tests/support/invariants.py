@@ -70,6 +70,18 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "due": {"key": [("dueAt", 1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
+    "webhook_messages": {
+        "due": {"key": [("dueAt", 1)]},
+        "receiver": {"key": [("to", 1), ("_id", 1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
+    "webhook_deliveries": {
+        "due": {"key": [("dueAt", 1)]},
+        "once": {"key": [("to", 1), ("message", 1)], "unique": True},
+        "in_order": {"key": [("to", 1), ("subject", 1), ("message", 1)]},
+        "newest": {"key": [("to", 1), ("_id", -1)]},
+        "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
+    },
     "sign_outs": {
         "digest": {"key": [("digest", 1)], "unique": True},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},

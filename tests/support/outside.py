@@ -5,6 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,7 +49,12 @@ class Server:
     """Listens between `__enter__` and `__exit__`; keeps the requests that it got, and counts connections."""
 
     def __init__(
-        self, behaviour: Behaviour | None = None, *, authority: trustme.CA | None = None, name: str = "localhost"
+        self,
+        behaviour: Behaviour | None = None,
+        *,
+        authority: trustme.CA | None = None,
+        name: str = "localhost",
+        port: int = 0,
     ) -> None:
         self.behaviour = behaviour or saying()
         self.requests: list[bytes] = []
@@ -57,7 +63,7 @@ class Server:
         if authority is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             authority.issue_cert(name).configure_cert(self._tls)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
 
     def url(self, path: str = "/", *, scheme: str | None = None, host: str = "localhost") -> str:
@@ -69,6 +75,8 @@ class Server:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # or who waits for a connection keeps the port
         self._listener.close()
 
     def _listen(self) -> None:

@@ -62,6 +62,18 @@ APP_ROUTES: list[tuple[str, str, str]] = [
     ("DELETE", "/admin/apps/{id}/secrets/{id}", "apps:write"),
 ]
 """The same for apps: the first id is an app's."""
+WEBHOOK_ROUTES: list[tuple[str, str, bool]] = [
+    ("GET", "/admin/webhooks", False),
+    ("POST", "/admin/webhooks", True),
+    ("GET", "/admin/webhooks/{id}", False),
+    ("PATCH", "/admin/webhooks/{id}", True),
+    ("DELETE", "/admin/webhooks/{id}", True),
+    ("POST", "/admin/webhooks/{id}/secret", True),
+    ("POST", "/admin/webhooks/{id}/test", False),
+    ("GET", "/admin/webhooks/{id}/deliveries", False),
+    ("POST", "/admin/webhooks/{id}/deliveries/{id}/retry", False),
+]
+"""Method and path of each route of webhooks, whose scope is `webhooks:write`, and whether it takes a fresh sign-in."""
 BODY_ROUTES = [
     ("POST", "/auth/register"),
     ("POST", "/auth/login"),

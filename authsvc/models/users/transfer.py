@@ -121,6 +121,13 @@ def known_among(accounts: Sequence[NewAccount]) -> set[int]:
     }
 
 
+def ids_among(accounts: Sequence[NewAccount]) -> set[ObjectId]:
+    """Return the ids of those accounts that exist already. Raises a database error."""
+    wanted = {"_id": {"$in": [account.id for account in accounts]}}
+    with deadline(_STEP_SECONDS):
+        return {one["_id"] for one in User._get_collection().find(wanted, {"_id": 1})}
+
+
 def _insert(accounts: Sequence[NewAccount], positions: list[int], outcome: Inserted) -> None:
     """Insert the accounts at these positions, and note which were not."""
     if not positions:

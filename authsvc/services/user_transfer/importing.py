@@ -12,12 +12,12 @@ from typing import Any, BinaryIO, Self
 from bson import ObjectId
 
 from authsvc.events import happened
-from authsvc.events.catalogue import UsersImported
+from authsvc.events.catalogue import AccountImported, UsersImported
 from authsvc.models.readiness import IndexBlocked, IndexConflict
 from authsvc.models.users import transfer
 from authsvc.models.users.transfer import Inserted, NewAccount
 from authsvc.security.passwords import hasher, scheme_of
-from authsvc.services import indexes, sign_ups
+from authsvc.services import indexes, sign_ups, webhook_messages
 from authsvc.services.sign_ups import Refusal
 from authsvc.services.user_transfer import files, listed_identities
 from authsvc.services.user_transfer.files import Lines, Record, Unreadable
@@ -265,10 +265,17 @@ def _asker() -> Ask | None:
 
 def _insert(ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:
     """Insert those of a batch that may be made; while a hook fails, nothing of it is (R124). Raises HookFailed."""
-    if ask is None:
-        return transfer.insert_new(accounts)
-    known = transfer.known_among(accounts)
-    return transfer.insert_new(accounts, ask(accounts, [at for at in range(len(accounts)) if at not in known]))
+    forbidden: dict[int, str] = {}
+    if ask is not None:
+        known = transfer.known_among(accounts)
+        forbidden = ask(accounts, [at for at in range(len(accounts)) if at not in known])
+    there = transfer.ids_among(accounts)
+    new = [one.id for at, one in enumerate(accounts) if one.id not in there and at not in forbidden]
+    with webhook_messages.tell_of_new_accounts(AccountImported.name, new) as made:
+        outcome = transfer.insert_new(accounts, forbidden)
+        absent = outcome.absent
+        made.update(one.id for at, one in enumerate(accounts) if at not in absent)
+    return outcome
 
 
 def _look(index: "DuplicateIndex", ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:

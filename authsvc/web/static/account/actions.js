@@ -70,6 +70,13 @@ export const ACTIONS = {
   "letter.dropped": t("An undelivered email was deleted"),
   "users.imported": t("Accounts were imported"),
   "users.exported": t("Accounts were exported"),
+  "webhook.created": t("A webhook was added"),
+  "webhook.changed": t("A webhook was changed"),
+  "webhook.secret_added": t("A webhook got a new secret"),
+  "webhook.disabled": t("A webhook was disabled"),
+  "webhook.enabled": t("A webhook was enabled again"),
+  "webhook.deleted": t("A webhook was deleted"),
+  "webhook.delivery_retried": t("A delivery to a webhook was tried again"),
 };
 
 /** Return what happened, in words. */

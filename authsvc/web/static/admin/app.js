@@ -2,7 +2,7 @@
 
 import {call} from "/authsvc.js";
 import {byId, make, makeButton, makeIcon, onPress, toast} from "../ui/dom.js";
-import {onDay, timeAgo} from "../ui/format.js";
+import {onDay, timeAgo, timeTo} from "../ui/format.js";
 import {t, tParts} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {act, makeField, makeTick} from "./acts.js";
@@ -171,7 +171,7 @@ function addSecret(app, path) {
 function secretsOf(app) {
   if (!app.secrets.length) return "";
   const rows = app.secrets.map(({id, createdAt, expiresAt}) => {
-    const until = expiresAt ? make("span", {}, ...tParts("until {time}", {time: timeAgo(expiresAt)})) : t("no end");
+    const until = expiresAt ? make("span", {}, ...tParts("until {time}", {time: timeTo(expiresAt)})) : t("no end");
     const button = makeButton(t("Remove"), async () => {
       const isDone = await act({
         title: t("Remove this secret?"), text: t("It stops working at once."), letter: NO_LETTER, yes: t("Remove"), danger: true,

@@ -19,6 +19,7 @@ const SCREENS = {
   events: showEvents,
   letters: showLetters,
   apps: showApps,
+  webhooks: async (route) => (await import("./webhooks.js")).showWebhooks(route),
   settings: showSettings,
 };
 const FIRST = "overview";

@@ -26,6 +26,7 @@ export const AREAS = {
   keys: t("Signing keys"),
   issuer: t("Issuer of tokens"),
   outbox: t("Outbox"),
+  webhooks: t("Webhooks"),
   accounts: t("Accounts"),
   apps: t("Apps"),
   account_pages: t("Account pages"),

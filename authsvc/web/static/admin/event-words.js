@@ -71,6 +71,13 @@ export const EVENTS = {
   "letter.dropped": t("Letter deleted"),
   "users.imported": t("Accounts imported"),
   "users.exported": t("Accounts exported"),
+  "webhook.created": t("Webhook added"),
+  "webhook.changed": t("Webhook changed"),
+  "webhook.secret_added": t("Secret of a webhook replaced"),
+  "webhook.disabled": t("Webhook disabled"),
+  "webhook.enabled": t("Webhook enabled"),
+  "webhook.deleted": t("Webhook deleted"),
+  "webhook.delivery_retried": t("Webhook delivery tried again"),
 };
 
 /** Return what happened; a kind that is newer than this page by its name. */

@@ -33,6 +33,7 @@ export const LETTERS = {
   sign_up: t("Code to sign up"),
   taken: t("Address in use already"),
   verify: t("Confirm your email address"),
+  webhook_disabled: t("Webhook switched off"),
 };
 
 /** Return what a letter is called; one of a newer kind by its name. */

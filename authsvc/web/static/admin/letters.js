@@ -2,7 +2,7 @@
 
 import {call} from "/authsvc.js";
 import {byId, make, makeButton} from "../ui/dom.js";
-import {timeAgo} from "../ui/format.js";
+import {timeAgo, timeTo} from "../ui/format.js";
 import {t, tParts, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {act} from "./acts.js";
@@ -41,7 +41,7 @@ function drawLetter(letter) {
     make("span", {}, ...tParts("written {time}", {time: timeAgo(createdAt)})),
     deliveredAt ? make("span", {}, ...tParts("delivered {time}", {time: timeAgo(deliveredAt)})) : null,
     attempts && !deliveredAt ? tn("{count} try", "{count} tries", attempts) : null,
-    dueAt && attempts ? make("span", {}, ...tParts("next try {time}", {time: timeAgo(dueAt)})) : null,
+    dueAt && attempts ? make("span", {}, ...tParts("next try {time}", {time: timeTo(dueAt)})) : null,
   ];
   const line = row("mail", letterName(kind), details, null, ...(deliveredAt ? [] : actsOn(id, kind, to)));
   if (error) line.querySelector(".details").append(make("code", {class: "server-words", dir: "ltr"}, error));

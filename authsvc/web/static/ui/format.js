@@ -24,6 +24,9 @@ export const exactTime = (iso) => dateAndTime.format(new Date(iso));
 /** Make an element that tells how long ago a time was, with the time itself as its title. */
 export const timeAgo = (iso) => makeTime(iso, new Date(iso) < Date.now() ? relativeTime(iso) : t("just now")); // by a slow clock
 
+/** Make an element that tells how soon a time comes, with the time itself as its title. */
+export const timeTo = (iso) => makeTime(iso, relativeTime(iso));
+
 /** Make an element that tells a day, with the time itself as its title. */
 export const onDay = (iso) => makeTime(iso, date.format(new Date(iso)));
 

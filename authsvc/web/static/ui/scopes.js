@@ -15,6 +15,7 @@ export const SCOPES = {
   "users:write": t("Change everybody's account, if you're an administrator"),
   "apps:read": t("See all apps, if you're an administrator"),
   "apps:write": t("Register and change apps, if you're an administrator"),
+  "webhooks:write": t("Manage webhooks, if you're an administrator"),
   "audit:read": t("See the audit log, if you're an administrator"),
   "tokens:introspect": t("Check whose a token is"),
 };

@@ -1,0 +1,108 @@
+"""The `webhook_messages` collection: what happened, until every webhook that is told of it has a delivery.
+
+And `webhook_sequences`: how many messages there have been about each account.
+"""
+
+from datetime import datetime
+from typing import Any, Self, cast
+
+from bson import ObjectId
+from mongoengine.errors import NotUniqueError
+from mongoengine.fields import DictField, IntField, ListField, ObjectIdField, StringField
+
+from authsvc.errors.overtaken import Overtaken
+from authsvc.models.base import EXPIRY, Document, bounded, unhurried, utc_field
+from authsvc.models.deliveries import Delivery
+
+_TURNS = 8
+_RECENT = 50
+"""Of so many of an account's messages it is known which number they have: a process may die and number one again."""
+
+
+class WebhookMessage(Delivery):
+    """An event, of `kind` its name, about an account (`to` is its id), or about none.
+
+    `snapshot` is the account as webhooks see it, for one that is gone when they are told.
+    """
+
+    meta = {
+        "collection": "webhook_messages",
+        "indexes": [{"fields": ["due_at"], "name": "due"}, {"fields": ["to", "id"], "name": "receiver"}, EXPIRY],
+    }
+
+    account: ObjectId | None = ObjectIdField()
+    actor: ObjectId | None = ObjectIdField()
+    at: datetime = utc_field(required=True)
+    details: dict[str, Any] = DictField()
+    snapshot: dict[str, Any] | None = DictField(default=None)
+    for_webhook: ObjectId | None = ObjectIdField(db_field="forWebhook")
+
+    @classmethod
+    @unhurried
+    def hold_all(cls, messages: list[Self], until: datetime) -> None:
+        """Store messages that are not due before a moment, in one step."""
+        for message in messages:
+            message.due_at = until
+        cls._get_collection().insert_many([message.to_mongo() for message in messages])
+
+    @classmethod
+    @unhurried
+    def release_all(cls, messages: list[ObjectId], now: datetime) -> None:
+        """Make messages due: what they tell of happened."""
+        cls.objects(id__in=messages).update(set__due_at=now, unset__evidence=True)
+
+    @classmethod
+    @unhurried
+    def drop_all(cls, messages: list[ObjectId]) -> None:
+        """Delete messages of what did not happen."""
+        cls.objects(id__in=messages).delete()
+
+    @bounded
+    def earlier(self) -> Self | None:
+        """Return the oldest message about the same account that still waits, if it is older than this one."""
+        older = type(self).objects(to=self.to, id__lt=self.id, due_at__ne=None)
+        return cast(Self | None, older.order_by("id").first())
+
+
+class AccountSequence(Document):
+    """How many messages there have been about an account, and the numbers of the latest."""
+
+    meta = {"collection": "webhook_sequences"}
+
+    account: str = StringField(primary_key=True)
+    number: int = IntField(required=True)
+    recent: list[dict[str, Any]] = ListField(DictField())
+
+    @classmethod
+    @bounded
+    def number_of(cls, account: str, message: ObjectId) -> int:
+        """Return the number of a message among those about its account, the next one if it has none yet.
+
+        Raises Overtaken if others number messages about the account at the same time, again and again.
+        """
+        for _ in range(_TURNS):
+            known = cls.by_key(account)
+            if known is None:
+                if cls._begin(account, message):
+                    return 1
+                continue
+            for one in known.recent:
+                if one["message"] == message:
+                    return int(one["number"])
+            if known._advance(message):
+                return known.number + 1
+        raise Overtaken
+
+    @classmethod
+    def _begin(cls, account: str, message: ObjectId) -> bool:
+        try:
+            cls(account=account, number=1, recent=[{"message": message, "number": 1}]).insert()
+        except NotUniqueError:
+            return False
+        return True
+
+    def _advance(self, message: ObjectId) -> bool:
+        number = self.number + 1
+        recent = [*self.recent, {"message": message, "number": number}][-_RECENT:]
+        same = type(self).objects(account=self.account, number=self.number)
+        return bool(same.update_one(set__number=number, set__recent=recent))

@@ -1,0 +1,125 @@
+"""The `webhooks` collection: the addresses that are told what happens, and the secrets that sign it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self, cast
+
+from bson import ObjectId
+from mongoengine import EmbeddedDocument
+from mongoengine.fields import EmbeddedDocumentField, IntField, ListField, ObjectIdField, StringField
+
+from authsvc.models.base import Document, bounded, object_id, utc_field
+
+EVERYTHING = "*"
+"""Among the events of a webhook: all there are, also those that a later release adds."""
+
+
+class DisabledReason(StrEnum):
+    """Why a webhook is told nothing."""
+
+    ADMIN = "admin"
+    FAILED = "failed"
+    GONE = "gone"
+    LOST = "secret_lost"
+
+
+class SigningSecret(EmbeddedDocument):
+    """A secret that signs what a webhook is told, sealed."""
+
+    meta = {"strict": False}
+
+    id: ObjectId = ObjectIdField(required=True)
+    sealed: str = StringField(required=True)
+    created_at: datetime = utc_field(db_field="createdAt", required=True)
+    expires_at: datetime | None = utc_field(db_field="expiresAt")
+
+
+class Webhook(Document):
+    """An address that is told of some `events`, by their names.
+
+    `version` counts the changes that people make, so that each is made to what was read. `failures` counts the attempts
+    in a row that did not reach it, the first of them at `failing_since`; nothing is tried before `resumes_at`. It is
+    told nothing from `disabled_at` on.
+    """
+
+    meta = {"collection": "webhooks"}
+
+    url: str = StringField(required=True)
+    events: list[str] = ListField(StringField(), required=True)
+    description: str = StringField(default="")
+    secrets: list[SigningSecret] = ListField(EmbeddedDocumentField(SigningSecret), required=True)
+    version: int = IntField(default=0)
+    created_at: datetime = utc_field(db_field="createdAt", required=True)
+    disabled_at: datetime | None = utc_field(db_field="disabledAt")
+    disabled_reason: str | None = StringField(db_field="disabledReason")
+    delivered_at: datetime | None = utc_field(db_field="deliveredAt")
+    failures: int = IntField(default=0)
+    failing_since: datetime | None = utc_field(db_field="failingSince")
+    resumes_at: datetime | None = utc_field(db_field="resumesAt")
+
+    @property
+    def is_disabled(self) -> bool:
+        """Tell whether it is told nothing."""
+        return self.disabled_at is not None
+
+    def hears(self, event: str) -> bool:
+        """Tell whether it is told of events of this name."""
+        return not self.is_disabled and (EVERYTHING in self.events or event in self.events)
+
+    @classmethod
+    @bounded
+    def find(cls, webhook_id: str | ObjectId) -> Self | None:
+        """Return the webhook with this id."""
+        return cls.by_key(object_id(webhook_id) if isinstance(webhook_id, str) else webhook_id)
+
+    @classmethod
+    @bounded
+    def all(cls, most: int) -> list[Self]:
+        """Return the webhooks, oldest first."""
+        return list(cls.objects.order_by("id").limit(most))
+
+    @classmethod
+    @bounded
+    def count(cls) -> int:
+        """Count the webhooks."""
+        return cast(int, cls.objects.count())
+
+    @bounded
+    def change(self, **values: Any) -> Self | None:
+        """Set fields, None for none, if nobody has changed the webhook since it was read; else return None."""
+        setting = {f"set__{name}": value for name, value in values.items() if value is not None}
+        removal = {f"unset__{name}": True for name, value in values.items() if value is None}
+        same = type(self).objects(id=self.id, version=self.version)
+        return cast(Self | None, same.modify(inc__version=1, **setting, **removal, new=True))
+
+    @classmethod
+    @bounded
+    def remove(cls, webhook_id: ObjectId) -> bool:
+        """Delete a webhook; tell whether this call did."""
+        return bool(cls.objects(id=webhook_id).delete())
+
+    @bounded
+    def note_delivered(self, now: datetime) -> None:
+        """Note that it took something; it is no longer failing."""
+        same = type(self).objects(id=self.id)
+        same.update_one(set__delivered_at=now, set__failures=0, unset__failing_since=True, unset__resumes_at=True)
+
+    @bounded
+    def note_failure(self, now: datetime, patience: int, pauses: Sequence[timedelta]) -> Self | None:
+        """Note that it was not reached; return it as it is then, None if it is gone.
+
+        From the failure number `patience` in a row on it gets a pause, a longer one each time.
+        """
+        same = type(self).objects(id=self.id)
+        failing = cast(Self | None, same.modify(inc__failures=1, min__failing_since=now, new=True))
+        if failing is None or failing.failures < patience:
+            return failing
+        pause = pauses[min(failing.failures - patience, len(pauses) - 1)]
+        return cast(Self | None, same.modify(max__resumes_at=now + pause, new=True))
+
+    @bounded
+    def disable(self, reason: DisabledReason, now: datetime) -> bool:
+        """Tell it nothing any more; tell whether this call disabled it."""
+        running = type(self).objects(id=self.id, version=self.version, disabled_at=None)
+        return bool(running.update_one(inc__version=1, set__disabled_at=now, set__disabled_reason=reason))

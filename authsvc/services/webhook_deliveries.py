@@ -1,0 +1,158 @@
+"""Telling webhooks: signed, in order for each account, and again until they take it (Standard Webhooks 1.0)."""
+
+import threading
+from datetime import timedelta
+
+from bson import ObjectId
+from flask import Flask
+
+from authsvc import clock
+from authsvc.clients.connector import Connector
+from authsvc.errors import NotFound
+from authsvc.errors.not_delivered import NotDelivered, NotYet
+from authsvc.errors.not_reached import NotReached
+from authsvc.errors.overtaken import Overtaken
+from authsvc.events import happened
+from authsvc.events.catalogue import WebhookDeliveryRetried
+from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.security import standard_webhooks
+from authsvc.security.envelope import SealBroken
+from authsvc.services import callers, webhook_messages, webhook_secrets, webhook_table, webhooks
+from authsvc.services.callers import Caller
+from authsvc.services.paging import Page
+from authsvc.services.webhook_outboxes import LONGEST, deliveries
+from authsvc.services.webhook_turns import require_turn
+
+FAILING_FOR = timedelta(days=5)
+"""After so long without a success a webhook is disabled."""
+
+_PATIENT_WITH = 5
+"""So many attempts in a row may fail before a webhook gets a pause: one in a hundred that fails is no reason."""
+_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600))
+_A_MOMENT = timedelta(seconds=1)
+_GONE = 410
+
+
+def start_delivery(app: Flask, stop: threading.Event) -> None:
+    """Tell webhooks in the background until `stop` is set.
+
+    As many hands as there can be webhooks, each of which occupies one: none waits for another.
+    """
+
+    def work() -> None:
+        with app.app_context():
+            connector = webhooks.connector()
+            deliveries.work(lambda delivery: _deliver(delivery, connector), stop)
+
+    for number in range(webhook_table.MOST):
+        threading.Thread(target=work, name=f"authsvc-webhook-{number}", daemon=True).start()
+
+
+def deliver(connector: Connector) -> bool:
+    """Try a delivery that is due; tell whether there was one."""
+    return deliveries.try_next(lambda delivery: _deliver(delivery, connector))
+
+
+def list_of(webhook_id: str, limit: int, cursor: str | None) -> Page:
+    """Return a page of the deliveries to a webhook, newest first. Raises NotFound."""
+    webhook = webhooks.look_up(webhook_id)
+    newest = WebhookDelivery.page(str(webhook.id), limit + 1, cursor)
+    return Page.of(newest, limit, lambda delivery: delivery)
+
+
+def post_test(by: Caller | None, webhook_id: str) -> WebhookDelivery:
+    """Tell one webhook something that means nothing, at once, whatever it hears otherwise. Raises NotFound."""
+    webhook = webhooks.look_up(webhook_id)
+    delivery = webhook_messages.new_test(webhook, ObjectId(by.user_id) if by is not None else None)
+    delivery.insert()
+    deliveries.wake()
+    return delivery
+
+
+def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelivery:
+    """Let a delivery that waits or was given up be tried at once, and for another three days. Raises NotFound."""
+    webhook = webhooks.look_up(webhook_id)
+    delivery = WebhookDelivery.find_of(str(webhook.id), delivery_id)
+    if delivery is None or not delivery.retry(clock.now()):
+        raise NotFound(f"There is no undelivered delivery {delivery_id}.")
+    happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), delivery=str(delivery.id)))
+    deliveries.wake()
+    return WebhookDelivery.find_of(str(webhook.id), delivery_id) or delivery
+
+
+def message_id(delivery: WebhookDelivery) -> str:
+    """Return the `webhook-id`: the same at each attempt, and at each webhook."""
+    return f"msg_{delivery.message}"
+
+
+def _deliver(delivery: WebhookDelivery, connector: Connector) -> None:
+    """Tell a webhook, unless it has to wait. Raises NotDelivered, NotYet."""
+    webhook = Webhook.find(delivery.to)
+    if webhook is None:
+        raise NotDelivered("the webhook was deleted", for_good=True)
+    _require_turn(delivery, webhook)
+    try:
+        status = _post(delivery, webhook, connector)
+    except NotDelivered:
+        delivery.note_answer(None)
+        _note_failure(webhook)
+        raise
+    delivery.note_answer(status)
+    if status == _GONE:
+        _disable(webhook, DisabledReason.GONE)
+        raise NotDelivered(f"the webhook answered {status}")
+    if not 200 <= status < 300:
+        _note_failure(webhook)
+        raise NotDelivered(f"the webhook answered {status}")
+    _note_success(webhook)
+
+
+def _require_turn(delivery: WebhookDelivery, webhook: Webhook) -> None:
+    """Let a delivery wait for its webhook, and for those about the same account that come first. Raises NotYet."""
+    now = clock.now()
+    if webhook.is_disabled:
+        raise NotYet(now + LONGEST)
+    if webhook.resumes_at is not None and webhook.resumes_at > now:
+        raise NotYet(webhook.resumes_at)
+    require_turn(delivery.earlier())
+
+
+def _post(delivery: WebhookDelivery, webhook: Webhook, connector: Connector) -> int:
+    """Send a delivery with a fresh signature; return the status of the answer, of which nothing else is kept (R121)."""
+    body = delivery.body.encode()
+    try:
+        keys = webhook_secrets.keys_of(webhook)
+        headers = standard_webhooks.headers(keys, message_id(delivery), int(clock.now().timestamp()), body)
+        return connector.post(webhook.url, body, headers).status
+    except SealBroken as error:
+        raise NotDelivered("its secret can't be opened: SECRET_KEY is another") from error
+    except NotReached as error:
+        raise NotDelivered(str(error)) from error
+
+
+def _note_success(webhook: Webhook) -> None:
+    now = clock.now()
+    if webhook.failures or webhook.delivered_at is None or now - webhook.delivered_at > _A_MOMENT:
+        webhook.note_delivered(now)
+    if webhook.resumes_at is not None and WebhookDelivery.resume(str(webhook.id), now):
+        deliveries.wake()
+
+
+def _note_failure(webhook: Webhook) -> None:
+    """Note that a webhook was not reached: after a few times it gets a pause, after five days it is disabled."""
+    now = clock.now()
+    failing = webhook.note_failure(now, _PATIENT_WITH, _PAUSES)
+    if failing is None or failing.failing_since is None:
+        return
+    if now - failing.failing_since >= FAILING_FOR:
+        _disable(failing, DisabledReason.FAILED)
+    elif failing.resumes_at is not None and failing.resumes_at > now:
+        WebhookDelivery.put_off(str(webhook.id), now, failing.resumes_at)
+
+
+def _disable(webhook: Webhook, reason: DisabledReason) -> None:
+    try:
+        webhooks.disable_failing(webhook, reason)
+    except Overtaken:
+        return  # somebody has just changed it, or another attempt has disabled it

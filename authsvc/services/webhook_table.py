@@ -1,0 +1,47 @@
+"""Which webhooks there are, as this process knows it: read a few times a second, and only where something happens."""
+
+import threading
+import time
+
+from authsvc import clock
+from authsvc.models.webhooks import Webhook
+
+MOST = 20
+"""How many webhooks there can be."""
+LEASE = 0.25
+"""Seconds for which a reading counts. Whoever changes a webhook waits as long before it is said to be done."""
+
+_lock = threading.Lock()
+_known: list[Webhook] = []
+_read_at = float("-inf")
+
+
+def listening(event: str) -> bool:
+    """Tell whether any webhook is told of events of this name. Raises a database error."""
+    return any(webhook.hears(event) for webhook in _current())
+
+
+def forget() -> None:
+    """Read the table again next time."""
+    global _read_at  # noqa: PLW0603 - one table in a process
+    with _lock:
+        _read_at = float("-inf")
+
+
+def settle() -> None:
+    """Wait until every process knows of a change that has just been made."""
+    forget()
+    time.sleep(LEASE)
+
+
+def _current() -> list[Webhook]:
+    global _known, _read_at
+    with _lock:
+        if clock.elapsed() - _read_at < LEASE:
+            return _known
+    began = clock.elapsed()
+    webhooks = Webhook.all(MOST)
+    with _lock:
+        if began > _read_at:
+            _known, _read_at = webhooks, began
+        return webhooks

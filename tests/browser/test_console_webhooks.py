@@ -1,0 +1,215 @@
+"""The console in a real browser: webhooks, each with its secrets and what it was told."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from standardwebhooks import Webhook
+
+from authsvc.services import webhook_kinds, webhook_messages
+from tests.browser.windows import look, outdate, says, window
+from tests.support.accounts import Database
+from tests.support.console import Administrator, enter, make_administrator
+from tests.support.hearers import parsed
+from tests.support.outside import Server, saying
+from tests.support.races import eventually
+from tests.support.service import Service
+from tests.web.scripts import STATIC
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = b"<img src=x onerror=document.title=1> swordfish"
+
+
+@pytest.fixture
+def admin(service: Service, clean: None, mongo: Database) -> Administrator:
+    """Return an administrator with a second factor."""
+    return make_administrator(service, mongo)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Return a server that takes what it is told."""
+    with Server() as server:
+        yield server
+
+
+def add(page: Page, url: str, *, description: str = "", events: tuple[str, ...] = ()) -> str:
+    """Add a webhook in the console; return its secret. Without events it is told of everything."""
+    page.get_by_role("button", name="Add a webhook").click()
+    dialog = page.locator("#act-dialog")
+    dialog.get_by_label("Address", exact=True).fill(url)
+    dialog.get_by_label("What it is for").fill(description)
+    if events:
+        dialog.locator('[name="*"]').uncheck()
+    for event in events:
+        dialog.locator(f'[name="{event}"]').check()
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    shown = page.get_by_role("dialog", name=f"The secret of {url}")
+    secret = shown.locator("#token-value").inner_text()
+    shown.get_by_role("button", name="Done").click()
+    return secret
+
+
+def delivery(page: Page, text: str) -> Locator:
+    return page.get_by_role("region", name="Deliveries").locator(".row", has_text=text)
+
+
+class TestWords:
+    def test_every_event_that_one_can_be_told_of_has_them(self) -> None:
+        texts = [(STATIC / f"admin/{name}.js").read_text() for name in ("event-words", "webhook-words")]
+        named = {name for text in texts for name in re.findall(r'^  "([\w.]+)": t\(', text, re.MULTILINE)}
+        assert {*webhook_kinds.heard_names(), webhook_messages.TEST} <= named
+
+    def test_every_reason_and_state_has_them(self) -> None:
+        text = (STATIC / "admin/webhook-words.js").read_text()
+        named = re.findall(r"^  (\w+): (?:\[)?t\(", text, re.MULTILINE)
+        assert named == ["admin", "failed", "gone", "secret_lost", "waiting", "delivered", "dead"]
+
+
+class TestWebhooks:
+    def test_r126_one_is_added_tested_changed_and_deleted(
+        self, desk: Page, admin: Administrator, mongo: Database, server: Server
+    ) -> None:
+        """With a fresh sign-in for what hurts; and what it is told verifies with the secret that is shown."""
+        url = server.url("/hear")
+        enter(desk, admin, mongo, "#webhooks")
+        expect(desk.get_by_text("There is no webhook yet.")).to_be_visible()
+        secret = add(desk, url, description="The shop", events=("role.changed", "account.deleted"))
+        assert secret.startswith("whsec_")
+        panel = desk.get_by_role("complementary")
+        expect(panel.get_by_role("heading", name=url)).to_be_visible()
+        expect(panel).to_contain_text("Account deleted")
+        expect(panel).to_contain_text("It was told nothing yet.")
+
+        panel.get_by_role("button", name="Send a test").click()
+        says(desk, "A test is on its way.")
+        expect(delivery(desk, "Test").locator(".badge")).to_have_text("Delivered", timeout=15_000)
+        headers, body = parsed(server.requests[0])
+        Webhook(secret).verify(body, headers)
+        assert json.loads(body)["type"] == "webhook.test"
+
+        outdate(mongo)
+        panel.get_by_role("button", name="Change").click()
+        dialog = desk.locator("#act-dialog")
+        expect(dialog.locator('[name="role.changed"]')).to_be_checked()
+        dialog.locator('[name="role.changed"]').uncheck()
+        dialog.get_by_label("What it is for").fill("The shop 2")
+        dialog.get_by_role("button", name="Save").click()
+        desk.get_by_role("dialog", name="Confirm it's you").get_by_label("Code").fill(admin.code(mongo))
+        says(desk, "The webhook is changed.")
+        expect(desk.locator("#webhooks-list")).to_contain_text("The shop 2")
+        stored = mongo.webhooks.find_one()
+        assert stored is not None
+        assert (stored["events"], stored["url"]) == (["account.deleted"], url)
+
+        panel.get_by_role("button", name="Disable").click()
+        dialog.get_by_role("button", name="Disable").click()
+        expect(panel.locator(".badges .badge")).to_have_text("Disabled")
+        expect(panel).to_contain_text("by an administrator")
+        panel.get_by_role("button", name="Enable").click()
+        dialog.get_by_role("button", name="Enable").click()
+        says(desk, "The webhook is enabled.")
+        panel.get_by_role("button", name="Delete", exact=True).click()
+        dialog.get_by_role("button", name="Delete for good").click()
+        says(desk, "The webhook is deleted.")
+        expect(desk.get_by_text("There is no webhook yet.")).to_be_visible()
+        assert mongo.webhooks.count_documents({}) == 0
+
+    def test_r122_a_new_secret_is_shown_once_and_both_sign(
+        self, desk: Page, admin: Administrator, mongo: Database, server: Server
+    ) -> None:
+        enter(desk, admin, mongo, "#webhooks")
+        former = add(desk, server.url("/hear"))
+        panel = desk.get_by_role("complementary")
+        panel.get_by_role("button", name="New secret").click()
+        dialog = desk.locator("#act-dialog")
+        expect(dialog).to_contain_text("signs as well for another 24 hours")
+        dialog.get_by_role("button", name="Make a secret").click()
+        shown = desk.get_by_role("dialog", name=re.compile("^The secret of"))
+        new = shown.locator("#token-value").inner_text()
+        shown.get_by_role("button", name="Done").click()
+        expect(panel).to_contain_text("until in 24 hours")
+        expect(panel).not_to_contain_text("undefined")
+        assert new != former
+        assert new not in desk.content()
+        panel.get_by_role("button", name="Send a test").click()
+        eventually(lambda: any(b'"webhook.test"' in request for request in server.requests))
+        request = next(request for request in server.requests if b'"webhook.test"' in request)
+        headers, body = parsed(request)
+        for secret in (former, new):
+            Webhook(secret).verify(body, headers)
+
+    def test_r121_what_was_not_taken_is_told_in_words_and_tried_again(
+        self, desk: Page, admin: Administrator, mongo: Database, server: Server
+    ) -> None:
+        """Nothing of the answer but its status is there."""
+        server.behaviour = saying("500 Internal Server Error", HOSTILE)
+        enter(desk, admin, mongo, "#webhooks")
+        add(desk, server.url("/hear"), events=("account.deleted",))
+        desk.get_by_role("button", name="Send a test").click()
+        failed = delivery(desk, "Test")
+        expect(failed).to_contain_text("the webhook answered 500", timeout=15_000)
+        expect(failed.locator(".badge")).to_have_text("Waiting")
+        assert "swordfish" not in desk.content()
+        server.behaviour = saying()
+        failed.get_by_role("button", name="Try again").click()
+        expect(failed.locator(".badge")).to_have_text("Delivered", timeout=15_000)
+        expect(failed.get_by_role("button")).to_have_count(0)
+        assert mongo.audit.count_documents({"action": "webhook.delivery_retried"}) == 1
+
+    def test_a_mistake_is_told_at_its_field(self, desk: Page, admin: Administrator, mongo: Database) -> None:
+        enter(desk, admin, mongo, "#webhooks")
+        desk.get_by_role("button", name="Add a webhook").click()
+        dialog = desk.locator("#act-dialog")
+        dialog.get_by_label("Address", exact=True).fill("https://169.254.169.254/latest")
+        dialog.get_by_role("button", name="Add", exact=True).click()
+        expect(dialog.locator("#act-url-error")).to_contain_text("This can't be told anything")
+        dialog.get_by_label("Address", exact=True).fill("https://hear.example.net/")
+        dialog.locator('[name="*"]').uncheck()
+        dialog.get_by_role("button", name="Add", exact=True).click()
+        expect(dialog.get_by_text("Choose at least one.")).to_be_visible()
+        assert mongo.webhooks.count_documents({}) == 0
+
+    def test_one_that_somebody_else_changed_is_not_changed_unseen(
+        self, desk: Page, admin: Administrator, mongo: Database, server: Server
+    ) -> None:
+        enter(desk, admin, mongo, "#webhooks")
+        add(desk, server.url("/hear"), events=("account.deleted",))
+        mongo.webhooks.update_one({}, {"$set": {"description": "<b>theirs</b>"}, "$inc": {"version": 1}})
+        desk.get_by_role("complementary").get_by_role("button", name="Delete", exact=True).click()
+        says(desk, "This webhook was changed by somebody else. Look at it again first.")
+        expect(desk.get_by_role("complementary")).to_contain_text("<b>theirs</b>")
+        assert mongo.webhooks.count_documents({}) == 1
+
+
+class TestLooks:
+    @pytest.fixture(params=[(360, "dark"), (360, "light"), (1280, "light"), (1280, "dark")], ids=str)
+    def eyes(self, request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
+        """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
+        width, scheme = request.param
+        viewport = {"width": width, "height": 800}
+        with window(
+            browser, service, bypass_csp=True, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
+        ) as page:
+            yield page
+
+    def test_the_list_one_webhook_and_the_form(
+        self, eyes: Page, axe: str, admin: Administrator, mongo: Database, server: Server
+    ) -> None:
+        enter(eyes, admin, mongo, "#webhooks")
+        add(eyes, server.url("/hear"), description="The shop", events=("account.deleted", "role.changed"))
+        server.behaviour = saying("410 Gone")
+        eyes.get_by_role("button", name="Send a test").click()
+        expect(delivery(eyes, "Test")).to_contain_text("the webhook answered 410", timeout=15_000)
+        eyes.reload()
+        expect(delivery(eyes, "Test")).to_be_visible()
+        look(eyes, axe, "console-webhook")
+        eyes.goto("/admin/#webhooks")
+        expect(eyes.locator("#webhooks-list .badge")).to_have_text("Disabled")
+        look(eyes, axe, "console-webhooks")
+        eyes.get_by_role("button", name="Add a webhook").click()
+        eyes.locator('#act-dialog [name="*"]').uncheck()
+        look(eyes, axe, "console-new-webhook")

@@ -1,0 +1,75 @@
+"""What the steps of the models cost that are about webhooks: a part of `growth`."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.webhook_messages import AccountSequence, WebhookMessage
+
+EVERYTHING_HEARD = "f" * 24
+"""A webhook that was told of everything."""
+
+Step = Callable[[], Any]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def documents(moment: datetime, later: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a document of every collection of webhooks that grows, with its name."""
+    account, message = ObjectId(), ObjectId()
+    done = {"kind": "login.succeeded", "createdAt": moment, "deliveredAt": moment, "attempts": 1, "expiresAt": later}
+    yield "webhook_messages", {"_id": message, "to": str(account), "account": account, "at": moment, **done}
+    of_one = {"to": EVERYTHING_HEARD, "message": message, "subject": str(account), "body": "{}", "tries": 1}
+    yield "webhook_deliveries", {**of_one, **done}
+    numbered = [{"message": message, "number": 1}]
+    yield "webhook_sequences", {"_id": str(account), "number": 1, "recent": numbered}
+
+
+def steps() -> dict[str, Step]:
+    """Return the steps that touch one message, its number, and one delivery of it."""
+    moment = _now()
+
+    def made(account: ObjectId) -> WebhookMessage:
+        message = WebhookMessage(kind="x", to=str(account), account=account, at=moment, created_at=moment)
+        message.due_at = moment
+        return message.insert()
+
+    def message() -> None:
+        account = ObjectId()
+        first, second = made(account), made(account)
+        earlier = second.earlier()
+        assert earlier is not None
+        assert earlier.id == first.id
+        for _ in range(2):
+            leased = WebhookMessage.lease(_now(), timedelta(minutes=3))
+            assert leased is not None
+            leased.settle(due_at=None, delivered_at=moment)
+        assert [AccountSequence.number_of(str(account), one.id) for one in (first, second, second)] == [1, 2, 2]
+        for one in (first, second):
+            WebhookMessage.drop(one.id)
+
+    def delivery() -> None:
+        account = ObjectId()
+        common = {"kind": "x", "to": EVERYTHING_HEARD, "subject": str(account), "body": "{}"}
+        first, second = (
+            WebhookDelivery(message=ObjectId(), created_at=moment, due_at=moment, **common) for _ in range(2)
+        )
+        assert first.insert_once()
+        assert not WebhookDelivery(message=first.message, created_at=moment, **common).insert_once()
+        assert second.insert_once()
+        assert second.earlier() is not None
+        first.note_answer(500)
+        first.note_answer(None)
+        for _ in range(2):
+            leased = WebhookDelivery.lease(_now(), timedelta(minutes=3))
+            assert leased is not None
+            leased.settle(due_at=None, delivered_at=moment)
+        for one in (first, second):
+            WebhookDelivery.drop(one.id)
+
+    return {"WebhookMessage": message, "WebhookDelivery": delivery}

@@ -1,0 +1,110 @@
+"""R123: a message goes with the change that it tells of, or not at all, wherever the process dies."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from flask.testing import FlaskClient
+
+from authsvc import clock
+from authsvc.services import webhook_messages
+from tests.conftest import Person
+from tests.support import operations
+from tests.support.accounts import Database, login, register, stored
+from tests.support.crashes import Crashing
+from tests.support.hearers import Hearer
+from tests.support.operations import Attempt, World
+from tests.support.outside import Server
+
+OPERATIONS: list[Callable[[World], Attempt]] = [
+    operations.name_change,
+    operations.password_change,
+    operations.deletion,
+    operations.registration,
+    operations.role_change,
+    operations.sign_in,
+]
+
+
+def told(mongo: Database, action: str, before: set[Any]) -> list[dict[str, Any]]:
+    """Return what the webhook is told of an action, of which it was not told before."""
+    return [one for one in mongo.webhook_deliveries.find({"kind": action}) if one["_id"] not in before]
+
+
+class TestCrash:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("prepare", OPERATIONS, ids=lambda operation: operation.__name__)
+    def test_r123_it_is_told_if_it_was_done(
+        self,
+        world: World,
+        crashing: Crashing,
+        server: Server,
+        prepare: Callable[[World], Attempt],
+    ) -> None:
+        Hearer(world.app, world.admin(), server, ["*"])
+        made: set[bool] = set()
+        for step in range(1, 60):
+            attempt = prepare(world)
+            operations.settle(world.app)
+            give(world.app)
+            state, known = attempt.state(), set(world.mongo.webhook_deliveries.distinct("_id"))
+            status = crashing.request(**attempt.request, die_before=step)
+            is_made = attempt.state() != state
+            operations.settle(world.app)
+            give(world.app)
+            assert len(told(world.mongo, attempt.action, known)) == is_made, step
+            made.add(is_made)
+            if status is not None:
+                break
+        assert status is not None
+        assert made == {True, False}
+
+
+def give(app: Flask) -> None:
+    """Give the webhooks what happened, once each change has had its time."""
+    with app.app_context(), time_machine.travel(clock.now() + timedelta(seconds=62)):
+        while webhook_messages.give_next():
+            pass
+
+
+class TestRefusal:
+    def test_r123_what_is_refused_is_not_told(self, hearer: Hearer, client: FlaskClient, alice: Person) -> None:
+        assert register(client, email=alice.email).status_code == 409
+        assert client.patch("/auth/me", json={"name": ""}, headers=alice.headers).status_code == 422
+        wrong = {"currentPassword": "not the right phrase", "newPassword": "a brand new passphrase"}
+        assert client.post("/auth/me/password", json=wrong, headers=alice.headers).status_code == 403
+        hearer.deliver()
+        assert {one["type"] for one in hearer.heard()} <= {"password.incorrect"}
+
+    def test_r123_of_two_who_register_one_address_one_is_told(
+        self, hearer: Hearer, client: FlaskClient, mongo: Database
+    ) -> None:
+        answers = [register(client, email="carol@example.com").status_code for _ in range(3)]
+        assert sorted(answers) == [201, 409, 409]
+        hearer.deliver()
+        assert [one["type"] for one in hearer.heard()].count("account.registered") == 1
+        assert stored(mongo, "carol@example.com") is not None
+        assert mongo.webhook_messages.count_documents({"dueAt": {"$ne": None}}) == 0
+
+    def test_what_can_not_be_stored_is_not_done(self, hearer: Hearer, alice: Person, mongo: Database) -> None:
+        """Nobody is told too little: a change fails that could not be told of."""
+        mongo.webhook_messages.create_index("kind", unique=True, name="refusing")
+        try:
+            mongo.webhook_messages.insert_one({"kind": "profile.changed", "to": "-", "attempts": 0})
+            answer = alice.client.patch("/auth/me", json={"name": "Alicia"}, headers=alice.headers)
+        finally:
+            mongo.webhook_messages.drop_index("refusing")
+            mongo.webhook_messages.delete_many({"to": "-"})
+        assert answer.status_code == 503
+        assert stored(mongo, alice.email)["name"] == "Alice"
+        assert hearer.deliver() == 0
+
+    def test_a_sign_in_is_told_with_its_session(self, hearer: Hearer, client: FlaskClient, mongo: Database) -> None:
+        assert login(client, "alice@example.com").status_code == 200
+        hearer.deliver()
+        (message,) = hearer.heard()
+        assert (message["type"], message["data"]["details"]["methods"]) == ("login.succeeded", ["pwd"])
+        assert mongo.sessions.count_documents({}) >= 2
