@@ -70,7 +70,7 @@ def test_a_code_serves_once_the_hook_is_back(page: Page, hook: HookServer, app: 
     field = page.get_by_label("Six-digit code").filter(visible=True)
     hook.answer = lambda _: None
     field.fill(code)
-    expect(page.get_by_text("A part of this service isn't answering right now.")).to_be_visible()
+    expect(page.get_by_text("The service isn't available right now.")).to_be_visible()
     hook.answer = lambda _: ALLOW
     field.fill("")
     field.fill(code)

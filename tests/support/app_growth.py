@@ -111,6 +111,7 @@ def of_authorizations() -> dict[str, Step]:
         assert Authorization.find("new", moment) is not None
         assert request.decide(moment, user=user)
         assert request.confirm(moment - timedelta(days=1), code_digest="new code")
+        assert Authorization.find_unused("new code", APP) is not None
         assert Authorization.use("new code", APP, moment) is not None
         assert Authorization.note_reuse("new code", APP, moment) is not None
         assert request.read_again() is not None

@@ -81,7 +81,7 @@ class TestTexts:
         texts = evaluate("ui/messages.js", "value.map(module.errorText)", errors)
         assert texts == [
             "You can't have an account here: Only <b>us</b>.",  # which pages write as text
-            "This service doesn't allow an account with these details.",
+            "You're not allowed to do this.",
         ]
 
     def test_no_file_is_left_over(self):

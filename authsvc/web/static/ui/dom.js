@@ -29,7 +29,7 @@ export function onPress(button, work, onError = (error) => showErrorAt(button, e
   button.disabled = false; // which one that is shown at once is until somebody listens
 }
 
-/** Do `work` while the button shows that it is busy. It isn't disabled: that would lose the focus. */
+/** Do `work` while the button shows that it is busy; to disable it would lose the focus. */
 export async function whileBusy(button, work) {
   if (button.getAttribute("aria-disabled") === "true") return;
   button.setAttribute("aria-disabled", "true");
@@ -70,7 +70,7 @@ export function describeErrorsBy(errorText) {
   describe = errorText;
 }
 
-/** Return the text for an error, or null if there is nothing to say about it. */
+/** Return the text for an error, null if there is none. */
 export const describeError = (error) => describe(error);
 
 /** Take away what was said beside buttons. */

@@ -24,7 +24,7 @@ export function onSubmit(form, work, fields = {}, findMore = () => []) {
   button.disabled = false; // which it is until somebody listens
 }
 
-/** Return an error about a field, in the form in which the service reports one. */
+/** Return an error about a field, as the service reports one. */
 export const fieldError = (name, detail) => Object.assign(new Error(detail), {errors: [{pointer: `/${name}`, detail}]});
 
 /** Return the values of a form: trimmed, except for passwords. */

@@ -8,7 +8,7 @@ export const language = lang || "en";
 const plural = new Intl.PluralRules(language), number = new Intl.NumberFormat(language);
 const translations = new Map();
 
-/** Add translations: a text for each English text, or, of one that counts, a text for each category of counts. */
+/** Add translations: a text for each English one, or one for each category of counts. */
 export function add(texts) {
   for (const [text, translated] of Object.entries(texts)) translations.set(text, translated);
 }

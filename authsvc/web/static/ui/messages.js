@@ -1,4 +1,4 @@
-// The texts that people read: one for each code that the service answers with or that the client reports itself.
+// The texts that people read, one for each code of the service and of the client.
 
 import {language, t, tn} from "./language.js";
 
@@ -6,6 +6,7 @@ const RELOAD = t("Something went wrong on this page. Reload it and try again.");
 const SIGNED_OUT = t("You're no longer signed in.");
 const NOT_ALLOWED = t("You're not allowed to do this.");
 const LATER = t("Something went wrong. Try again later.");
+const UNAVAILABLE = t("The service isn't available right now.");
 
 /** Problems by code. Null: the person changed their mind, and knows. */
 export const PROBLEMS = {
@@ -29,7 +30,7 @@ export const PROBLEMS = {
   password_incorrect: t("This password is wrong."),
   mfa_code_invalid: t("This code is wrong or has already been used. Try another one."),
   provider_refused: t("We couldn't sign you in that way. Try again, or sign in another way."),
-  hook_refused: t("This service doesn't allow an account with these details."),
+  hook_refused: NOT_ALLOWED,
   second_factor_required: t("You need your second factor as well."),
   email_unverified: t("Your email address isn't confirmed yet. Follow the link in the email we sent you."),
   account_disabled: t("This account is disabled. Contact the people who run this service."),
@@ -51,9 +52,9 @@ export const PROBLEMS = {
   too_many_attempts: t("Too many attempts."),
   internal_error: t("Something went wrong on our side. Try again later."),
   hashing_busy: t("The service is very busy right now."),
-  database_unavailable: t("The service isn't available right now."),
+  database_unavailable: UNAVAILABLE,
   upstream_unavailable: t("The service you're signing in with isn't available right now. Try again in a moment."),
-  hook_failed: t("A part of this service isn't answering right now."),
+  hook_failed: UNAVAILABLE,
   not_ready: t("The service is starting up."),
   offline: t("We can't reach the service. Are you online?"),
   unexpected: LATER,
@@ -64,13 +65,13 @@ export const PROBLEMS = {
   aborted: null,
 };
 
-/** What is wrong with a field. The service's own texts are English, and those for these are written for programs. */
+/** What is wrong with a field, where the service's own texts are for programs. */
 export const FIELD_ERRORS = {
   required: t("Fill this in."),
   wrong_type: t("Fill this in."),
 };
 
-// In other languages, where the service's own texts say more.
+// In other languages than English.
 const FIELD_FAULTS = {
   unknown_field: t("This isn't expected here."),
   too_short: t("This is too short."),
@@ -93,11 +94,11 @@ function retryText(seconds) {
   return tn("Try again in {count} hour.", "Try again in {count} hours.", Math.ceil(seconds / 3600));
 }
 
-/** Return the text for an error, or null if there is nothing to say. */
+/** Return the text for an error, null if there is none. */
 export function errorText(error) {
-  if (!error.code) console.error(error); // a bug in these scripts
-  if (error.code === "hook_refused" && error.reason) return t("You can't have an account here: {reason}", {reason: error.reason});
-  const text = error.code in PROBLEMS ? PROBLEMS[error.code] : error.detail ?? PROBLEMS.unexpected;
-  const isTemporary = error.status === 429 || error.status === 503;
-  return text && isTemporary ? `${text} ${retryText(error.retryAfter)}` : text;
+  const {code, reason, status} = error;
+  if (!code) console.error(error); // a bug in these scripts
+  if (code === "hook_refused" && reason) return t("You can't have an account here: {reason}", {reason});
+  const text = code in PROBLEMS ? PROBLEMS[code] : error.detail ?? LATER;
+  return text && [429, 503].includes(status) ? `${text} ${retryText(error.retryAfter)}` : text;
 }
