@@ -14,8 +14,8 @@ from authsvc.models.deliveries import Delivery
 class WebhookDelivery(Delivery):
     """A message on its way to a webhook (`to` is its id), of `kind` the name of the event.
 
-    `subject` is the account that it is about, `body` what is sent, `status` what the webhook answered last;
-    it was sent so often as `posted` says.
+    `lane` is the webhook and the account that it is about: those of one come one after the other. `body` is what is sent,
+    `status` what the webhook answered last; it was sent so often as `posted` says.
     """
 
     meta = {
@@ -23,14 +23,14 @@ class WebhookDelivery(Delivery):
         "indexes": [
             {"fields": ["due_at"], "name": "due"},
             {"fields": ["to", "message"], "name": "once", "unique": True},
-            {"fields": ["to", "subject", "message"], "name": "in_order"},
+            {"fields": ["lane", "message"], "name": "in_order"},
             {"fields": ["to", "-id"], "name": "newest"},
             EXPIRY,
         ],
     }
 
     message: ObjectId = ObjectIdField(required=True)
-    subject: str = StringField(required=True)
+    lane: str = StringField(required=True)
     body: str = StringField(required=True)
     status: int | None = IntField()
     posted: int = IntField(default=0)
@@ -58,7 +58,8 @@ class WebhookDelivery(Delivery):
     @bounded
     def earlier(self) -> Self | None:
         """Return the oldest delivery to the same webhook about the same account that waits, if it is older."""
-        older = type(self).objects(to=self.to, subject=self.subject, message__lt=self.message, due_at__ne=None)
+        # By a key of their own: by the webhook, or the time, the embedded database would look through all it was told.
+        older = type(self).objects(lane=self.lane, message__lt=self.message, due_at__ne=None)
         return cast(Self | None, older.order_by("message").first())
 
     @bounded

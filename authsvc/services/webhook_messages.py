@@ -152,7 +152,7 @@ def _delivery(message: WebhookMessage, webhook: Webhook, sequence: int | None, d
         kind=message.kind,
         to=str(webhook.id),
         message=message.id,
-        subject=message.to,
+        lane=f"{webhook.id} {message.to}",
         body=_body(message, sequence),
         created_at=clock.now(),
         due_at=due,

@@ -78,7 +78,7 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
     "webhook_deliveries": {
         "due": {"key": [("dueAt", 1)]},
         "once": {"key": [("to", 1), ("message", 1)], "unique": True},
-        "in_order": {"key": [("to", 1), ("subject", 1), ("message", 1)]},
+        "in_order": {"key": [("lane", 1), ("message", 1)]},
         "newest": {"key": [("to", 1), ("_id", -1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },

@@ -24,7 +24,13 @@ def documents(moment: datetime, later: datetime) -> Iterator[tuple[str, dict[str
     account, message = ObjectId(), ObjectId()
     done = {"kind": "login.succeeded", "createdAt": moment, "deliveredAt": moment, "attempts": 1, "expiresAt": later}
     yield "webhook_messages", {"_id": message, "to": str(account), "account": account, "at": moment, **done}
-    of_one = {"to": EVERYTHING_HEARD, "message": message, "subject": str(account), "body": "{}", "tries": 1}
+    of_one = {
+        "to": EVERYTHING_HEARD,
+        "message": message,
+        "lane": f"{EVERYTHING_HEARD} {account}",
+        "body": "{}",
+        "tries": 1,
+    }
     yield "webhook_deliveries", {**of_one, **done}
     numbered = [{"message": message, "number": 1}]
     yield "webhook_sequences", {"_id": str(account), "number": 1, "recent": numbered}
@@ -55,7 +61,7 @@ def steps() -> dict[str, Step]:
 
     def delivery() -> None:
         account = ObjectId()
-        common = {"kind": "x", "to": EVERYTHING_HEARD, "subject": str(account), "body": "{}"}
+        common = {"kind": "x", "to": EVERYTHING_HEARD, "lane": f"{EVERYTHING_HEARD} {account}", "body": "{}"}
         first, second = (
             WebhookDelivery(message=ObjectId(), created_at=moment, due_at=moment, **common) for _ in range(2)
         )
