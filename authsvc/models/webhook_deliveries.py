@@ -8,14 +8,14 @@ from mongoengine.errors import NotUniqueError
 from mongoengine.fields import IntField, ObjectIdField, StringField
 
 from authsvc.models.base import EXPIRY, bounded, object_id, unhurried
-from authsvc.models.deliveries import Delivery
+from authsvc.models.lanes import LanedDelivery
 
 
-class WebhookDelivery(Delivery):
+class WebhookDelivery(LanedDelivery):
     """A message on its way to a webhook (`to` is its id), of `kind` the name of the event.
 
-    `lane` is the webhook and the account that it is about: those of one come one after the other. `body` is what is sent,
-    `status` what the webhook answered last; it was sent so often as `posted` says.
+    `lane` is the webhook and the account that it is about: those of one come one after the other. `body` is what is
+    sent, `status` what the webhook answered last; it was sent so often as `posted` says.
     """
 
     meta = {

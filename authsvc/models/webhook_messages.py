@@ -12,14 +12,14 @@ from mongoengine.fields import DictField, IntField, ListField, ObjectIdField, St
 
 from authsvc.errors.overtaken import Overtaken
 from authsvc.models.base import EXPIRY, Document, bounded, unhurried, utc_field
-from authsvc.models.deliveries import Delivery
+from authsvc.models.lanes import LanedDelivery
 
 _TURNS = 8
 _RECENT = 50
 """Of so many of an account's messages it is known which number they have: a process may die and number one again."""
 
 
-class WebhookMessage(Delivery):
+class WebhookMessage(LanedDelivery):
     """An event, of `kind` its name, about an account (`to` is its id), or about none.
 
     `snapshot` is the account as webhooks see it, for one that is gone when they are told.

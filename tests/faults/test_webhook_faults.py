@@ -122,7 +122,7 @@ class TestNothingIsLost:
                 time.sleep(0.5)
                 receiver.come_back()
             answered = dict(one.result() for one in begun)
-        patience = 240 + changes / 10
+        patience = 480 + changes / 5
         end = time.monotonic() + patience
         while self.left(served) and time.monotonic() < end:
             time.sleep(0.2)

@@ -107,10 +107,13 @@ def _whole(connection: Any) -> bytes:
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65_536)
         if not piece:
-            return data
+            raise ConnectionResetError
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
     lengths = [line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")]
     while lengths and len(body) < int(lengths[0]):
-        body += connection.recv(65_536)
+        piece = connection.recv(65_536)
+        if not piece:  # whoever sent it has died
+            raise ConnectionResetError
+        body += piece
     return head + b"\r\n\r\n" + body
