@@ -44,7 +44,9 @@ def create(new: dict[str, Any]) -> NewWebhook:
 
     It needs a fresh sign-in.
     """
-    return webhooks.create(**new, by=current_user)
+    made = webhooks.create(**new, by=current_user)
+    webhooks.tell_if_local(made.webhook)
+    return made
 
 
 @blp.get("/admin/webhooks/<id:webhook_id>")
@@ -66,7 +68,9 @@ def change(changes: dict[str, Any], webhook_id: str) -> Webhook:
 
     It needs a fresh sign-in.
     """
-    return webhooks.change(current_user, webhook_id, changes)
+    changed = webhooks.change(current_user, webhook_id, changes)
+    webhooks.tell_if_local(changed)
+    return changed
 
 
 @blp.delete("/admin/webhooks/<id:webhook_id>")

@@ -69,7 +69,6 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
             Webhook.remove(webhook.id)
             raise
     webhook_table.settle()
-    _tell_if_local(webhook)
     return NewWebhook(webhook, text)
 
 
@@ -101,7 +100,6 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
     if changed:
         event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(changed))
         webhook = _apply(webhook, event, **changed)
-        _tell_if_local(webhook)
     if disabled is not None and disabled != webhook.is_disabled:
         webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
     webhook_table.settle()
@@ -151,6 +149,13 @@ def disable_lost() -> None:
         _disable_lost(webhook.id)
 
 
+def tell_if_local(webhook: Webhook) -> None:
+    """Log that a webhook is on this machine, which is told something outside production only."""
+    host = urlsplit(webhook.url).hostname or ""
+    if host == "localhost" or is_loopback(address_of(host) or host):
+        _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
+
+
 def connector() -> Connector:
     """Return what reaches webhooks: nothing but the internet, and outside production this machine."""
     return Connector(local=current_app.config["APP_ENV"] != "production", seconds=_SECONDS, resolve=_look_up)
@@ -162,12 +167,6 @@ def require_possible(url: str) -> None:
         connector().require_possible(url)
     except NotReached as error:
         raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "/url")]) from error
-
-
-def _tell_if_local(webhook: Webhook) -> None:
-    host = urlsplit(webhook.url).hostname or ""
-    if host == "localhost" or is_loopback(address_of(host) or host):
-        _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
 
 
 def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:
