@@ -13,7 +13,6 @@ class LanedDelivery(Delivery):
 
     meta = {"abstract": True}
 
-    @bounded
     def earlier(self) -> Self | None:
         """Return the first of those in the same lane that wait, if it comes before this one."""
         raise NotImplementedError
