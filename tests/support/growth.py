@@ -212,7 +212,7 @@ def of_sessions(database: Database[dict[str, Any]]) -> dict[str, Step]:
 
 def of_users(database: Database[dict[str, Any]]) -> dict[str, Step]:
     """Return the steps that touch one account."""
-    made = User(name="Somebody", email="somebody@example.com", password=PasswordHash(HASH)).insert()
+    made = User(name="Somebody", email=f"{ObjectId()}@example.com", password=PasswordHash(HASH)).insert()
     user_id, hashed = str(made.id), PasswordHash(HASH)
 
     def found() -> User:
@@ -235,7 +235,7 @@ def of_users(database: Database[dict[str, Any]]) -> dict[str, Step]:
     totp = Totp(sealed="x", created_at=now())
     return {
         "find": found,
-        "find_by_email": lambda: User.find_by_email("SOMEBODY@example.com") or 1 / 0,
+        "find_by_email": lambda: User.find_by_email(made.email.upper()) or 1 / 0,
         "stored": lambda: User.stored(user_id),
         "rename": lambda: User.rename(user_id, "Other") or 1 / 0,
         "upgrade_hash": lambda: User.upgrade_hash(made.id, hashed, hashed) or 1 / 0,
