@@ -10,7 +10,6 @@ const EVERYTHING = "*";
 const MORE = {
   "account.imported": t("Account imported"),
   "access_tokens.revoked": t("All access tokens revoked"),
-  "account.imported": t("Account imported"),
   "app.signed_out": t("Signed out of an app"),
   "signed_out.by_admin": t("Signed out everywhere by an administrator"),
   "signed_out.elsewhere": t("Signed out everywhere else"),
