@@ -20,14 +20,11 @@ BRAND = {
     "ACCOUNT_LINKS": LINKS,
 }
 FACTS = {
+    **dict.fromkeys(letters.FACTS, LONG),
     "to": f"{'a' * 64}@{'b' * 60}.example.com",
     "at": "2026-11-30 05:17 UTC",
     "ip": "2001:db8:1111:2222:3333:4444:5555:6666",
     "agent": f"“{'m' * 60}”",
-    "factor": LONG,
-    "provider": LONG,
-    "app": LONG,
-    "name": LONG,
     "code": "406182",
     "link": f"https://auth.example.com/account/verify-email#token=asl_{'x' * 43}",
     "remaining": "7",
