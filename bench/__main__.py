@@ -6,7 +6,18 @@
 import sys
 from collections.abc import Callable
 
-from bench import before, growth, hot_path, logins, scale, session_cache, token_endpoint, under_load, user_transfer
+from bench import (
+    before,
+    growth,
+    hot_path,
+    logins,
+    scale,
+    session_cache,
+    token_endpoint,
+    under_load,
+    user_transfer,
+    webhooks,
+)
 from bench.harness import Row
 
 FIGURES: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +31,7 @@ FIGURES: dict[str, Callable[[], list[Row]]] = {
     "refreshes": hot_path.refreshes,
     "token_endpoint": token_endpoint.token_endpoint,
     "registrations": hot_path.registrations,
+    "webhooks": webhooks.webhooks,
     "cold_start": hot_path.cold_start,
     "user_transfer": user_transfer.user_transfer,
     "scale": scale.scale,
