@@ -200,12 +200,6 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 def eyes(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
     """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
     width, scheme = request.param
-    context = browser.new_context(
-        base_url=f"http://localhost:{service.port}",
-        bypass_csp=True,
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,
-        reduced_motion="reduce",
-    )
-    yield context.new_page()
-    context.close()
+    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "reduced_motion": "reduce"}
+    with window(browser, service, bypass_csp=True, **options) as page:
+        yield page

@@ -1,11 +1,9 @@
 """The account pages as they look and sound: accessible, on a phone, by keyboard, by day and by night."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.windows import at_home, at_rest, looks_right, prove, sign_in, window
+from tests.browser.windows import at_home, at_rest, looks_right, prove, sign_in
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.service import Service, Visitor
@@ -27,16 +25,6 @@ FOCUS_IS_SEEN = """() => {
   const ringed = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   return ringed && box.top < innerHeight && box.bottom > 0;
 }"""
-
-
-@pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)
-def eyes(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-    """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-    width, scheme = request.param
-    viewport = {"width": width, "height": 800}
-    options = {"viewport": viewport, "color_scheme": scheme, "reduced_motion": "reduce"}
-    with window(browser, service, bypass_csp=True, **options) as page:
-        yield page
 
 
 def fill_the_lists(service: Service, account: dict[str, str]) -> None:

@@ -4,17 +4,16 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from authsvc import clock
 from authsvc.models.ids import new_id
-from tests.browser.windows import look, outdate, says, window
+from tests.browser.windows import look, outdate, says
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator
@@ -177,16 +176,6 @@ class TestApps:
 
 
 class TestLooks:
-    @pytest.fixture(params=[(360, "dark"), (360, "light"), (1280, "light"), (1280, "dark")], ids=str)
-    def eyes(self, request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-        """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-        width, scheme = request.param
-        viewport = {"width": width, "height": 800}
-        with window(
-            browser, service, bypass_csp=True, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
-        ) as page:
-            yield page
-
     def test_events_and_apps(self, eyes: Page, axe: str, admin: Administrator, mongo: Database, failures: None) -> None:
         enter(eyes, admin, mongo, "#events")
         expect(rows(eyes).first).to_be_visible()

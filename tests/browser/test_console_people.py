@@ -1,17 +1,16 @@
 """The console in a real browser: who may see it, looking for people, and everything that is done to an account."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from time import monotonic
 from typing import Any
 
 import pytest
 from bson import ObjectId
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from authsvc import clock
-from tests.browser.windows import at_rest, look, outdate, prove, says, sign_in, window
+from tests.browser.windows import at_rest, look, outdate, prove, says, sign_in
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator, seed
@@ -419,16 +418,6 @@ class TestPerson:
 
 
 class TestLooks:
-    @pytest.fixture(params=[(360, "dark"), (360, "light"), (1280, "light"), (1280, "dark")], ids=str)
-    def eyes(self, request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-        """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-        width, scheme = request.param
-        viewport = {"width": width, "height": 800}
-        with window(
-            browser, service, bypass_csp=True, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
-        ) as page:
-            yield page
-
     def test_people(self, eyes: Page, axe: str, admin: Administrator, mongo: Database, alice: dict[str, Any]) -> None:
         ids = seed(mongo, 12)
         for person, name in zip(ids, ("محمد بن عبد الله " * 6, "山田" * 50, "W" * 100, "<script>"), strict=False):

@@ -1,18 +1,17 @@
 """The console in a real browser: the service at a glance, its letters, its settings and its signing keys."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from bson import ObjectId
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from authsvc import clock, languages
 from authsvc.models.ids import new_id
 from authsvc.models.letters import LetterKind
 from authsvc.services import daily_counts, doctor
-from tests.browser.windows import look, outdate, says, window
+from tests.browser.windows import look, outdate, says
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator
 from tests.support.service import Service
@@ -235,16 +234,6 @@ class TestSettings:
 
 
 class TestLooks:
-    @pytest.fixture(params=[(360, "dark"), (360, "light"), (1280, "light"), (1280, "dark")], ids=str)
-    def eyes(self, request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-        """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-        width, scheme = request.param
-        viewport = {"width": width, "height": 800}
-        with window(
-            browser, service, bypass_csp=True, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
-        ) as page:
-            yield page
-
     def test_every_screen(
         self, eyes: Page, axe: str, admin: Administrator, mongo: Database, letters: None, days: None
     ) -> None:

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from standardwebhooks import Webhook
 
 from authsvc.services import webhook_kinds, webhook_messages
-from tests.browser.windows import look, outdate, says, window
+from tests.browser.windows import look, outdate, says
 from tests.support.accounts import Database
 from tests.support.console import Administrator, enter, make_administrator
 from tests.support.hearers import parsed
@@ -186,16 +186,6 @@ class TestWebhooks:
 
 
 class TestLooks:
-    @pytest.fixture(params=[(360, "dark"), (360, "light"), (1280, "light"), (1280, "dark")], ids=str)
-    def eyes(self, request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-        """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-        width, scheme = request.param
-        viewport = {"width": width, "height": 800}
-        with window(
-            browser, service, bypass_csp=True, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
-        ) as page:
-            yield page
-
     def test_the_list_one_webhook_and_the_form(
         self, eyes: Page, axe: str, admin: Administrator, mongo: Database, server: Server
     ) -> None:

@@ -392,15 +392,6 @@ class TestProof:
         assert Visitor(service.url).login(ADA, PASSWORD).status_code == 200
 
 
-@pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)
-def eyes(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
-    """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-    width, scheme = request.param
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "reduced_motion": "reduce"}
-    with window(browser, service, bypass_csp=True, **options) as page:
-        yield page
-
-
 class TestLook:
     """It fits, and nobody is shut out by it."""
 
