@@ -86,11 +86,11 @@ def _find_first(self: Storage, db: str, coll: str, filter: Any = None, **options
     if not limit or ordered_by is None:
         return _find(self, db, coll, filter, **options)
     with _indexes_read_once():
-        index = self._find_leading_field_index(db, coll, ordered_by, filter)
-        if index is None or index[1:] != _ASCENDING_BY_ITSELF or self.index_is_multikey(db, coll, index[0]):
+        index = _ordering_index(self, db, coll, filter, ordered_by)
+        if index is None or self.index_is_multikey(db, coll, index):
             return _find(self, db, coll, filter, **options)
         for most in _WINDOWS:
-            _condition.first_of, _condition.left = index[0], most
+            _condition.first_of, _condition.left = index, most
             try:
                 found = _find(self, db, coll, filter, **options)
             finally:
@@ -112,6 +112,16 @@ def _ordered_by(condition: Any, options: Mapping[str, Any]) -> str | None:
     wanted = (condition or {}).get(field)
     in_range = isinstance(wanted, Mapping) and wanted and all(operator in _RANGE for operator in wanted)
     return field if direction == 1 and in_range else None
+
+
+def _ordering_index(self: Storage, db: str, coll: str, condition: Any, field: str) -> str | None:
+    """Return the name of the index by which a condition is looked up, if it is in the order of the field."""
+    picked = self._pick_compound_range_index(db, coll, condition)
+    if picked is not None:
+        name, directions = picked
+        return str(name) if directions.get(field) == 1 else None
+    index = self._find_leading_field_index(db, coll, field, condition)
+    return str(index[0]) if index is not None and index[1:] == _ASCENDING_BY_ITSELF else None
 
 
 def _scan_first(self: Storage, db: str, coll: str, name: str, *bounds: Any, **options: Any) -> Any:

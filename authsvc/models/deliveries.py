@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine.fields import EmbeddedDocumentField, IntField, StringField
@@ -13,7 +13,7 @@ from authsvc.models.evidence import Evidence
 NOBODY = "-"
 """The receiver of a decoy, which is never delivered."""
 
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything is due; without this bound the embedded database also reads deliveries that are done."""
 
 
@@ -43,6 +43,11 @@ class Delivery(Document):
     def tries(self) -> int:
         """Return how often it was tried; `attempts` tells one turn of it from another."""
         return self.attempts
+
+    @property
+    def tried_since(self) -> datetime:
+        """Return from when on there is patience with it."""
+        return self.retried_at or self.created_at
 
     @classmethod
     @bounded
@@ -80,27 +85,41 @@ class Delivery(Document):
     @bounded
     def retry(self, now: datetime) -> bool:
         """Make a waiting or dead delivery due now; tell whether it was undelivered."""
-        return bool(type(self).objects(id=self.id, delivered_at=None).update_one(**_retry_changes(now)))
+        return bool(type(self).objects(id=self.id, delivered_at=None).update_one(**retry_changes(now)))
 
     @classmethod
     @unhurried
     def retry_all(cls, now: datetime) -> int:
         """Make all undelivered deliveries due now; return how many."""
-        return cast(int, cls.objects(delivered_at=None, to__ne=NOBODY).update(**_retry_changes(now)))
+        return cast(int, cls.objects(delivered_at=None, to__ne=NOBODY).update(**retry_changes(now)))
 
     @classmethod
     @bounded
-    def lease(cls, now: datetime, lease: timedelta, passing_over: Sequence[str] = ()) -> Self | None:
+    def lease(
+        cls, now: datetime, lease: timedelta, passing_over: Sequence[str] = (), *, only: str | None = None
+    ) -> Self | None:
         """Lease the delivery that has been due the longest, for the caller to try; None if there is none.
 
-        Deliveries to the receivers in `passing_over` are skipped.
+        Deliveries to the receivers in `passing_over` are skipped; those to `only` one receiver take an index for that.
         """
-        due = cls.objects(due_at__gt=_EVER, due_at__lte=now).order_by("due_at")
+        due = cls.objects(due_at__gt=EVER, due_at__lte=now).order_by("due_at")
+        if only is not None:
+            due = due.filter(to=only)
         if due.first() is None:  # a read is cheap, and enough most of the time
             return None
         if passing_over:
             due = due.filter(to__nin=list(passing_over))
-        return cast(Self | None, due.modify(set__due_at=now + lease, inc__attempts=1, new=True))
+        return cast(Self | None, due.modify(**cls.taken(now + lease), new=True))
+
+    @classmethod
+    def taken(cls, until: datetime) -> dict[str, Any]:
+        """Return the changes by which whoever tries a delivery has it until then."""
+        return {"set__due_at": until, "inc__attempts": 1}
+
+    @bounded
+    def put_back(self, until: datetime) -> None:
+        """Let a leased delivery wait until then: it was not its turn, unless another has begun since."""
+        self.settle(due_at=until)
 
     @bounded
     def settle(self, **outcome: datetime | str | None) -> None:
@@ -124,5 +143,6 @@ class Delivery(Document):
         return cls.objects(due_at__ne=None).count(), cls.objects(failed_at__ne=None).count()
 
 
-def _retry_changes(now: datetime) -> dict[str, datetime | bool]:
+def retry_changes(now: datetime) -> dict[str, Any]:
+    """Return the changes by which an undelivered delivery is tried at once, and again for as long as a new one."""
     return {"set__due_at": now, "set__retried_at": now, "unset__failed_at": True, "unset__expires_at": True}

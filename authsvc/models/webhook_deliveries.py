@@ -1,29 +1,36 @@
 """The `webhook_deliveries` collection: the outbox of what webhooks are told."""
 
-from datetime import datetime
-from typing import Self, cast
+from datetime import datetime, timedelta
+from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
-from mongoengine.fields import IntField, ObjectIdField, StringField
+from mongoengine.fields import BooleanField, IntField, ObjectIdField, StringField
 
-from authsvc.models.base import EXPIRY, bounded, object_id, unhurried
+from authsvc.models.base import EXPIRY, bounded, object_id, unhurried, utc_field
+from authsvc.models.deliveries import EVER, retry_changes
 from authsvc.models.lanes import LanedDelivery
+
+WAITS_FOR = timedelta(days=30)
+"""How long a delivery is kept that nobody takes or gives up: that of a disabled webhook."""
+
+_HASTENED = 200
 
 
 class WebhookDelivery(LanedDelivery):
     """A message on its way to a webhook (`to` is its id), of `kind` the name of the event.
 
-    `lane` is the webhook and the account that it is about: those of one come one after the other. `body` is what is
-    sent, `status` what the webhook answered last; it was sent so often as `posted` says.
+    `lane` is the webhook and the account that it is about: those of one come one after the other, in their `order`. One
+    that is `late` was given up and is tried again: it waits for none, and none waits for it. `body` is what is sent,
+    `status` what the webhook answered last; it was sent so often as `posted` says, for the first time at `begun_at`.
     """
 
     meta = {
         "collection": "webhook_deliveries",
         "indexes": [
-            {"fields": ["due_at"], "name": "due"},
+            {"fields": ["to", "due_at"], "name": "due"},
             {"fields": ["to", "message"], "name": "once", "unique": True},
-            {"fields": ["lane", "message"], "name": "in_order"},
+            {"fields": ["lane", "due_at"], "name": "waiting"},
             {"fields": ["to", "-id"], "name": "newest"},
             EXPIRY,
         ],
@@ -31,14 +38,22 @@ class WebhookDelivery(LanedDelivery):
 
     message: ObjectId = ObjectIdField(required=True)
     lane: str = StringField(required=True)
+    order: int = IntField(default=0)
+    late: bool | None = BooleanField()
     body: str = StringField(required=True)
     status: int | None = IntField()
     posted: int = IntField(default=0)
+    begun_at: datetime | None = utc_field(db_field="begunAt")
 
     @property
     def tries(self) -> int:
         """Return how often it was sent: many a turn of one only finds that it has to wait."""
         return self.posted
+
+    @property
+    def tried_since(self) -> datetime:
+        """Return from when on there is patience with it: what only waited for others has not been tried."""
+        return max(self.begun_at or self.created_at, self.retried_at or self.created_at)
 
     @property
     def state(self) -> str:
@@ -57,17 +72,47 @@ class WebhookDelivery(LanedDelivery):
 
     @bounded
     def earlier(self) -> Self | None:
-        """Return the oldest delivery to the same webhook about the same account that waits, if it is older."""
-        # By a key of their own: by the webhook, or the time, the embedded database would look through all it was told.
-        older = type(self).objects(lane=self.lane, message__lt=self.message, due_at__ne=None)
-        return cast(Self | None, older.order_by("message").first())
+        """Return the first that waits for the same webhook, about the same account, if it comes before this one."""
+        if self.late:
+            return None
+        first = next((one for one in self.waiting() if not one.late), None)
+        return cast(Self, first) if first is not None and first.order < self.order else None
+
+    def waiting(self) -> Any:
+        """Return the query set of those in the same lane that wait, in their order."""
+        # By a key of their own, with one range: otherwise the embedded database looks through all that was told.
+        return type(self).objects(lane=self.lane, due_at__gt=EVER).order_by("order")
 
     @bounded
-    def note_answer(self, status: int | None) -> None:
-        """Note that it was sent, and the status of the answer, None if there was none."""
+    def settle(self, **outcome: datetime | str | None) -> None:
+        """Note the outcome of the attempt; if it was the last, the next in the lane comes forward."""
+        super().settle(**outcome)
+        if outcome.get("due_at") is None:
+            self.make_way()
+
+    @bounded
+    def retry(self, now: datetime) -> bool:
+        """Make a waiting or dead delivery due now; tell whether it was undelivered.
+
+        What had been given up is late by now, and what came after it does not wait for it.
+        """
+        late = {"set__late": True} if self.failed_at is not None else {}
+        undelivered = type(self).objects(id=self.id, delivered_at=None)
+        changes = {**retry_changes(now), **late, "set__expires_at": now + WAITS_FOR}
+        changes.pop("unset__expires_at")
+        return bool(undelivered.update_one(**changes))
+
+    @bounded
+    def note_answer(self, status: int | None, now: datetime, since: datetime | None) -> None:
+        """Note that it was sent, and the status of the answer, None if there was none.
+
+        Patience with it begins now, if it was not sent before, or not since the webhook was enabled again.
+        """
         self.posted += 1
+        if self.begun_at is None or (since is not None and self.begun_at < since):
+            self.begun_at = now
         answer = {"unset__status": True} if status is None else {"set__status": status}
-        type(self).objects(id=self.id).update_one(inc__posted=1, **answer)
+        type(self).objects(id=self.id).update_one(inc__posted=1, set__begun_at=self.begun_at, **answer)
 
     @classmethod
     @bounded
@@ -82,22 +127,15 @@ class WebhookDelivery(LanedDelivery):
         return cast(Self | None, cls.objects(id=object_id(delivery_id), to=webhook).first())
 
     @classmethod
-    @unhurried
-    def put_off(cls, webhook: str, now: datetime, until: datetime) -> None:
-        """Let nothing to a webhook be due before a moment."""
-        cls.objects(to=webhook, due_at__lte=now).update(set__due_at=until)
+    @bounded
+    def hasten(cls, webhook: str, after: datetime, now: datetime) -> int:
+        """Let what was tried in vain be due now, if it were only after a moment; return how many.
 
-    @classmethod
-    @unhurried
-    def resume(cls, webhook: str, now: datetime) -> int:
-        """Let everything that waits for a webhook, and was never tried, be due; return how many."""
-        return cast(int, cls.objects(to=webhook, due_at__gt=now, attempts=0).update(set__due_at=now))
-
-    @classmethod
-    @unhurried
-    def resume_all(cls, webhook: str, now: datetime) -> None:
-        """Let everything that waits for a webhook be due, tried or not."""
-        cls.objects(to=webhook, due_at__gt=now).update(set__due_at=now)
+        It is what comes first in its lane: of some hundreds at most, so that whoever does this is not held up.
+        """
+        waiting = cls.objects(to=webhook, due_at__gt=after).order_by("due_at").limit(_HASTENED)
+        tried = [one.id for one in waiting if one.posted and not one.behind]
+        return cast(int, cls.objects(id__in=tried, due_at__gt=after).update(set__due_at=now)) if tried else 0
 
     @classmethod
     @unhurried

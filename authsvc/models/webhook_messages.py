@@ -12,6 +12,7 @@ from mongoengine.fields import DictField, IntField, ListField, ObjectIdField, St
 
 from authsvc.errors.overtaken import Overtaken
 from authsvc.models.base import EXPIRY, Document, bounded, unhurried, utc_field
+from authsvc.models.deliveries import EVER
 from authsvc.models.lanes import LanedDelivery
 
 _TURNS = 8
@@ -27,7 +28,7 @@ class WebhookMessage(LanedDelivery):
 
     meta = {
         "collection": "webhook_messages",
-        "indexes": [{"fields": ["due_at"], "name": "due"}, {"fields": ["to", "id"], "name": "receiver"}, EXPIRY],
+        "indexes": [{"fields": ["due_at"], "name": "due"}, {"fields": ["to", "due_at"], "name": "waiting"}, EXPIRY],
     }
 
     account: ObjectId | None = ObjectIdField()
@@ -60,8 +61,21 @@ class WebhookMessage(LanedDelivery):
     @bounded
     def earlier(self) -> Self | None:
         """Return the oldest message about the same account that still waits, if it is older than this one."""
-        older = type(self).objects(to=self.to, id__lt=self.id, due_at__ne=None)
-        return cast(Self | None, older.order_by("id").first())
+        oldest = cast(Self | None, self.waiting().first())
+        return oldest if oldest is not None and oldest.id < self.id else None
+
+    def waiting(self) -> Any:
+        """Return the query set of the messages about the same account that wait, oldest first."""
+        return type(self).objects(to=self.to, due_at__gt=EVER).order_by("id")
+
+    @bounded
+    def settle(self, **outcome: datetime | str | None) -> None:
+        """Note the outcome. What was given to the webhooks is deleted: nobody reads it any more."""
+        if outcome.get("delivered_at") is None:
+            super().settle(**outcome)
+            return
+        type(self).objects(id=self.id, attempts=self.attempts).delete()
+        self.make_way()
 
 
 class AccountSequence(Document):

@@ -14,6 +14,11 @@ from authsvc.models.base import Document, bounded, object_id, utc_field
 EVERYTHING = "*"
 """Among the events of a webhook: all there are, also those that a later release adds."""
 
+SILENCE = timedelta(hours=12)
+"""What was tried in vain is tried again sooner than so: a longer time without a failure is one without an attempt."""
+
+_WELL = {f"unset__{name}": True for name in ("failing_since", "failed_at", "resumes_at")}
+
 
 class DisabledReason(StrEnum):
     """Why a webhook is told nothing."""
@@ -39,8 +44,8 @@ class Webhook(Document):
     """An address that is told of some `events`, by their names.
 
     `version` counts the changes that people make, so that each is made to what was read. `failures` counts the attempts
-    in a row that did not reach it, the first of them at `failing_since`; nothing is tried before `resumes_at`. It is
-    told nothing from `disabled_at` on.
+    in a row that did not reach it, the first of them at `failing_since`, the last at `failed_at`; nothing is tried
+    before `resumes_at`. It is told nothing from `disabled_at` on; `enabled_at` is when that ended last.
     """
 
     meta = {"collection": "webhooks"}
@@ -53,9 +58,11 @@ class Webhook(Document):
     created_at: datetime = utc_field(db_field="createdAt", required=True)
     disabled_at: datetime | None = utc_field(db_field="disabledAt")
     disabled_reason: str | None = StringField(db_field="disabledReason")
+    enabled_at: datetime | None = utc_field(db_field="enabledAt")
     delivered_at: datetime | None = utc_field(db_field="deliveredAt")
     failures: int = IntField(default=0)
     failing_since: datetime | None = utc_field(db_field="failingSince")
+    failed_at: datetime | None = utc_field(db_field="failedAt")
     resumes_at: datetime | None = utc_field(db_field="resumesAt")
 
     @property
@@ -65,7 +72,18 @@ class Webhook(Document):
 
     def hears(self, event: str) -> bool:
         """Tell whether it is told of events of this name."""
-        return not self.is_disabled and (EVERYTHING in self.events or event in self.events)
+        return not self.is_disabled and self._is_for(event)
+
+    def heard(self, event: str, at: datetime) -> bool:
+        """Tell whether it is told of an event of this name that happened at a moment, maybe before it was disabled."""
+        return self._is_for(event) and (self.disabled_at is None or self.disabled_at > at)
+
+    def may_be_told(self, now: datetime) -> bool:
+        """Tell whether it is told something now: it is neither disabled nor has a pause."""
+        return not self.is_disabled and (self.resumes_at is None or self.resumes_at <= now)
+
+    def _is_for(self, event: str) -> bool:
+        return EVERYTHING in self.events or event in self.events
 
     @classmethod
     @bounded
@@ -103,20 +121,33 @@ class Webhook(Document):
     def note_delivered(self, now: datetime) -> None:
         """Note that it took something; it is no longer failing."""
         same = type(self).objects(id=self.id)
-        same.update_one(set__delivered_at=now, set__failures=0, unset__failing_since=True, unset__resumes_at=True)
+        same.update_one(set__delivered_at=now, set__failures=0, **_WELL)
 
     @bounded
     def note_failure(self, now: datetime, patience: int, pauses: Sequence[timedelta]) -> Self | None:
         """Note that it was not reached; return it as it is then, None if it is gone.
 
-        From the failure number `patience` in a row on it gets a pause, a longer one each time.
+        From the failure number `patience` in a row on it gets a pause, a longer one each time. After a time in which
+        nothing was tried they are counted anew.
         """
         same = type(self).objects(id=self.id)
-        failing = cast(Self | None, same.modify(inc__failures=1, min__failing_since=now, new=True))
+        after_silence = same.filter(failed_at__lte=now - SILENCE)
+        anew = {"set__failures": 1, "set__failing_since": now, "set__failed_at": now, "unset__resumes_at": True}
+        failing = cast(Self | None, after_silence.modify(**anew, new=True))
+        if failing is not None:
+            return failing
+        one_more = {"inc__failures": 1, "min__failing_since": now, "max__failed_at": now}
+        failing = cast(Self | None, same.modify(**one_more, new=True))
         if failing is None or failing.failures < patience:
             return failing
         pause = pauses[min(failing.failures - patience, len(pauses) - 1)]
         return cast(Self | None, same.modify(max__resumes_at=now + pause, new=True))
+
+    @classmethod
+    @bounded
+    def end_pause(cls, webhook_id: ObjectId) -> None:
+        """Let a webhook be tried again at once."""
+        cls.objects(id=webhook_id).update_one(unset__resumes_at=True)
 
     @bounded
     def disable(self, reason: DisabledReason, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from authsvc.errors.not_delivered import NotDelivered, NotFinished, NotYet
 from authsvc.models.deliveries import Delivery
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR, Evidence
+from authsvc.outbox.news import News
 from authsvc.outbox.turns import Turns
 
 D = TypeVar("D", bound=Delivery)
@@ -45,16 +46,17 @@ class Outbox(Generic[D]):
         patience: timedelta = PATIENCE,
         longest: timedelta = _LONGEST_PAUSE,
         lease: timedelta = LEASE,
+        turns: Turns[D] | None = None,
     ) -> None:
         self._kind = kind
         self._name = name
         self._count = count
         self._patience = patience
         self._longest = longest
-        self._turns = Turns(kind, lease)
+        self._turns = turns or Turns(kind, lease)
         self.at_once = 1
         """How many deliveries to one receiver this process tries at once."""
-        self._news = threading.Event()
+        self._news = News()
         self._lock = threading.Lock()
         self._looked_at = 0.0
 
@@ -65,11 +67,11 @@ class Outbox(Generic[D]):
         """
         delivery.insert()
         if wake:
-            self._news.set()
+            self._news.tell()
 
     def wake(self) -> None:
         """Look for what is due at once, not at the next poll."""
-        self._news.set()
+        self._news.tell()
 
     @contextmanager
     def put_on_success(self, delivery: D, evidence: Callable[[], Evidence | None]) -> Iterator[None]:
@@ -94,7 +96,7 @@ class Outbox(Generic[D]):
         except DATABASE_ERRORS as error:  # the change is made, and the delivery goes out after a minute
             metrics.DATABASE_ERRORS.inc()
             _log.warning(f"{self._name}.not_released", **self._facts(delivery), cause=logs.where(error))
-        self._news.set()
+        self._news.tell()
 
     def try_next(self, carry: Callable[[D], None]) -> bool:
         """Deliver what has been due the longest by `carry`, which raises NotDelivered; tell whether there was anything.
@@ -105,7 +107,7 @@ class Outbox(Generic[D]):
         delivery = self._turns.next(self.at_once)
         if delivery is None:
             return False
-        self._news.set()  # where one is due there may be more: another thread looks
+        self._news.tell()  # where one is due there may be more: another thread looks
         try:
             self._try(delivery, carry)
         finally:
@@ -126,7 +128,6 @@ class Outbox(Generic[D]):
                 if now - self._looked_at >= _POLL_SECONDS:
                     self._looked_at = now
                     return
-        self._news.clear()
 
     def try_next_safely(self, carry: Callable[[D], None]) -> bool:
         """Do the same as `try_next`, but log an error: nobody restarts the loop that calls it."""
@@ -162,7 +163,7 @@ class Outbox(Generic[D]):
         except NotFinished:
             delivery.settle(due_at=clock.now(), error=None)
         except NotYet as error:
-            delivery.settle(due_at=error.until)
+            delivery.put_back(error.until)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up the others
             self._postpone(delivery, error)
         else:
@@ -196,7 +197,7 @@ class Outbox(Generic[D]):
         cause = str(error) if isinstance(error, NotDelivered) else type(error).__name__
         facts = {**self._facts(delivery), "attempts": delivery.tries, "cause": cause}
         is_final = isinstance(error, NotDelivered) and error.for_good
-        if is_final or now - (delivery.retried_at or delivery.created_at) >= self._patience:
+        if is_final or now - delivery.tried_since >= self._patience:
             delivery.settle(due_at=None, failed_at=now, expires_at=now + KEPT_FOR, error=cause)
             self._count("dead")
             _log.error(f"{self._name}.dead", **facts)

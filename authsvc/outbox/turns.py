@@ -20,9 +20,11 @@ class Turns(Generic[D]):
     waits until all others have been. Only this process knows that, so a receiver occupies as many threads in each.
     """
 
-    def __init__(self, kind: type[D], lease: timedelta) -> None:
+    def __init__(self, kind: type[D], lease: timedelta, *, in_turn: bool = True) -> None:
+        """`in_turn` is whether receivers take turns; if not, what is due first comes first."""
         self._kind = kind
         self._lease = lease
+        self._in_turn = in_turn
         self._lock = threading.Lock()
         self._busy: Counter[str] = Counter()
         self._latest: OrderedDict[str, None] = OrderedDict()
@@ -39,11 +41,15 @@ class Turns(Generic[D]):
                 self._latest.clear()
                 delivery = self._kind.lease(clock.now(), self._lease, full)
             if delivery is not None:
-                self._busy[delivery.to] += 1
-                self._latest[delivery.to] = None
-                if len(self._latest) > _MOST_RECEIVERS:
-                    self._latest.popitem(last=False)
+                self._note(delivery)
             return delivery
+
+    def _note(self, delivery: D) -> None:
+        self._busy[delivery.to] += 1
+        if self._in_turn:
+            self._latest[delivery.to] = None
+            if len(self._latest) > _MOST_RECEIVERS:
+                self._latest.popitem(last=False)
 
     def finish(self, delivery: D) -> None:
         """Let another delivery to the same receiver be tried."""

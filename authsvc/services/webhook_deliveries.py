@@ -21,8 +21,8 @@ from authsvc.security.envelope import SealBroken
 from authsvc.services import callers, webhook_messages, webhook_secrets, webhook_table, webhooks
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
-from authsvc.services.webhook_outboxes import LONGEST, deliveries
-from authsvc.services.webhook_turns import require_turn
+from authsvc.services.webhook_outboxes import deliveries
+from authsvc.services.webhook_turns import LEASE, require_turn
 
 FAILING_FOR = timedelta(days=5)
 """After so long without a success a webhook is disabled."""
@@ -69,7 +69,7 @@ def post_test(by: Caller | None, webhook_id: str) -> WebhookDelivery:
     webhook = webhooks.look_up(webhook_id)
     delivery = webhook_messages.new_test(webhook, ObjectId(by.user_id) if by is not None else None)
     delivery.insert()
-    deliveries.wake()
+    _try_at_once(webhook)
     return delivery
 
 
@@ -80,13 +80,21 @@ def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelive
     if delivery is None or not delivery.retry(clock.now()):
         raise NotFound(f"There is no undelivered delivery {delivery_id}.")
     happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), delivery=str(delivery.id)))
-    deliveries.wake()
+    _try_at_once(webhook)
     return WebhookDelivery.find_of(str(webhook.id), delivery_id) or delivery
 
 
 def message_id(delivery: WebhookDelivery) -> str:
     """Return the `webhook-id`: the same at each attempt, and at each webhook."""
     return f"msg_{delivery.message}"
+
+
+def _try_at_once(webhook: Webhook) -> None:
+    """Let a webhook be told what is due, even in a pause: somebody wants to see whether it is well again."""
+    if webhook.resumes_at is not None:
+        Webhook.end_pause(webhook.id)
+    webhook_table.forget()
+    deliveries.wake()
 
 
 def _deliver(delivery: WebhookDelivery, connector: Connector) -> None:
@@ -98,10 +106,10 @@ def _deliver(delivery: WebhookDelivery, connector: Connector) -> None:
     try:
         status = _post(delivery, webhook, connector)
     except NotDelivered:
-        delivery.note_answer(None)
+        delivery.note_answer(None, clock.now(), webhook.enabled_at)
         _note_failure(webhook)
         raise
-    delivery.note_answer(status)
+    delivery.note_answer(status, clock.now(), webhook.enabled_at)
     if status == _GONE:
         _disable(webhook, DisabledReason.GONE)
         raise NotDelivered(f"the webhook answered {status}")
@@ -114,10 +122,8 @@ def _deliver(delivery: WebhookDelivery, connector: Connector) -> None:
 def _require_turn(delivery: WebhookDelivery, webhook: Webhook) -> None:
     """Let a delivery wait for its webhook, and for those about the same account that come first. Raises NotYet."""
     now = clock.now()
-    if webhook.is_disabled:
-        raise NotYet(now + LONGEST)
-    if webhook.resumes_at is not None and webhook.resumes_at > now:
-        raise NotYet(webhook.resumes_at)
+    if not webhook.may_be_told(now):  # since the table was read; it is not asked for any more
+        raise NotYet(now)
     require_turn(delivery.earlier())
 
 
@@ -138,20 +144,21 @@ def _note_success(webhook: Webhook) -> None:
     now = clock.now()
     if webhook.failures or webhook.delivered_at is None or now - webhook.delivered_at > _A_MOMENT:
         webhook.note_delivered(now)
-    if webhook.resumes_at is not None and WebhookDelivery.resume(str(webhook.id), now):
-        deliveries.wake()
+    if webhook.failures >= _PATIENT_WITH:
+        webhook_table.forget()
+        if WebhookDelivery.hasten(str(webhook.id), now + LEASE, now):
+            deliveries.wake()
 
 
 def _note_failure(webhook: Webhook) -> None:
     """Note that a webhook was not reached: after a few times it gets a pause, after five days it is disabled."""
     now = clock.now()
     failing = webhook.note_failure(now, _PATIENT_WITH, _PAUSES)
-    if failing is None or failing.failing_since is None:
+    webhook_table.forget()
+    if failing is None or failing.failing_since is None or failing.failures < _PATIENT_WITH:
         return
     if now - failing.failing_since >= FAILING_FOR:
         _disable(failing, DisabledReason.FAILED)
-    elif failing.resumes_at is not None and failing.resumes_at > now:
-        WebhookDelivery.put_off(str(webhook.id), now, failing.resumes_at)
 
 
 def _disable(webhook: Webhook, reason: DisabledReason) -> None:

@@ -14,7 +14,7 @@ from authsvc import clock
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.models.ids import new_id
 from authsvc.models.users import User
-from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.webhook_deliveries import WAITS_FOR, WebhookDelivery
 from authsvc.models.webhook_messages import AccountSequence, WebhookMessage
 from authsvc.models.webhooks import Webhook
 from authsvc.services import webhook_table
@@ -76,7 +76,7 @@ def tell_of_new_accounts(kind: str, accounts: Sequence[ObjectId]) -> Iterator[se
 def new_test(webhook: Webhook, actor: ObjectId | None) -> WebhookDelivery:
     """Return a delivery to one webhook that tells nothing, and is due at once."""
     message = _new_message(TEST, None, actor, {"webhook": str(webhook.id)})
-    return _delivery(message, webhook, None, clock.now())
+    return _delivery(message, webhook, None)
 
 
 def start_delivery(app: Flask, stop: threading.Event) -> None:
@@ -138,24 +138,25 @@ def _distribute(message: WebhookMessage) -> None:
     if message.account is not None:
         require_turn(message.earlier())
         sequence = AccountSequence.number_of(message.to, message.id)
-    now = clock.now()
     for webhook in Webhook.all(webhook_table.MOST):
-        if webhook.hears(message.kind):
-            due = max(now, webhook.resumes_at or now)
-            _delivery(message, webhook, sequence, due).insert_once()
+        if webhook.heard(message.kind, message.at):
+            _delivery(message, webhook, sequence).insert_once()
     deliveries.wake()
 
 
-def _delivery(message: WebhookMessage, webhook: Webhook, sequence: int | None, due: datetime) -> WebhookDelivery:
+def _delivery(message: WebhookMessage, webhook: Webhook, sequence: int | None) -> WebhookDelivery:
+    now = clock.now()
     return WebhookDelivery(
         id=new_id(),
         kind=message.kind,
         to=str(webhook.id),
         message=message.id,
         lane=f"{webhook.id} {message.to}",
+        order=sequence or 0,
         body=_body(message, sequence),
-        created_at=clock.now(),
-        due_at=due,
+        created_at=now,
+        due_at=now,
+        expires_at=now + WAITS_FOR,
     )
 
 

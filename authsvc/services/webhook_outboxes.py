@@ -6,7 +6,8 @@ from authsvc import metrics
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhook_messages import WebhookMessage
 from authsvc.outbox import Outbox
-from authsvc.services.webhook_turns import LEASE
+from authsvc.outbox.turns import Turns
+from authsvc.services.webhook_turns import LEASE, WebhookTurns
 
 PATIENCE = timedelta(days=3)
 LONGEST = timedelta(hours=6)
@@ -16,7 +17,7 @@ messages = Outbox(
     WebhookMessage,
     "webhook_message",
     lambda outcome: metrics.WEBHOOK_MESSAGES.labels(outcome).inc(),
-    lease=LEASE,
+    turns=Turns(WebhookMessage, LEASE, in_turn=False),
 )
 deliveries = Outbox(
     WebhookDelivery,
@@ -24,5 +25,5 @@ deliveries = Outbox(
     lambda outcome: metrics.WEBHOOK_DELIVERIES.labels(outcome).inc(),
     patience=PATIENCE,
     longest=LONGEST,
-    lease=LEASE,
+    turns=WebhookTurns(WebhookDelivery, LEASE),
 )

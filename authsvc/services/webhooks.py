@@ -99,7 +99,8 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
     disabled = values.get("disabled")
     if changed:
         event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(changed))
-        webhook = _apply(webhook, event, **changed)
+        another = {"resumes_at": None} if "url" in changed else {}  # it was not this address that could not be reached
+        webhook = _apply(webhook, event, **changed, **another)
     if disabled is not None and disabled != webhook.is_disabled:
         webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
     webhook_table.settle()
@@ -198,10 +199,8 @@ def _disable_lost(webhook_id: ObjectId) -> None:
 
 def _enable(webhook: Webhook, by: Caller | None) -> Webhook:
     event = WebhookEnabled(actor=callers.id_of(by), webhook=str(webhook.id))
-    anew = {"failures": 0, **dict.fromkeys(("disabled_at", "disabled_reason", "failing_since", "resumes_at"))}
-    resumed = _apply(webhook, event, **anew)
-    WebhookDelivery.resume_all(str(webhook.id), clock.now())
-    return resumed
+    well = dict.fromkeys(("disabled_at", "disabled_reason", "failing_since", "failed_at", "resumes_at"))
+    return _apply(webhook, event, enabled_at=clock.now(), failures=0, **well)
 
 
 def _require_room(most: int) -> None:

@@ -72,13 +72,13 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
     },
     "webhook_messages": {
         "due": {"key": [("dueAt", 1)]},
-        "receiver": {"key": [("to", 1), ("_id", 1)]},
+        "waiting": {"key": [("to", 1), ("dueAt", 1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
     "webhook_deliveries": {
-        "due": {"key": [("dueAt", 1)]},
+        "due": {"key": [("to", 1), ("dueAt", 1)]},
         "once": {"key": [("to", 1), ("message", 1)], "unique": True},
-        "in_order": {"key": [("lane", 1), ("message", 1)]},
+        "waiting": {"key": [("lane", 1), ("dueAt", 1)]},
         "newest": {"key": [("to", 1), ("_id", -1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },

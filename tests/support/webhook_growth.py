@@ -63,18 +63,21 @@ def steps() -> dict[str, Step]:
         account = ObjectId()
         common = {"kind": "x", "to": EVERYTHING_HEARD, "lane": f"{EVERYTHING_HEARD} {account}", "body": "{}"}
         first, second = (
-            WebhookDelivery(message=ObjectId(), created_at=moment, due_at=moment, **common) for _ in range(2)
+            WebhookDelivery(message=ObjectId(), created_at=moment, due_at=moment, order=order, **common)
+            for order in (1, 2)
         )
         assert first.insert_once()
         assert not WebhookDelivery(message=first.message, created_at=moment, **common).insert_once()
         assert second.insert_once()
         assert second.earlier() is not None
-        first.note_answer(500)
-        first.note_answer(None)
+        first.note_answer(500, moment, None)
+        first.note_answer(None, moment, moment)
         for _ in range(2):
-            leased = WebhookDelivery.lease(_now(), timedelta(minutes=3))
+            leased = WebhookDelivery.lease(_now(), timedelta(minutes=3), only=EVERYTHING_HEARD)
             assert leased is not None
+            leased.put_back(moment)
             leased.settle(due_at=None, delivered_at=moment)
+        assert WebhookDelivery.hasten(EVERYTHING_HEARD, moment, moment) == 0
         for one in (first, second):
             WebhookDelivery.drop(one.id)
 
