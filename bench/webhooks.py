@@ -57,11 +57,11 @@ def webhooks() -> list[Row]:
         settings = stack.enter_context(database())
         service = stack.enter_context(Service(**{**settings, "BCRYPT_ROUNDS": str(COST)}))
         client = stack.enter_context(MongoClient[dict[str, Any]](settings["MONGODB_URI"], tz_aware=True))
-        place = _Place(service, client.get_default_database(), stack.enter_context(Hearer()))
+        scene = _Scene(service, client.get_default_database(), stack.enter_context(Hearer()))
         for turn in range(TURNS):
             for figures in (without, beside) if turn % 2 else (beside, without):
-                with _hanging(place, HANGING if figures is beside else 0):
-                    _take_turn(place, figures)
+                with _hanging(scene, HANGING if figures is beside else 0):
+                    _take_turn(scene, figures)
     share = ratio(beside.rates, without.rates)
     return [
         (
@@ -74,7 +74,7 @@ def webhooks() -> list[Row]:
     ]
 
 
-class _Place:
+class _Scene:
     """A service with people, an administrator, and a webhook that answers."""
 
     def __init__(self, service: Service, mongo: Any, hearer: Hearer) -> None:
@@ -104,36 +104,36 @@ class _Place:
 
 
 @contextmanager
-def _hanging(place: _Place, count: int) -> Iterator[None]:
+def _hanging(scene: _Scene, count: int) -> Iterator[None]:
     """Let so many webhooks be there that take each message, and never answer."""
     with ExitStack() as stack:
         for _ in range(count):
             server = stack.enter_context(Server(silent))
-            stack.callback(place.remove, place.add(server.url("/hear")))
+            stack.callback(scene.remove, scene.add(server.url("/hear")))
         yield
 
 
-def _take_turn(place: _Place, figures: Figures) -> None:
+def _take_turn(scene: _Scene, figures: Figures) -> None:
     """Sign people in as fast as it goes, then sign some up, one after another."""
-    result = closed_loop.run(port=place.service.port, connections=CONNECTIONS, seconds=SECONDS, texts=place.texts)
+    result = closed_loop.run(port=scene.service.port, connections=CONNECTIONS, seconds=SECONDS, texts=scene.texts)
     assert result.refused == 0, result.statuses
     figures.rates.append(result.rate)
     for _ in range(SIGN_UPS):
         email = f"bench-{secrets.token_hex(6)}@example.com"
-        assert Visitor(place.service.url).register(email, PASSWORD).ok
+        assert Visitor(scene.service.url).register(email, PASSWORD).ok
         answered = time.monotonic()
-        figures.heard.append(_first(place.hearer.heard_at.get, email) - answered)
-        letter = _first(place.mongo.letters.find_one, {"to": email, "deliveredAt": {"$ne": None}})
+        figures.heard.append(_first(scene.hearer.heard_at.get, email) - answered)
+        letter = _first(scene.mongo.letters.find_one, {"to": email, "deliveredAt": {"$ne": None}})
         figures.letters.append((letter["deliveredAt"] - letter["createdAt"]).total_seconds())
 
 
 def _first(look: Callable[[Any], Any], key: Any) -> Any:
     """Look again and again; return what is there at last."""
     end = time.monotonic() + PATIENCE
-    while (found := look(key)) is None:
+    while (document := look(key)) is None:
         assert time.monotonic() < end, f"nothing came: {key}"
         time.sleep(0.01)
-    return found
+    return document
 
 
 def _delay(what: str, beside: list[float], without: list[float]) -> Row:

@@ -92,11 +92,11 @@ def _find_first(self: Storage, db: str, coll: str, filter: Any = None, **options
         for most in _WINDOWS:
             _condition.first_of, _condition.left = index, most
             try:
-                found = _find(self, db, coll, filter, **options)
+                documents = _find(self, db, coll, filter, **options)
             finally:
                 _condition.first_of = None
-            if _condition.left > 0 or len(found) >= limit:  # that was all of the range, or it is enough
-                return found
+            if _condition.left > 0 or len(documents) >= limit:  # that was all of the range, or it is enough
+                return documents
         return _find(self, db, coll, filter, **options)
 
 
@@ -109,16 +109,16 @@ def _ordered_by(condition: Any, options: Mapping[str, Any]) -> str | None:
     if len(sort) != 1 or any(options.get(name) for name in ("hint", "collation", "min_bound", "max_bound")):
         return None
     ((field, direction),) = sort.items()
-    wanted = (condition or {}).get(field)
-    in_range = isinstance(wanted, Mapping) and wanted and all(operator in _RANGE for operator in wanted)
+    bounds = (condition or {}).get(field)
+    in_range = isinstance(bounds, Mapping) and bounds and all(operator in _RANGE for operator in bounds)
     return field if direction == 1 and in_range else None
 
 
 def _ordering_index(self: Storage, db: str, coll: str, condition: Any, field: str) -> str | None:
     """Return the name of the index by which a condition is looked up, if it is in the order of the field."""
-    picked = self._pick_compound_range_index(db, coll, condition)
-    if picked is not None:
-        name, directions = picked
+    choice = self._pick_compound_range_index(db, coll, condition)
+    if choice is not None:
+        name, directions = choice
         return str(name) if directions.get(field) == 1 else None
     index = self._find_leading_field_index(db, coll, field, condition)
     return str(index[0]) if index is not None and index[1:] == _ASCENDING_BY_ITSELF else None
@@ -148,7 +148,7 @@ class _ShortCursor:
         return getattr(self._cursor, name)
 
     def next(self) -> int:
-        """Go on; return something other than 0 if there is no more, or no more is wanted."""
+        """Go on; return something other than 0 if there is no more, or no more is bounds."""
         _condition.left -= 1
         return int(self._cursor.next()) if _condition.left > 0 else _NO_MORE
 

@@ -109,10 +109,10 @@ class Delivery(Document):
             return None
         if passing_over:
             due = due.filter(to__nin=list(passing_over))
-        return cast(Self | None, due.modify(**cls.taken(now + lease), new=True))
+        return cast(Self | None, due.modify(**cls.lease_changes(now + lease), new=True))
 
     @classmethod
-    def taken(cls, until: datetime) -> dict[str, Any]:
+    def lease_changes(cls, until: datetime) -> dict[str, Any]:
         """Return the changes by which whoever tries a delivery has it until then."""
         return {"set__due_at": until, "inc__attempts": 1}
 

@@ -43,16 +43,16 @@ class LanedDelivery(Delivery):
         if due is None or first is None or first.due_at is None or first.due_at > now:
             return due
         same = cls.objects(id=first.id, due_at=first.due_at)
-        leased = cast(Self | None, same.modify(**cls.taken(now + lease), new=True))
+        leased = cast(Self | None, same.modify(**cls.lease_changes(now + lease), new=True))
         if leased is None:  # somebody else has it, and this one waits
             return due
         due.settle(due_at=now)
         return leased
 
     @classmethod
-    def taken(cls, until: datetime) -> dict[str, Any]:
+    def lease_changes(cls, until: datetime) -> dict[str, Any]:
         """Return the changes by which whoever tries a delivery has it until then."""
-        return {**super().taken(until), "unset__behind": True}
+        return {**super().lease_changes(until), "unset__behind": True}
 
     @bounded
     def put_back(self, until: datetime) -> None:

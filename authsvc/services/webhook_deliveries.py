@@ -21,8 +21,8 @@ from authsvc.security.envelope import SealBroken
 from authsvc.services import callers, webhook_messages, webhook_secrets, webhook_table, webhooks
 from authsvc.services.callers import Caller
 from authsvc.services.paging import Page
-from authsvc.services.webhook_outboxes import deliveries
-from authsvc.services.webhook_turns import LEASE, require_turn
+from authsvc.services.webhook_outboxes import LEASE, deliveries
+from authsvc.services.webhook_turns import require_turn
 
 FAILING_FOR = timedelta(days=5)
 """After so long without a success a webhook is disabled."""

@@ -326,6 +326,7 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         Letter.release(letter.id, now())
         leased = Letter.lease(now(), timedelta(minutes=3))
         assert leased is not None
+        leased.put_back(now() + timedelta(minutes=1))
         leased.settle(due_at=now() + timedelta(hours=1), error="x")
 
     def throttle() -> None:

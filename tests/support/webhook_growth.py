@@ -76,6 +76,7 @@ def steps() -> dict[str, Step]:
             leased = WebhookDelivery.lease(_now(), timedelta(minutes=3), only=EVERYTHING_HEARD)
             assert leased is not None
             leased.put_back(moment)
+            assert leased.retry(moment)
             leased.settle(due_at=None, delivered_at=moment)
         assert WebhookDelivery.hasten(EVERYTHING_HEARD, moment, moment) == 0
         for one in (first, second):
