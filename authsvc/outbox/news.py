@@ -10,7 +10,7 @@ class News:
         self._condition = threading.Condition()
         self._there = False
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Wake one thread that waits, or the next that will."""
         with self._condition:
             self._there = True

@@ -67,11 +67,11 @@ class Outbox(Generic[D]):
         """
         delivery.insert()
         if wake:
-            self._news.tell()
+            self._news.notify()
 
     def wake(self) -> None:
         """Look for what is due at once, not at the next poll."""
-        self._news.tell()
+        self._news.notify()
 
     @contextmanager
     def put_on_success(self, delivery: D, evidence: Callable[[], Evidence | None]) -> Iterator[None]:
@@ -96,7 +96,7 @@ class Outbox(Generic[D]):
         except DATABASE_ERRORS as error:  # the change is made, and the delivery goes out after a minute
             metrics.DATABASE_ERRORS.inc()
             _log.warning(f"{self._name}.not_released", **self._facts(delivery), cause=logs.where(error))
-        self._news.tell()
+        self._news.notify()
 
     def try_next(self, carry: Callable[[D], None]) -> bool:
         """Deliver what has been due the longest by `carry`, which raises NotDelivered; tell whether there was anything.
@@ -107,7 +107,7 @@ class Outbox(Generic[D]):
         delivery = self._turns.next(self.at_once)
         if delivery is None:
             return False
-        self._news.tell()  # where one is due there may be more: another thread looks
+        self._news.notify()  # where one is due there may be more: another thread looks
         try:
             self._try(delivery, carry)
         finally:

@@ -257,14 +257,14 @@ class TestHands:
         hands = [threading.Thread(target=wait) for _ in range(8)]
         for hand in hands:
             hand.start()
-        news.tell()
+        news.notify()
         for hand in hands:
             hand.join()
         assert sorted(woken) == [False] * 7 + [True]
 
     def test_news_from_before_are_not_lost(self):
         news = News()
-        news.tell()
+        news.notify()
         assert news.wait(0)
         assert not news.wait(0)
 
