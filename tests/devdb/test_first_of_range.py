@@ -32,9 +32,7 @@ def numbers(mongo: Database) -> Any:
     """Return a collection of seven hundred numbers from 0 to 99, by which there is an index, each many times."""
     chance = random.Random(7)
     numbers = mongo.numbers
-    numbers.insert_many(
-        [{"_id": one, "due": chance.randrange(100), "to": chance.choice("abcd")} for one in range(700)]
-    )
+    numbers.insert_many([{"_id": one, "due": chance.randrange(100), "to": chance.choice("abcd")} for one in range(700)])
     numbers.create_index("due")
     yield numbers
     numbers.drop()
