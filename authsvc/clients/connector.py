@@ -7,6 +7,7 @@ however fast it does.
 
 import http.client
 import io
+import re
 import selectors
 import socket
 import ssl
@@ -21,7 +22,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from authsvc.errors.not_reached import NotReached
-from authsvc.security.public_addresses import address_of, is_loopback, is_private, is_public
+from authsvc.security.public_addresses import address_of, is_host, is_loopback, is_private, is_public
 
 SECONDS = 6.0
 MOST_BYTES = 65_536
@@ -29,6 +30,7 @@ MOST_BYTES = 65_536
 _MOST_BYTES_BEFORE = 65_536
 """Of all that comes before the body: status lines and headers, those of `103 Early Hints` and the like too."""
 _MOST_ADDRESSES = 4
+_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 _PORTS = {"https": 443, "http": 80}
 _FAILURES = (OSError, http.client.HTTPException, UnicodeError, ValueError)
 
@@ -120,6 +122,8 @@ class Connector:
             raise NotReached("the address can't be read", for_good=True)
         if parts.scheme != "https" and not (self._local and parts.scheme == "http"):
             raise NotReached("the address is not https", for_good=True)
+        if not is_host(_PORT.sub("", parts.netloc)):  # and not `hostname`: that leaves out what follows a bracket
+            raise NotReached("there can be no such host", for_good=True)
         return parts
 
     def _connected(self, parts: SplitResult, deadline: float) -> "_Wire":

@@ -3,6 +3,7 @@
 The tables are our own: what `is_global` says differs from one Python to the next.
 """
 
+import re
 import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -22,6 +23,9 @@ _NOT_PUBLIC_IPV4 = tuple(
 )
 """The special-purpose addresses of IANA (RFC 6890), multicast, and a service of a cloud."""
 
+_NAME = re.compile(r"(?=.{1,254}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
+_NUMBER_AT_THE_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
+"""Only an IPv4 address ends so, in any of the ways to write one: no domain has a number for its last part."""
 _METADATA_INSIDE = (IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32"), IPv6Network("fd00:c1::/32"))
 """Of Amazon, Google and Oracle."""
 _PRIVATE = (
@@ -41,6 +45,17 @@ def address_of(host: str) -> str | None:
     with suppress(ValueError):
         return str(ip_address(host.partition("%")[0]))
     return None
+
+
+def is_host(text: str) -> bool:
+    """Tell whether there can be a host that is written so in an address: a name, or the number of one."""
+    if text.startswith("["):
+        with suppress(ValueError):
+            return text.endswith("]") and "%" not in text and IPv6Address(text[1:-1]) is not None
+        return False
+    if _NUMBER_AT_THE_END.fullmatch(text):
+        return address_of(text) is not None
+    return _NAME.fullmatch(text) is not None
 
 
 def is_public(text: str) -> bool:

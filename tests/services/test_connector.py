@@ -33,7 +33,7 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def refused(ask: Callable[[], Answer]) -> NotReached:
+def refused(ask: Callable[[], Answer | None]) -> NotReached:
     with pytest.raises(NotReached) as caught:
         ask()
     return caught.value
@@ -166,6 +166,54 @@ class TestWhoIsAsked:
     )
     def test_o55_an_address_that_is_none_is_refused(self, url: str):
         assert refused(lambda: Connector(local=True).get(url)).for_good
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("a..b", ".example.com", "example..", ".", "%00", "exa%6dple.com", "1.1.1.1%00.example", "a,b", "a*"),
+            *("a]b", "[::ffff:1.1.1.1]evil", "[::1]evil.example", "[1.2.3.4]", "[v1.fe80]", "[fe80::1%25eth0]", "[]"),
+            *(
+                "127.0.0.1.",
+                "1.2.3.4.5",
+                "256.1.1.1",
+                "example.1",
+                "0x100000000",
+                "a.0x7f",
+                f"{'a' * 64}.example",
+            ),
+            ".".join(["a" * 60] * 5),
+        ],
+    )
+    def test_o49_a_host_that_there_can_t_be_is_refused_before_it_is_looked_up(self, host: str):
+        looked_up: list[str] = []
+        connector = Connector(resolve=lambda name, _: looked_up.append(name) or [])  # type: ignore[func-returns-value]
+        error = refused(lambda: connector.get(f"https://{host}/"))
+        assert (error.for_good, str(error)) in (
+            (True, "there can be no such host"),
+            (True, "the address can't be read"),
+        )
+        assert refused(lambda: connector.require_possible(f"https://{host}:8443/")).for_good
+        assert looked_up == []
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *(
+                "example.com",
+                "EXAMPLE.com",
+                "a_b.example.com",
+                "-a-.example",
+                "xn--bcher-kva.example",
+                "a",
+                "1a.example",
+            ),
+            *("example.com.", "1.example", "0x.example", "93.184.215.14", "1.1", "0x5db8d70e", "[2606:4700::1111]"),
+            *("[64:ff9b::93.184.215.14]", f"{'a' * 63}.example"),
+        ],
+    )
+    def test_a_host_that_there_can_be_is_possible(self, host: str):
+        for port in ("", ":", ":8443"):
+            Connector().require_possible(f"https://{host}{port}/x")
 
     def test_o49_no_proxy_is_asked(self, monkeypatch: pytest.MonkeyPatch):
         with Server(saying("200 OK", b"proxy")) as proxy, Server(saying("200 OK", b"server")) as server:
