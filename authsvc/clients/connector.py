@@ -1,11 +1,13 @@
 """The one guarded way to ask servers of other people, at addresses that other people chose (OWASP SSRF cheat sheet).
 
 https alone; no redirect is followed and no proxy asked; the address is looked up once, checked, and that very address
-is connected to; everything together takes a few seconds at most, however slowly a server answers; and little is read.
+is connected to; everything together takes a few seconds at most, however slowly a server answers; and little is read,
+however fast it does.
 """
 
 import http.client
 import io
+import re
 import selectors
 import socket
 import ssl
@@ -15,15 +17,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from authsvc.errors.not_reached import NotReached
-from authsvc.security.public_addresses import address_of, is_loopback, is_private, is_public
+from authsvc.security.public_addresses import address_of, is_host, is_loopback, is_private, is_public
 
 SECONDS = 6.0
 MOST_BYTES = 65_536
+"""Of the body of an answer."""
+_MOST_BYTES_BEFORE = 65_536
+"""Of all that comes before the body: status lines and headers, those of `103 Early Hints` and the like too."""
 _MOST_ADDRESSES = 4
+_PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 _PORTS = {"https": 443, "http": 80}
 _FAILURES = (OSError, http.client.HTTPException, UnicodeError, ValueError)
 
@@ -115,6 +122,8 @@ class Connector:
             raise NotReached("the address can't be read", for_good=True)
         if parts.scheme != "https" and not (self._local and parts.scheme == "http"):
             raise NotReached("the address is not https", for_good=True)
+        if not is_host(_PORT.sub("", parts.netloc)):  # and not `hostname`: that leaves out what follows a bracket
+            raise NotReached("there can be no such host", for_good=True)
         return parts
 
     def _connected(self, parts: SplitResult, deadline: float) -> "_Wire":
@@ -166,6 +175,10 @@ class Connector:
     def _read(self, method: str, wire: "_Wire") -> Answer:
         response = http.client.HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # it only calls makefile
         response.begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < response.status < HTTPStatus.OK:
+            response.headers = None  # type: ignore[assignment]  # so it begins anew; of its own it passes over 100 alone
+            response.begin()
+        wire.allow(2 * self._most_bytes)  # twice: of an answer in chunks their sizes, and of the end its trailers
         body = response.read(self._most_bytes + 1)
         if len(body) > self._most_bytes:
             raise NotReached("the answer is too long")
@@ -175,9 +188,10 @@ class Connector:
 
 
 class _Wire(io.RawIOBase):
-    """A connection whose every step ends at one deadline, however few bytes a server sends at a time.
+    """A connection whose every step ends at one deadline, however few bytes a server sends at a time, or how many.
 
-    The timeout of a socket does not do: it begins anew with each byte.
+    The timeout of a socket does not do: it begins anew with each byte. Of all that is read only so much is allowed, as
+    whoever reads HTTP knows no bound for what is no body: the ends of chunks, trailers, interim answers.
     """
 
     def __init__(self, address: str, port: int, deadline: float) -> None:
@@ -185,6 +199,7 @@ class _Wire(io.RawIOBase):
         self._address = address
         self._port = port
         self._deadline = deadline
+        self._left = _MOST_BYTES_BEFORE
         self._socket: Any = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setblocking(False)
 
@@ -212,13 +227,22 @@ class _Wire(io.RawIOBase):
         while rest:
             rest = rest[self._patiently(lambda: self._socket.send(rest), selectors.EVENT_WRITE) :]  # noqa: B023
 
+    def allow(self, count: int) -> None:
+        """Allow to read so many bytes more."""
+        self._left += count
+
     def readable(self) -> bool:
         """Say that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there, at least one byte unless the server has closed."""
-        data = self._patiently(lambda: self._socket.recv(len(buffer)), selectors.EVENT_READ)
+        """Read what is there, at least one byte unless the server has closed. Raises NotReached if it is too much."""
+        time.sleep(0)  # where requests take turns, only who waits lets others go on, and here something may always be
+        most = min(len(buffer), self._left + 1)
+        data = self._patiently(lambda: self._socket.recv(most), selectors.EVENT_READ)
+        self._left -= len(data)
+        if self._left < 0:
+            raise NotReached("the answer is too long")
         buffer[: len(data)] = data
         return len(data)
 

@@ -1,12 +1,31 @@
-"""Addresses that anybody may be asked to connect to: those of the public internet, and nothing inside."""
+"""Addresses that anybody may be asked to connect to: those of the public internet, and nothing inside.
 
+The tables are our own: what `is_global` says differs from one Python to the next.
+"""
+
+import re
 import socket
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-_METADATA = frozenset({IPv4Address("168.63.129.16"), IPv4Address("192.0.0.192")})
-"""Services of clouds that look public; 169.254.169.254 and fd00:ec2::254 are refused by their networks."""
+_NOT_PUBLIC_IPV4 = tuple(
+    map(
+        IPv4Network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            "192.0.0.0/24",  # of protocols, and the metadata of a cloud; two addresses in it are public, but nobody's
+            *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"),  # for documentation
+            "192.88.99.0/24",  # relays of 6to4, and who is behind them
+            *("192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
+            "168.63.129.16/32",  # metadata of a cloud, though it looks public
+        ),
+    )
+)
+"""The special-purpose addresses of IANA (RFC 6890), multicast, and a service of a cloud."""
 
+_NAME = re.compile(r"(?=.{1,254}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?", re.ASCII | re.IGNORECASE)
+_NUMBER_AT_THE_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.ASCII | re.IGNORECASE)
+"""Only an IPv4 address ends so, in any of the ways to write one: no domain has a number for its last part."""
 _METADATA_INSIDE = (IPv6Network("fd00:ec2::/32"), IPv6Network("fd20:ce::/32"), IPv6Network("fd00:c1::/32"))
 """Of Amazon, Google and Oracle."""
 _PRIVATE = (
@@ -15,7 +34,6 @@ _PRIVATE = (
 )
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
-_BEHIND_6TO4_RELAYS = IPv4Network("192.88.99.0/24")
 # Tunnels, documentation and identifiers inside 2000::/3; what is embedded in a Teredo address is not where it leads.
 _NOT_FOR_HOSTS = (IPv6Network("2001::/23"), IPv6Network("2001:db8::/32"), IPv6Network("3fff::/20"))
 
@@ -27,6 +45,17 @@ def address_of(host: str) -> str | None:
     with suppress(ValueError):
         return str(ip_address(host.partition("%")[0]))
     return None
+
+
+def is_host(text: str) -> bool:
+    """Tell whether there can be a host that is written so in an address: a name, or the number of one."""
+    if text.startswith("["):
+        with suppress(ValueError):
+            return text.endswith("]") and "%" not in text and IPv6Address(text[1:-1]) is not None
+        return False
+    if _NUMBER_AT_THE_END.fullmatch(text):
+        return address_of(text) is not None
+    return _NAME.fullmatch(text) is not None
 
 
 def is_public(text: str) -> bool:
@@ -64,9 +93,7 @@ def is_loopback(text: str) -> bool:
 
 
 def _is_public_ipv4(address: IPv4Address) -> bool:
-    if address in _METADATA or address in _BEHIND_6TO4_RELAYS:
-        return False
-    return address.is_global and not address.is_multicast
+    return not any(address in network for network in _NOT_PUBLIC_IPV4)
 
 
 def _is_public_ipv6(address: IPv6Address) -> bool:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 import trustme
@@ -32,7 +33,7 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def refused(ask: Callable[[], Answer]) -> NotReached:
+def refused(ask: Callable[[], Answer | None]) -> NotReached:
     with pytest.raises(NotReached) as caught:
         ask()
     return caught.value
@@ -166,6 +167,54 @@ class TestWhoIsAsked:
     def test_o55_an_address_that_is_none_is_refused(self, url: str):
         assert refused(lambda: Connector(local=True).get(url)).for_good
 
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *("a..b", ".example.com", "example..", ".", "%00", "exa%6dple.com", "1.1.1.1%00.example", "a,b", "a*"),
+            *("a]b", "[::ffff:1.1.1.1]evil", "[::1]evil.example", "[1.2.3.4]", "[v1.fe80]", "[fe80::1%25eth0]", "[]"),
+            *(
+                "127.0.0.1.",
+                "1.2.3.4.5",
+                "256.1.1.1",
+                "example.1",
+                "0x100000000",
+                "a.0x7f",
+                f"{'a' * 64}.example",
+            ),
+            ".".join(["a" * 60] * 5),
+        ],
+    )
+    def test_o49_a_host_that_there_can_t_be_is_refused_before_it_is_looked_up(self, host: str):
+        looked_up: list[str] = []
+        connector = Connector(resolve=lambda name, _: looked_up.append(name) or [])  # type: ignore[func-returns-value]
+        error = refused(lambda: connector.get(f"https://{host}/"))
+        assert (error.for_good, str(error)) in (
+            (True, "there can be no such host"),
+            (True, "the address can't be read"),
+        )
+        assert refused(lambda: connector.require_possible(f"https://{host}:8443/")).for_good
+        assert looked_up == []
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            *(
+                "example.com",
+                "EXAMPLE.com",
+                "a_b.example.com",
+                "-a-.example",
+                "xn--bcher-kva.example",
+                "a",
+                "1a.example",
+            ),
+            *("example.com.", "1.example", "0x.example", "93.184.215.14", "1.1", "0x5db8d70e", "[2606:4700::1111]"),
+            *("[64:ff9b::93.184.215.14]", f"{'a' * 63}.example"),
+        ],
+    )
+    def test_a_host_that_there_can_be_is_possible(self, host: str):
+        for port in ("", ":", ":8443"):
+            Connector().require_possible(f"https://{host}{port}/x")
+
     def test_o49_no_proxy_is_asked(self, monkeypatch: pytest.MonkeyPatch):
         with Server(saying("200 OK", b"proxy")) as proxy, Server(saying("200 OK", b"server")) as server:
             for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -195,6 +244,27 @@ SLOW = {
     "endless": dripping(b"HTTP/1.1 200 OK\r\n\r\n", b"z"),
     "informational": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
 }
+
+
+FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+FLOODS = {
+    "informational": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000),
+    "early hints": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 2_000),
+    "headers": (b"HTTP/1.1 200 OK\r\n", (b"X: " + b"y" * 60_000 + b"\r\n") * 2),
+    "trailers": (CHUNKED + b"0\r\n", b"X: y\r\n" * 20_000),
+    "extensions": (CHUNKED, (b"1;" + b"x" * 60_000 + b"\r\n \r\n") * 2),
+    "chunks": (CHUNKED, b"1\r\nx\r\n" * 20_000),
+    "less than nothing": (CHUNKED + b"-1\r\n", b"x" * 1_048_576),
+    "endless": (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1_048_576),
+}
+"""How an answer begins, and what follows as fast as it can, without an end."""
+
+
+def flooding(name: str) -> Server:
+    """Return a server that answers with one of the floods."""
+    first, drop = FLOODS[name]
+    return Server(dripping(first, drop, pause=0))
 
 
 class TestHowLong:
@@ -269,8 +339,72 @@ for tls in (None, authority):
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
+    def test_o55_a_flood_neither_stops_the_other_requests_of_a_worker_nor_fills_its_memory(self):
+        """Where something is always there nothing waits, and in the workers only who waits lets others go on."""
+        program = f"""
+from gevent import monkey; monkey.patch_all()
+import resource, sys, time
+import gevent
+sys.path.insert(0, {str(ROOT)!r})
+from authsvc.clients.connector import Connector
+from authsvc.errors.not_reached import NotReached
+stops = [0.0]
+def tick():
+    while True:
+        began = time.monotonic()
+        gevent.sleep(0.005)
+        stops.append(time.monotonic() - began)
+gevent.spawn(tick)
+for url in sys.argv[1:]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        Connector(local=True, seconds=2).post(url, b"{{}}", {{}})
+    except NotReached as error:
+        gevent.sleep(0.01)
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+        print(error, max(stops), grown, sep=";")
+    stops[:] = [0.0]
+"""
+        with ExitStack() as stack:
+            urls = [stack.enter_context(flooding(name)).url() for name in FLOODS]
+            command = [sys.executable, "-c", program, *urls]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        outcomes = [line.split(";") for line in done.stdout.splitlines()]
+        assert [cause for cause, _, _ in outcomes] == ["the answer is too long"] * len(FLOODS)
+        assert max(float(stop) for _, stop, _ in outcomes) < 0.4  # 2 s where nothing lets others go on
+        assert max(int(grown) for _, _, grown in outcomes) < 64
+
 
 class TestHowMuch:
+    @pytest.mark.parametrize("name", FLOODS)
+    def test_o55_of_a_flood_only_so_much_is_read(self, name: str):
+        with flooding(name) as server:
+            began = time.monotonic()
+            error = refused(lambda: Connector(local=True, seconds=3, most_bytes=8_192).get(server.url()))
+        assert (str(error), time.monotonic() - began < 1.5) == ("the answer is too long", True)
+
+    def test_o55_headers_are_64_kb_together_at_most(self):
+        line = b"X: " + b"y" * 1_000 + b"\r\n"
+        for count, fits in ((60, True), (70, False)):
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n" + line * count + b"\r\n"
+            with Server(lambda connection, _, said=head + b"x" * 65_536: connection.sendall(said)) as server:
+                if fits:
+                    assert len(Connector(local=True).get(server.url()).body) == 65_536
+                else:
+                    assert str(refused(lambda: Connector(local=True).get(server.url()))) == "the answer is too long"
+
+    @pytest.mark.parametrize("early", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Whatever"])
+    def test_what_is_said_before_an_answer_is_passed_over(self, early: bytes):
+        before = b"HTTP/1.1 %s\r\nLink: </a>\r\n\r\n" % early * 3
+        with Server(lambda connection, _: connection.sendall(before + FINE)) as server:
+            answer = Connector(local=True).post(server.url(), b"{}", {})
+        assert (answer.status, answer.body, "link" in answer.headers) == (200, b"fine", False)
+
+    def test_another_protocol_is_an_answer(self):
+        with Server(saying("101 Switching Protocols")) as server:
+            assert Connector(local=True).get(server.url()).status == 101
+
     def test_o55_64_kb_are_read(self):
         with Server(saying("200 OK", b"x" * 65_536)) as server:
             assert len(Connector(local=True).get(server.url()).body) == 65_536
