@@ -49,9 +49,13 @@ class World:
     mongo: Mongo
     provider: Upstream
 
+    def browser(self, provider: str = "work") -> Traveller:
+        """Return a browser of its own, which goes to this provider."""
+        return Traveller(self.app.test_client(use_cookies=True), self.provider, provider)
+
     def known_browser(self) -> Traveller:
         """Return a browser that comes from the provider as Alice, whose account is linked there."""
-        traveller = Traveller(self.app.test_client(use_cookies=True), self.provider)
+        traveller = self.browser()
         traveller.headers = self.alice.headers
         who = someone("alice-1", self.alice.email)
         if traveller.arrive(who, "link").status_code != 200:
@@ -64,7 +68,7 @@ class World:
 def world(app: Flask, client: FlaskClient, alice: Person, mongo: Mongo, provider: Upstream) -> Iterator[World]:
     """Return a service, in which nobody asks a hook yet."""
     provider.reset()
-    with signing_in_with(app, provider.settings()):
+    with signing_in_with(app, provider.settings(), provider.settings("trusted", trusted=True)):
         yield World(app, client, verified(mongo, alice), mongo, provider)
 
 
@@ -133,6 +137,23 @@ def comes_from_a_provider(world: World) -> Try:
     """Sign in with a provider; each time the browser goes there."""
     traveller = world.known_browser()
     return lambda: traveller.arrive(someone("alice-1", world.alice.email))
+
+
+def signs_up_by_a_provider(world: World) -> Try:
+    """Sign in with a provider for the first time."""
+    return lambda: world.browser().arrive(someone("newcomer", "new@example.com"))
+
+
+def takes_over_by_a_provider(world: World) -> Try:
+    """Sign in with a provider to an account whose address nobody had proved; what was set up there before goes."""
+    with_totp(world.alice, world.mongo)
+    world.mongo.users.update_one({"email": world.alice.email}, {"$unset": {"emailVerifiedAt": 1}})
+    return lambda: world.browser().arrive(someone("alice-1", world.alice.email))
+
+
+def joins_by_a_provider(world: World) -> Try:
+    """Sign in with a trusted provider to an account that is not linked yet."""
+    return lambda: world.browser("trusted").arrive(someone("alice-1", world.alice.email))
 
 
 def refreshes(world: World) -> Try:
@@ -207,6 +228,7 @@ def new_service(world: World) -> AppClient:
 PEOPLE = (
     *(registers, signs_in, shows_a_code, shows_a_recovery_code, shows_a_passkey, types_a_code, opens_a_link),
     *(signs_up_by_code, proves_an_address_by_code, comes_from_a_provider, refreshes),
+    *(signs_up_by_a_provider, takes_over_by_a_provider, joins_by_a_provider),
     *(reauthenticates, reauthenticates_by_app, reauthenticates_by_mail, reauthenticates_by_a_provider),
 )
 APPS = (exchanges_a_code, refreshes_an_app, polls_a_device, acts_for_itself, grants_a_password)
@@ -260,7 +282,7 @@ class TestEveryToken:
         self, world: World, hook: HookServer, mongo: Mongo, path: Path
     ) -> None:
         attempt = path(world)
-        names = ("users", "sessions", "email_codes", "mfa_tickets", "authorizations")
+        names = ("users", "sessions", "email_codes", "mfa_tickets", "authorizations", "letters", "audit")
         before = {name: list(mongo[name].find()) for name in names}
         with asking(world.app, token=hook.url):
             hook.answer = lambda _: None
