@@ -3,9 +3,11 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -266,6 +268,14 @@ def check_failure(answer: Any) -> None:
     assert answer.json["error_description"] == "A hook of the service gave no usable answer"
 
 
+def check_theft(answer: Any) -> None:
+    """Check that an answer refuses a token that was used before, to somebody or to an app."""
+    if hasattr(answer, "get_json"):
+        assert problem(answer, 401, "session_ended")["reason"] == "token_reuse"
+        return
+    assert (answer.status, answer.error) == (400, "invalid_grant"), answer.text
+
+
 class TestEveryToken:
     @EACH
     def test_r124_each_says_what_the_hook_says_under_ext(self, world: World, hook: HookServer, path: Path) -> None:
@@ -438,6 +448,37 @@ class TestMeanwhile:
         hook.answer = answer
         with asking(world.app, token=hook.url):
             assert problem(world.alice.refresh(), 401, "session_ended")["reason"] == "logout"
+
+    @pytest.mark.parametrize("path", [refreshes, refreshes_an_app], ids=lambda path: path.__name__)
+    def test_r56_a_refresh_that_came_within_the_grace_is_no_theft_after_it(
+        self, world: World, hook: HookServer, mongo: Mongo, path: Path
+    ) -> None:
+        refresh = path(world)
+        body_of(refresh())
+        almost = clock.now() + timedelta(seconds=world.app.config["REFRESH_REUSE_GRACE"] - 1)
+        with time_machine.travel(almost, tick=True) as travel, asking(world.app, token=hook.url):
+            hook.answer = lambda _: (travel.shift(2), {})[1]
+            body_of(refresh())
+            assert mongo.sessions.find_one({"endReason": "token_reuse"}) is None
+            assert len(hook.about("token")) == 1
+            check_theft(refresh())  # that came after it
+            assert len(hook.about("token")) == 1
+
+    def test_r58_a_refresh_token_that_grew_old_meanwhile_is_theft(
+        self, world: World, hook: HookServer, mongo: Mongo
+    ) -> None:
+        first = world.alice.tokens["refreshToken"]
+        second = body_of(world.alice.refresh(first))["refreshToken"]
+
+        def answer(_: Any) -> Any:
+            hook.answer = lambda _: {}
+            body_of(world.alice.refresh(second))
+            return {}
+
+        hook.answer = answer
+        with asking(world.app, token=hook.url):
+            assert problem(world.alice.refresh(first), 401, "session_ended")["reason"] == "token_reuse"
+        assert mongo.sessions.find_one({"endReason": "token_reuse"}) is not None
 
     @pytest.mark.race
     def test_of_many_refreshes_at_once_each_is_answered_and_one_rotates(
