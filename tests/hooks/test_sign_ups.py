@@ -310,6 +310,24 @@ class TestImport:
         assert rehearsed == json.loads(world.users("import", str(file), "--json").stdout)
         assert (rehearsed["taken"], rehearsed["invalid"]) == (1, 1)
 
+    @pytest.mark.parametrize("forbidden", ["A", "B", "AB", ""])
+    @pytest.mark.parametrize("email", ["eve@example.com", "eve@xn--bcher-kva.example"])
+    def test_an_address_that_is_in_the_file_twice(
+        self, world: World, hook: HookServer, mongo: Mongo, forbidden: str, email: str
+    ) -> None:
+        """A dry run says what an import would, and a row that is refused makes no other one a duplicate."""
+        hook.answer = lambda question: REFUSE if question["data"]["name"] in forbidden else ALLOW
+        file = world.folder / "twice.jsonl"
+        file.write_text("".join(json.dumps({"name": name, "email": email}) + "\n" for name in "AB"))
+        rehearsed = json.loads(world.users("import", str(file), "--json", "--dry-run").stdout)
+        asked, hook.asked = hook.about("sign_up"), []
+        assert rehearsed == json.loads(world.users("import", str(file), "--json").stdout)
+        assert sorted(map(str, hook.about("sign_up"))) == sorted(map(str, asked))
+        taken = [name for name in "AB" if name not in forbidden][:1]
+        assert [one["name"] for one in mongo.users.find({"email": email})] == taken
+        outcome = (rehearsed["taken"], rehearsed["duplicate"], rehearsed["invalid"])
+        assert outcome == (len(taken), int(not forbidden), len(forbidden))
+
     def test_a_hook_that_fails_stops_it_where_it_can_go_on(
         self, world: World, hook: HookServer, mongo: Mongo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -321,12 +339,13 @@ class TestImport:
         assert done.exit_code == 1
         assert "Interrupted: everything up to line" in done.output
         assert "Traceback" not in done.output
+        assert "line 50 " in done.output
         there = {one["email"] for one in mongo.users.find({"email": {"$regex": "^user-"}})}
-        assert set(emails[:50]) <= there
-        assert not set(emails[50:60]) & there  # of the batch that failed, nobody
+        assert there == set(emails[:50])  # nobody of the batch that failed, or of one after it
         hook.answer = lambda _: ALLOW
         done = world.users("import", str(file), "--state", str(state), "--json")
-        assert (done.exit_code, json.loads(done.stdout)["invalid"]) == (0, 0)
+        report = json.loads(done.stdout)
+        assert (done.exit_code, report["taken"], report["duplicate"], report["invalid"]) == (0, 100, 0, 0)
         assert {one["email"] for one in mongo.users.find({"email": {"$regex": "^user-"}})} == set(emails)
 
 
