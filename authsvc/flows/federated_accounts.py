@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from authsvc import clock, origin
 from authsvc.clients.identity.base import Claims, IdentityProvider
-from authsvc.errors import AccountDisabled, EmailTaken
+from authsvc.errors import AccountDisabled, EmailTaken, HookFailed
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happening
 from authsvc.events.catalogue import AccountRegistered, EmailVerifiedByProvider
@@ -94,12 +94,12 @@ def wait(attempt: FederationAttempt, claims: Claims) -> Waiting:
 
 def _register(provider: IdentityProvider, claims: Claims, email: str) -> Owner:
     """Make an account. Raises EmailTaken, TooManyAttempts, HookRefused, HookFailed, Overtaken."""
-    throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     identity = federated.new_identity(provider, claims)
     user = User(id=new_id(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
     user.linked_identities, user.locale = [identity], origin.current().language
-    permit = sign_ups.permit(user, How.PROVIDER, provider=provider.name)
-    opening = _prepare(user, identity)
+    with throttles.counting_unless(HookFailed, throttles.by_network(Limit.REGISTER_ADDRESS)):
+        permit = sign_ups.permit(user, How.PROVIDER, provider=provider.name)
+        opening = _prepare(user, identity)
     try:
         with happening(AccountRegistered.by_owner(user, provider=provider.name)):
             return Owner(profile.add(user, permit), opening)

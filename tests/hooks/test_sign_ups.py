@@ -193,6 +193,38 @@ class TestEveryPath:
         assert path[0](world).status_code in (200, 201, 202)
         assert is_there(mongo)
 
+    @EACH_BY_HTTP
+    def test_who_was_refused_may_do_the_same_once_they_are_let_in(
+        self, world: World, hook: HookServer, mongo: Mongo, path: Path_
+    ) -> None:
+        hook.answer = lambda _: REFUSE
+        for _ in range(7):  # of a code too, which may be typed wrong five times
+            problem(path[0](world), 403, "hook_refused")
+        hook.answer = lambda _: ALLOW
+        assert path[0](world).status_code in (200, 201, 202)
+        assert is_there(mongo)
+
+    @pytest.mark.parametrize(
+        ("path", "asked"),
+        [
+            *((registers, "sign_up"), (registers_to_verify, "sign_up"), (comes_from_a_provider, "sign_up")),
+            *((registers, "token"), (comes_from_a_provider, "token")),
+        ],
+    )
+    def test_a_hook_that_fails_does_not_use_up_what_a_network_may(
+        self, world: World, hook: HookServer, path: Callable[[World], Any], asked: str
+    ) -> None:
+        with throttled(world.app, register_address=2), asking(world.app, **{asked: hook.url}):
+            hook.answer = lambda _: None
+            for _ in range(3):
+                problem(path(world), 503, "hook_failed")
+            hook.answer = lambda _: {"allow": True, "claims": {}}
+            assert path(world).status_code in (200, 201, 202)
+            hook.answer = lambda _: REFUSE
+            if asked == "sign_up":  # somebody who is refused did register
+                problem(register(world.client, email="other@example.com"), 403, "hook_refused")
+                problem(register(world.client, email="other@example.com"), 429, "too_many_attempts")
+
     @EACH_BY_COMMAND
     def test_r124_commands_are_refused_too(self, world: World, hook: HookServer, mongo: Mongo, path: Path_) -> None:
         hook.answer = lambda _: REFUSE
