@@ -41,6 +41,11 @@ class Hook:
         self._connector = connector
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
 
+    @property
+    def seconds(self) -> float:
+        """Return how long an answer may take."""
+        return self._connector.seconds
+
     def ask(self, data: Mapping[str, Any], read: Read[T]) -> T:
         """Return what the hook answers to a question about this data. Raises HookFailed; the log has why."""
         if not self._free.acquire(blocking=False):

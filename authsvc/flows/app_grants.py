@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from authsvc import clock
 from authsvc.errors import TokenRefused
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.models.apps import App
@@ -115,10 +116,11 @@ def refresh(app: App, refresh_token: str | None, scope: str | None, resources: S
     audience = chosen(app, session.resources or [], resources)
     app_sessions.require_parent(session)
     wish = Request(app, scopes, audience)
+    came_at = clock.now()
     ext = _ask_before_refresh(claims, wish)
     try:
         sessions.require_minted(claims)
-        session = sessions.rotate(claims["sid"], claims["generation"])
+        session = sessions.rotate(claims["sid"], claims["generation"], as_of=came_at)
     except TokenRefused as refusal:
         raise OAuthRefusal(OAuthError.INVALID_GRANT, "The session has ended.") from refusal
     user = app_sessions.require_allowed(app, session)

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 
 from authsvc import clock, origin
 from authsvc.clients.identity.base import Claims, IdentityProvider
-from authsvc.errors import AccountDisabled, EmailTaken
+from authsvc.errors import AccountDisabled, EmailTaken, HookFailed
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happening
 from authsvc.events.catalogue import AccountRegistered, EmailVerifiedByProvider
+from authsvc.flows import sign_in
+from authsvc.flows.sign_in import Opening
 from authsvc.methods import federated
 from authsvc.models.federation_attempts import FederationAttempt, Step
 from authsvc.models.ids import new_id
-from authsvc.models.users import User
+from authsvc.models.users import Identity, User
 from authsvc.security import names
 from authsvc.security.names import NotAName
 from authsvc.services import federation_attempts, identities, sign_ups, throttles, ways_in
@@ -33,6 +35,14 @@ from authsvc.services.retries import retried
 from authsvc.services.sign_ups import How
 from authsvc.services.users import profile
 from authsvc.settings import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose account an identity signs in to; `opening` was prepared before that was made or changed, if it was."""
+
+    user: User
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +59,23 @@ class Waiting:
 
 
 @retried
-def owner_of(provider: IdentityProvider, claims: Claims) -> User | None:
+def owner_of(provider: IdentityProvider, claims: Claims) -> Owner | None:
     """Return whose account an identity signs in to, a new one if need be; None if it has to wait.
 
-    An account that is disabled gets nothing, and nobody is told so before they have proved that it is theirs. Raises
-    AccountDisabled, EmailTaken (somebody may still take the address back), TooManyAttempts, NotReady, HookRefused,
-    HookFailed.
+    An account that is disabled gets nothing, and nobody is told so before they have proved that it is theirs. The hooks
+    are asked before an account is made or changed (R124). Raises AccountDisabled, EmailTaken (somebody may still take
+    the address back), TooManyAttempts, NotReady, HookRefused, HookFailed.
     """
     known = federated.find(claims)
     if known is not None:
-        return known
+        return Owner(known)
     if not claims.email or not claims.email_verified:
         return None
     holder = User.find_by_typed(claims.email)
     if holder is None:
         return _register(provider, claims, claims.email)
     if federated.identity_of(holder, claims) is not None:  # linked since we looked
-        return holder
+        return Owner(holder)
     if holder.is_verified and not provider.trusted:
         return None
     if holder.disabled_at is not None:
@@ -82,44 +92,55 @@ def wait(attempt: FederationAttempt, claims: Claims) -> Waiting:
     return Waiting(begun, claims.name, claims.email, _ways_in(holder))
 
 
-def _register(provider: IdentityProvider, claims: Claims, email: str) -> User:
+def _register(provider: IdentityProvider, claims: Claims, email: str) -> Owner:
     """Make an account. Raises EmailTaken, TooManyAttempts, HookRefused, HookFailed, Overtaken."""
-    throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     identity = federated.new_identity(provider, claims)
     user = User(id=new_id(), name=claims.name or _name_in(email), email=email, email_verified_at=clock.now())
     user.linked_identities, user.locale = [identity], origin.current().language
-    permit = sign_ups.permit(user, How.PROVIDER, provider=provider.name)
+    with throttles.counting_unless(HookFailed, throttles.by_network(Limit.REGISTER_ADDRESS)):
+        permit = sign_ups.permit(user, How.PROVIDER, provider=provider.name)
+        opening = _prepare(user, identity)
     try:
         with happening(AccountRegistered.by_owner(user, provider=provider.name)):
-            return profile.add(user, permit)
+            return Owner(profile.add(user, permit), opening)
     except EmailTaken as error:
         if federated.find(claims) is not None or User.find_by_typed(email) is not None:
             raise Overtaken from error  # by another sign-in
         raise
 
 
-def _join(holder: User, provider: IdentityProvider, claims: Claims) -> User:
-    """Link an identity to the account with its proved address. Raises ValidationFailed, Overtaken."""
+def _join(holder: User, provider: IdentityProvider, claims: Claims) -> Owner:
+    """Link an identity to the account with its proved address. Raises ValidationFailed, HookFailed, Overtaken."""
     identity = federated.new_identity(provider, claims)
     identities.require_free(identity, holder)
+    opening = None if holder.mfa_enabled else _prepare(holder, identity)  # with a second factor nobody is let in yet
     with happening(identities.linked(holder, identity)):
         changed = User.add_identity(holder, identity)
         if changed is None:
             raise Overtaken
-    return changed
+    return Owner(changed, opening)
 
 
-def _prove(holder: User, provider: IdentityProvider, claims: Claims) -> User:
+def _prove(holder: User, provider: IdentityProvider, claims: Claims) -> Owner:
     """Give the account with an address that nobody proved to whoever has proved it to a provider (R112).
 
-    As for a letter that is opened elsewhere: whoever registered the address may be somebody else. Raises Overtaken.
+    As for a letter that is opened elsewhere: whoever registered the address may be somebody else. Raises HookFailed,
+    Overtaken.
     """
     identity = federated.new_identity(provider, claims)
+    # Asked about as it will be: the address is proved, and no second factor is left.
+    holder.email_verified_at = clock.now()
+    opening = _prepare(holder, identity)
     with happening(EmailVerifiedByProvider.by_owner(holder, provider=provider.name)):
         changed = User.prove_email(holder, identity)
         if changed is None:
             raise Overtaken
-    return changed
+    return Owner(changed, opening)
+
+
+def _prepare(user: User, identity: Identity) -> Opening:
+    """Prepare the session of an account that is about to be made or changed. Raises HookFailed."""
+    return sign_in.prepare(user, federated.AMR, identity=identity.id)
 
 
 def _ways_in(user: User) -> list[str]:

@@ -70,11 +70,11 @@ def complete(callback: Callback, browsers: Sequence[str]) -> Outcome:
         owner = federated_accounts.owner_of(provider, claims)
     if owner is None:
         return Outcome(federated_accounts.wait(attempt, claims), return_to)
-    identity = federated.identity_of(owner, claims)
+    identity = federated.identity_of(owner.user, claims)
     if identity is None:
         raise ProviderRefused
-    pair = sign_in.by_proof(owner, federated.AMR, identity=identity.id)
-    identities.note_use(owner, identity.key, claims.email)
+    pair = sign_in.by_proof(owner.user, federated.AMR, identity=identity.id, opening=owner.opening)
+    identities.note_use(owner.user, identity.key, claims.email)
     return Outcome(pair, return_to)
 
 

@@ -31,7 +31,7 @@ def is_on() -> bool:
 def sign_in_by_password(username: str, password: str, scope: str | None, resources: Sequence[str]) -> TokenPair:
     """Sign a user in as `/auth/login` does; the token is a person's own, for TOKEN_AUDIENCE and without scopes.
 
-    Raises OAuthRefusal, TooManyAttempts, HashingBusy.
+    Raises OAuthRefusal, TooManyAttempts, HashingBusy, HookFailed.
     """
     if scope is not None:
         raise OAuthRefusal(OAuthError.INVALID_SCOPE, "This grant gives a token of the user, which has no scopes.")

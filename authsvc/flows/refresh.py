@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from authsvc import clock
 from authsvc.errors import SessionEnded
 from authsvc.models.sessions import EndReason
 from authsvc.models.users import User
@@ -21,8 +22,9 @@ def refresh(refresh_token: str) -> TokenPair:
     # A browser in which its user has signed in does not depend on what others in its network do.
     network = [] if devices.is_known_browser(claims["sub"]) else [throttles.by_network(Limit.REFRESH_ADDRESS)]
     throttles.count(*network, own)
+    came_at = clock.now()
     ext = _ask_first(claims)
-    session = sessions.rotate(claims["sid"], claims["generation"])
+    session = sessions.rotate(claims["sid"], claims["generation"], as_of=came_at)
     user = User.find(str(session.user))
     if user is None or user.disabled_at is not None:
         reason = EndReason.ACCOUNT_DELETED if user is None else EndReason.ACCOUNT_DISABLED

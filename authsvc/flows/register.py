@@ -6,7 +6,7 @@ from functools import partial
 from flask import current_app
 
 from authsvc import clock, origin
-from authsvc.errors import EmailTaken
+from authsvc.errors import EmailTaken, HookFailed
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened, happening
 from authsvc.events.catalogue import AccountRegistered, RegistrationRepeated
@@ -45,14 +45,14 @@ def sign_up(
     TooManyAttempts, EmailTaken, HashingBusy, HookRefused, HookFailed.
     """
     passwords.check(password, email, name)
-    throttles.count(throttles.by_network(Limit.REGISTER_ADDRESS))
     user = User(id=new_id(), name=name, email=email, locale=origin.current().language)
-    permit = sign_ups.permit(user, How.REGISTER)
-    if current_app.config["EMAIL_VERIFICATION"] == "required":
-        _set_password(user, password)
-        return Registration(None, _register_unverified(user, permit, challenge=challenge, return_to=return_to))
-    opening = sign_in.prepare(user, AMR)
+    is_let_in = current_app.config["EMAIL_VERIFICATION"] != "required"
+    with throttles.counting_unless(HookFailed, throttles.by_network(Limit.REGISTER_ADDRESS)):
+        permit = sign_ups.permit(user, How.REGISTER)
+        opening = sign_in.prepare(user, AMR) if is_let_in else None
     _set_password(user, password)
+    if opening is None:
+        return Registration(None, _register_unverified(user, permit, challenge=challenge, return_to=return_to))
     add = partial(profile.add, permit=permit)
     sessions.open_first(opening.session, user, AccountRegistered.by_owner(user), add)
     issued = verify_email.send_first_link(user, challenge=challenge, return_to=return_to)

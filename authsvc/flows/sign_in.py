@@ -143,15 +143,17 @@ def by_passkey(challenge_id: str, credential: dict[str, Any]) -> TokenPair:
             return open_session(opening, proof.user, recognition=recognition)
 
 
-def by_proof(user: User, amr: list[str], *, identity: ObjectId | None = None) -> TokenPair | Pending:
+def by_proof(
+    user: User, amr: list[str], *, identity: ObjectId | None = None, opening: Opening | None = None
+) -> TokenPair | Pending:
     """Sign in a user who has proved by another first factor than a password who they are, and how (`amr`).
 
-    `identity` is the one at another provider, if it was by that. A refusal is put on record. Raises AccountDisabled,
-    EmailUnverified, InvalidCredentials, HookFailed.
+    `identity` is the one at another provider, if it was by that, and `opening` what was prepared for it, if anything
+    was. A refusal is put on record. Raises AccountDisabled, EmailUnverified, InvalidCredentials, HookFailed.
     """
     with recording_failures(user):
         _require_allowed(user)
-        return finish(user, amr, recognition=devices.recognise(user), identity=identity)
+        return finish(user, amr, recognition=devices.recognise(user), identity=identity, opening=opening)
 
 
 def finish(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from authsvc.errors import EmailCodeInvalid, HookFailed, LinkInvalid
+from authsvc.errors import EmailCodeInvalid, HookFailed, HookRefused, LinkInvalid
 from authsvc.events import happened
 from authsvc.events.catalogue import EmailCodeFailed
 from authsvc.methods.base import Proof
@@ -96,10 +96,10 @@ def verifying(who: Caller, user: User, challenge_id: str, code: str) -> Iterator
 
 @contextmanager
 def keeping_try(challenge: EmailCode) -> Iterator[None]:
-    """Do something once a code was right; if a hook fails, the code can be typed again as often as before."""
+    """Do something once a code was right; if a hook fails or refuses, it can be typed again as often as before."""
     try:
         yield
-    except HookFailed:
+    except (HookFailed, HookRefused):
         email_codes.give_back_try(challenge)
         raise
 

@@ -23,7 +23,7 @@ SETTINGS = {SIGN_UP: "HOOK_SIGN_UP", TOKEN: "HOOK_TOKEN"}
 _REMEDY = "start or mend the program there; until then nobody gets past it"
 _EXTENSION = "authsvc.hooks"
 _FOR_THE_DATABASE = 1.0
-"""Seconds that a request keeps for the database, whose deadline goes on while a hook is asked."""
+"""Seconds that a request keeps for the database, whose deadline goes on while hooks are asked, one after the other."""
 
 _look_up = KeptLookups(Lookups(1, SECONDS))
 
@@ -55,6 +55,7 @@ def check(name: str, data: Mapping[str, Any], read: Read[object]) -> list[Findin
 
 
 def _new_connector(app: Flask) -> Connector:
-    seconds = min(SECONDS, max(app.config["REQUEST_DEADLINE"] - _FOR_THE_DATABASE, 0.5))
+    most = max(app.config["REQUEST_DEADLINE"] - _FOR_THE_DATABASE, 0.5)
+    seconds = min(SECONDS, most / max(1, sum(bool(app.config[setting]) for setting in SETTINGS.values())))
     local = app.config["APP_ENV"] != "production"
     return Connector(local=local, private=True, seconds=seconds, most_bytes=MOST_BYTES, resolve=_look_up)

@@ -111,12 +111,13 @@ def bring_up_to_date(session: Session, user: User) -> None:
         current = User.find(str(user.id))  # or it was changed there and back meanwhile, and the copy is the old one
 
 
-def rotate(session_id: str, generation: int) -> Session:
+def rotate(session_id: str, generation: int, *, as_of: datetime) -> Session:
     """Advance a session by one generation and return it.
 
     Of several requests with the same refresh token one advances it; the others, within the grace time, get the session
     as it is. An older token, or a later hour, is taken for theft and ends the session (RFC 9700 4.14.2). A newer one
-    shows that a backup was restored, and ends it too. Raises TokenInvalid, SessionEnded.
+    shows that a backup was restored, and ends it too. `as_of` is when the request came: a hook that was asked since may
+    have taken longer than the grace time. Raises TokenInvalid, SessionEnded.
     """
     now = clock.now()
     rotated = Session.rotate(session_id, generation, now, _idle())
@@ -135,7 +136,7 @@ def rotate(session_id: str, generation: int) -> Session:
     if session.generation < generation:
         _end_outdated(session, generation)
         raise SessionEnded(EndReason.EXPIRED)
-    if session.generation == generation + 1 and _within_grace(session.rotated_at, now):
+    if session.generation == generation + 1 and _within_grace(session.rotated_at, as_of):
         return session
     theft = RefreshTokenReused(
         target=session.user, email=session.email, session=str(session.id), reason=EndReason.TOKEN_REUSE, app=session.app

@@ -159,6 +159,20 @@ def counting(*buckets: Bucket, failures: tuple[type[Problem], ...], successes: B
 
 
 @contextmanager
+def counting_unless(failure: type[Problem], bucket: Bucket) -> Iterator[None]:
+    """Count an attempt before it is made, and give it back if it ends in a failure that is not the caller's.
+
+    Raises TooManyAttempts.
+    """
+    count(bucket)
+    try:
+        yield
+    except failure:
+        give_back(bucket)
+        raise
+
+
+@contextmanager
 def counting_failures(bucket: Bucket, *failures: type[Exception]) -> Iterator[None]:
     """Count an attempt once it has failed: for secrets that nobody can guess, where a good one always passes.
 

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,9 +19,10 @@ from authsvc.clients.connector import Connector
 from authsvc.clients.hook import Hook
 from authsvc.errors import HookFailed
 from authsvc.security import standard_webhooks
-from authsvc.services import doctor
+from authsvc.services import doctor, hooks
+from tests.conftest import problem
 from tests.support.accounts import register
-from tests.support.hooks import ALLOW, SECRET, HookServer, says_nothing, writes
+from tests.support.hooks import ALLOW, SECRET, HookServer, asking, says_nothing, writes
 from tests.support.service import Service, Visitor
 
 KEYS = [standard_webhooks.read_secret(SECRET)]
@@ -124,6 +126,24 @@ class TestLimits:
             over.set()
             assert [each.result() for each in waiting] == [ALLOW] * clients_hook.MOST_AT_ONCE
         assert one.ask({}, dict) == ALLOW
+
+    @pytest.mark.parametrize(("deadline", "one", "both"), [(8, 2, 2), (5, 2, 2), (3, 2, 1), (2, 1, 0.5)])
+    def test_hooks_leave_some_of_the_request_to_the_database(
+        self, make_app: Callable[..., Flask], hook: HookServer, deadline: int, one: float, both: float
+    ) -> None:
+        """Both are asked in one request: together they may not take longer than one alone."""
+        app = make_app(REQUEST_DEADLINE=str(deadline))
+        for names, seconds in (["sign_up"], one), (["token"], one), (["sign_up", "token"], both):
+            with app.app_context(), asking(app, **dict.fromkeys(names, hook.url)):
+                assert {each.seconds for name in names if (each := hooks.find(name))} == {seconds}
+
+    def test_two_hooks_that_are_slow_are_a_failure_of_theirs(
+        self, make_app: Callable[..., Flask], clean: None, hook: HookServer
+    ) -> None:
+        app = make_app(REQUEST_DEADLINE="3")
+        hook.answer = lambda _: lambda request: (time.sleep(1.6), writes({"allow": True, "claims": {}})(request))
+        with asking(app, sign_up=hook.url, token=hook.url):
+            problem(register(app.test_client()), 503, "hook_failed")
 
     @pytest.mark.slow
     def test_a_hook_that_hangs_holds_up_nobody_else(

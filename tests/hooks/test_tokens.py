@@ -3,9 +3,11 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from pymongo.database import Database
@@ -49,9 +51,13 @@ class World:
     mongo: Mongo
     provider: Upstream
 
+    def browser(self, provider: str = "work") -> Traveller:
+        """Return a browser of its own, which goes to this provider."""
+        return Traveller(self.app.test_client(use_cookies=True), self.provider, provider)
+
     def known_browser(self) -> Traveller:
         """Return a browser that comes from the provider as Alice, whose account is linked there."""
-        traveller = Traveller(self.app.test_client(use_cookies=True), self.provider)
+        traveller = self.browser()
         traveller.headers = self.alice.headers
         who = someone("alice-1", self.alice.email)
         if traveller.arrive(who, "link").status_code != 200:
@@ -64,7 +70,7 @@ class World:
 def world(app: Flask, client: FlaskClient, alice: Person, mongo: Mongo, provider: Upstream) -> Iterator[World]:
     """Return a service, in which nobody asks a hook yet."""
     provider.reset()
-    with signing_in_with(app, provider.settings()):
+    with signing_in_with(app, provider.settings(), provider.settings("trusted", trusted=True)):
         yield World(app, client, verified(mongo, alice), mongo, provider)
 
 
@@ -133,6 +139,23 @@ def comes_from_a_provider(world: World) -> Try:
     """Sign in with a provider; each time the browser goes there."""
     traveller = world.known_browser()
     return lambda: traveller.arrive(someone("alice-1", world.alice.email))
+
+
+def signs_up_by_a_provider(world: World) -> Try:
+    """Sign in with a provider for the first time."""
+    return lambda: world.browser().arrive(someone("newcomer", "new@example.com"))
+
+
+def takes_over_by_a_provider(world: World) -> Try:
+    """Sign in with a provider to an account whose address nobody had proved; what was set up there before goes."""
+    with_totp(world.alice, world.mongo)
+    world.mongo.users.update_one({"email": world.alice.email}, {"$unset": {"emailVerifiedAt": 1}})
+    return lambda: world.browser().arrive(someone("alice-1", world.alice.email))
+
+
+def joins_by_a_provider(world: World) -> Try:
+    """Sign in with a trusted provider to an account that is not linked yet."""
+    return lambda: world.browser("trusted").arrive(someone("alice-1", world.alice.email))
 
 
 def refreshes(world: World) -> Try:
@@ -207,6 +230,7 @@ def new_service(world: World) -> AppClient:
 PEOPLE = (
     *(registers, signs_in, shows_a_code, shows_a_recovery_code, shows_a_passkey, types_a_code, opens_a_link),
     *(signs_up_by_code, proves_an_address_by_code, comes_from_a_provider, refreshes),
+    *(signs_up_by_a_provider, takes_over_by_a_provider, joins_by_a_provider),
     *(reauthenticates, reauthenticates_by_app, reauthenticates_by_mail, reauthenticates_by_a_provider),
 )
 APPS = (exchanges_a_code, refreshes_an_app, polls_a_device, acts_for_itself, grants_a_password)
@@ -244,6 +268,14 @@ def check_failure(answer: Any) -> None:
     assert answer.json["error_description"] == "A hook of the service gave no usable answer"
 
 
+def check_theft(answer: Any) -> None:
+    """Check that an answer refuses a token that was used before, to somebody or to an app."""
+    if hasattr(answer, "get_json"):
+        assert problem(answer, 401, "session_ended")["reason"] == "token_reuse"
+        return
+    assert (answer.status, answer.error) == (400, "invalid_grant"), answer.text
+
+
 class TestEveryToken:
     @EACH
     def test_r124_each_says_what_the_hook_says_under_ext(self, world: World, hook: HookServer, path: Path) -> None:
@@ -260,7 +292,7 @@ class TestEveryToken:
         self, world: World, hook: HookServer, mongo: Mongo, path: Path
     ) -> None:
         attempt = path(world)
-        names = ("users", "sessions", "email_codes", "mfa_tickets", "authorizations")
+        names = ("users", "sessions", "email_codes", "mfa_tickets", "authorizations", "letters", "audit")
         before = {name: list(mongo[name].find()) for name in names}
         with asking(world.app, token=hook.url):
             hook.answer = lambda _: None
@@ -416,6 +448,37 @@ class TestMeanwhile:
         hook.answer = answer
         with asking(world.app, token=hook.url):
             assert problem(world.alice.refresh(), 401, "session_ended")["reason"] == "logout"
+
+    @pytest.mark.parametrize("path", [refreshes, refreshes_an_app], ids=lambda path: path.__name__)
+    def test_r56_a_refresh_that_came_within_the_grace_is_no_theft_after_it(
+        self, world: World, hook: HookServer, mongo: Mongo, path: Path
+    ) -> None:
+        refresh = path(world)
+        body_of(refresh())
+        almost = clock.now() + timedelta(seconds=world.app.config["REFRESH_REUSE_GRACE"] - 1)
+        with time_machine.travel(almost, tick=True) as travel, asking(world.app, token=hook.url):
+            hook.answer = lambda _: (travel.shift(2), {})[1]
+            body_of(refresh())
+            assert mongo.sessions.find_one({"endReason": "token_reuse"}) is None
+            assert len(hook.about("token")) == 1
+            check_theft(refresh())  # that came after it
+            assert len(hook.about("token")) == 1
+
+    def test_r58_a_refresh_token_that_grew_old_meanwhile_is_theft(
+        self, world: World, hook: HookServer, mongo: Mongo
+    ) -> None:
+        first = world.alice.tokens["refreshToken"]
+        second = body_of(world.alice.refresh(first))["refreshToken"]
+
+        def answer(_: Any) -> Any:
+            hook.answer = lambda _: {}
+            body_of(world.alice.refresh(second))
+            return {}
+
+        hook.answer = answer
+        with asking(world.app, token=hook.url):
+            assert problem(world.alice.refresh(first), 401, "session_ended")["reason"] == "token_reuse"
+        assert mongo.sessions.find_one({"endReason": "token_reuse"}) is not None
 
     @pytest.mark.race
     def test_of_many_refreshes_at_once_each_is_answered_and_one_rotates(

@@ -107,7 +107,7 @@ def insert_new(accounts: Sequence[NewAccount], forbidden: Mapping[int, str] = _N
 
     Raises a database error.
     """
-    outcome = Inserted(known=_duplicates_in_another_form(accounts), forbidden=dict(forbidden))
+    outcome = Inserted(known=_duplicates_in_another_form(accounts, forbidden), forbidden=dict(forbidden))
     _insert(accounts, [at for at in range(len(accounts)) if at not in outcome.absent], outcome)
     return outcome
 
@@ -173,11 +173,14 @@ def key_of(email: str) -> str:
     return stored_addresses.spellings(email)[0] if stored_addresses.has_forms(email) else email.lower()
 
 
-def _duplicates_in_another_form(accounts: Sequence[NewAccount]) -> set[int]:
-    """Return which of a batch exist, or come before, with their domain in another form: no index sees that."""
+def _duplicates_in_another_form(accounts: Sequence[NewAccount], forbidden: Mapping[int, str]) -> set[int]:
+    """Return which of a batch exist, or come before, with their domain in another form: no index sees that.
+
+    Those that are forbidden are not there for anybody.
+    """
     known, forms = set(), set[str]()
     for at, account in enumerate(accounts):
-        if stored_addresses.has_forms(account.email):
+        if at not in forbidden and stored_addresses.has_forms(account.email):
             form = key_of(account.email)
             if form in forms or User.find_by_typed(account.email) is not None:
                 known.add(at)

@@ -3,7 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -238,6 +238,7 @@ def import_users(
 
 
 def _write(batches: Iterator[_Batch], write: Write, report: Report) -> Iterator[Report]:
+    write = _until_one_fails(write)
     with ThreadPoolExecutor(1) as writer:
         waiting: list[_Batch] = []
         coming = []
@@ -248,6 +249,23 @@ def _write(batches: Iterator[_Batch], write: Write, report: Report) -> Iterator[
                 yield report.note(waiting.pop(0), coming.pop(0).result())
         for batch, outcome in zip(waiting, coming, strict=True):
             yield report.note(batch, outcome.result())
+
+
+def _until_one_fails(write: Write) -> Write:
+    """Return what writes batches one by one, and none after one that failed: an import goes on where it stopped."""
+    has_failed = False  # the next batch waits already when one fails, so only who writes them is in time
+
+    def write_next(accounts: Sequence[NewAccount]) -> Inserted:
+        nonlocal has_failed
+        if has_failed:
+            raise CancelledError
+        try:
+            return write(accounts)
+        except BaseException:
+            has_failed = True
+            raise
+
+    return write_next
 
 
 def _asker() -> Ask | None:
@@ -280,11 +298,11 @@ def _insert(ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:
 
 def _look(index: "DuplicateIndex", ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:
     """Return the outcome that an insert would have. Raises HookFailed."""
-    outcome = index.find_known(accounts)
+    forbidden: dict[int, str] = {}
     if ask is not None:
-        absent = outcome.absent
-        outcome.forbidden = ask(accounts, [at for at in range(len(accounts)) if at not in absent])
-    return outcome
+        known = index.known_among(accounts)
+        forbidden = ask(accounts, [at for at in range(len(accounts)) if at not in known])
+    return index.note_new(accounts, forbidden)
 
 
 def _batches(lines: Lines, form: Form, from_line: int) -> Iterator[_Batch]:
@@ -331,10 +349,16 @@ class DuplicateIndex:
         """Remove the index."""
         self._database.close()
 
-    def find_known(self, accounts: Sequence[NewAccount]) -> Inserted:
-        """Return the outcome that an insert of these would have."""
-        outcome = Inserted()
+    def known_among(self, accounts: Sequence[NewAccount]) -> set[int]:
+        """Return the positions of those accounts that exist already, by id or address."""
+        return {at for at, one in enumerate(accounts) if self._has_any(_keys(one.id, one.email))}
+
+    def note_new(self, accounts: Sequence[NewAccount], forbidden: Mapping[int, str]) -> Inserted:
+        """Return the outcome that an insert of these would have, but for those that are forbidden, and note them."""
+        outcome = Inserted(forbidden=dict(forbidden))
         for at, account in enumerate(accounts):
+            if at in forbidden:
+                continue
             keys, identities = _keys(account.id, account.email), _identity_keys(account.identities)
             if self._has_any(keys):
                 outcome.known.add(at)
