@@ -18,7 +18,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from authsvc.errors.not_reached import NotReached
+from authsvc.errors.not_reached import NotAsked, NotReached
 from authsvc.security.public_addresses import address_of, is_loopback, is_private, is_public
 
 SECONDS = 6.0
@@ -28,6 +28,7 @@ _PORTS = {"https": 443, "http": 80}
 _FAILURES = (OSError, http.client.HTTPException, UnicodeError, ValueError)
 
 Resolve = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host. Raises OSError, and NotAsked if it has not even begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +154,18 @@ class Connector:
         def work() -> None:
             try:
                 outcome.append(self._resolve(host, port))
-            except _FAILURES as error:
+            except (*_FAILURES, NotAsked) as error:
                 failures.append(error)
 
         thread = threading.Thread(target=work, name="authsvc-resolve", daemon=True)
         thread.start()
         thread.join(max(0.0, deadline - time.monotonic()))
-        if not outcome:
-            raise NotReached("the host is not known" if failures else "it took too long")
-        return outcome[0]
+        if outcome:
+            return outcome[0]
+        failure = failures[0] if failures else TimeoutError()
+        if isinstance(failure, NotAsked):
+            raise failure
+        raise NotReached("it took too long" if isinstance(failure, TimeoutError) else "the host is not known")
 
     def _read(self, method: str, wire: "_Wire") -> Answer:
         response = http.client.HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # it only calls makefile

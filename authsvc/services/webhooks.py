@@ -38,7 +38,7 @@ KEPT = timedelta(hours=24)
 """How long the former secret signs beside the new one."""
 _SECONDS = 10.0
 
-_look_up = Lookups(2, _SECONDS)
+_look_up = Lookups(webhook_table.MOST, _SECONDS)
 _MOST_SECRETS = 2
 
 
