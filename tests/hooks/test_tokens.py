@@ -12,6 +12,7 @@ from pymongo.database import Database
 
 from authsvc import clock
 from authsvc.models.apps import AppKind
+from authsvc.services import signing_keys
 from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import login, register
@@ -439,6 +440,34 @@ class TestOutside:
         told = notes.post("/oauth2/introspect", {"token": tokens["access_token"]}).json
         assert (told["active"], told["ext"]) == (True, CLAIMS)
         assert "ext" not in notes.post("/oauth2/introspect", {"token": tokens["refresh_token"]}).json
+
+    def test_who_introspects_a_token_of_ours_sees_them(self, world: World, hook: HookServer) -> None:
+        hook.answer = lambda _: {"claims": CLAIMS}
+        with asking(world.app, token=hook.url):
+            alice = world.alice.login()
+        for name, ext in (("accessToken", CLAIMS), ("refreshToken", None)):
+            told = world.client.post("/auth/introspect", data={"token": alice.tokens[name]}, headers=alice.headers)
+            assert (told.get_json()["active"], told.get_json().get("ext")) == (True, ext)
+
+    def test_whole_characters_and_large_integers_reach_them(self, world: World, hook: HookServer) -> None:
+        claims = {"name": "\U0001f600", "most": 2**53 - 1, "least": 1 - 2**53, "large": 1e300, "yes": True}
+        hook.answer = lambda _: {"claims": claims}
+        with asking(world.app, token=hook.url):
+            assert claims_of(world.alice.login().tokens["accessToken"])["ext"] == claims
+
+    def test_what_a_worker_keeps_of_a_token_is_not_large(self, world: World, hook: HookServer) -> None:
+        hook.answer = lambda _: {"claims": {"groups": [[] for _ in range(500)]}}
+        with asking(world.app, token=hook.url):
+            people = [world.alice.login()]
+            hook.answer = lambda _: {"claims": {"text": "x" * 4000}}
+            people.append(world.alice.login())
+        assert [person.home().status_code for person in people * 2] == [200] * 4
+        with world.app.app_context():
+            verified = signing_keys.snapshot().verified
+        kept, forgotten = (person.tokens["accessToken"] for person in people)
+        assert "ext" not in verified[kept]
+        assert verified[kept]["sid"] == claims_of(kept)["sid"]
+        assert forgotten not in verified
 
 
 class TestOnePlace:
