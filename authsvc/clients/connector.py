@@ -69,6 +69,8 @@ class Connector:
         self._most_bytes = most_bytes
         self._trust = trust or _usual_trust()
         self._resolve = resolve
+        also = "" if not private else " and none of a private network"
+        self._no_address = f"the host has no public address{also}"
 
     @property
     def seconds(self) -> float:
@@ -80,7 +82,8 @@ class Connector:
         parts = self._parsed(url)
         address = address_of(parts.hostname or "")
         if address is not None and not self._may_reach(address, parts.scheme):
-            raise NotReached("the address is not public", for_good=True)
+            where = "is not public" if not self._private else "is neither public nor of a private network"
+            raise NotReached(f"the address {where}", for_good=True)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, seconds: float | None = None) -> Answer:
         """Return the answer to GET, within fewer seconds than usual if so many are left. Raises NotReached."""
@@ -124,13 +127,13 @@ class Connector:
         addresses = self._addresses(host, port, deadline)
         allowed = [one for one in addresses if self._may_reach(one, parts.scheme)][:_MOST_ADDRESSES]
         if not allowed:
-            raise NotReached("the host has no public address")
+            raise NotReached(self._no_address)
         for number, address in enumerate(allowed, 1):
             wire = _Wire(address, port, deadline)
             try:
                 wire.connect()
                 if not self._may_reach(wire.peer(), parts.scheme):
-                    raise NotReached("the host has no public address")
+                    raise NotReached(self._no_address)
                 if parts.scheme == "https":
                     wire.wrap(self._trust, host)
                 return wire
@@ -139,7 +142,7 @@ class Connector:
                 late = time.monotonic() >= deadline
                 if number == len(allowed) or late or not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
                     raise
-        raise NotReached("the host has no public address")
+        raise NotReached(self._no_address)
 
     def _may_reach(self, address: str, scheme: str) -> bool:
         if self._local and is_loopback(address):

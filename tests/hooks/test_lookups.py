@@ -18,6 +18,7 @@ from authsvc.clients.lookups import Lookups
 from authsvc.errors.not_reached import NotAsked, NotReached
 from authsvc.services import app_documents, hooks, logout_notices, providers, webhooks
 from authsvc.serving import lifecycle
+from authsvc.settings.hooks import is_elsewhere
 from tests.support.outside import Server
 
 
@@ -201,5 +202,11 @@ class TestKeptLookups:
     def test_in_production_a_name_leads_neither_to_this_machine_nor_to_metadata(self, address: str) -> None:
         connector = Connector(private=True, seconds=1, resolve=KeptLookups(1, 1, lambda *_: [address]))
         for _ in range(2):
-            with pytest.raises(NotReached):
+            with pytest.raises(NotReached, match="no public address and none of a private network"):
                 connector.post("https://hooks.example/", b"{}", {})
+
+    @pytest.mark.parametrize(
+        "host", ["10.0.0.7", "192.168.1.1:3000", "[fd00:1::1]", "93.184.216.34", "hook", "localhost.example.com"]
+    )
+    def test_a_hook_may_be_in_a_private_network_or_on_the_internet(self, host: str) -> None:
+        assert is_elsewhere(f"https://{host}/ask")
