@@ -44,9 +44,7 @@ def create(new: dict[str, Any]) -> NewWebhook:
 
     It needs a fresh sign-in.
     """
-    made = webhooks.create(**new, by=current_user)
-    webhooks.tell_if_local(made.webhook)
-    return made
+    return webhooks.create(**new, by=current_user)
 
 
 @blp.get("/admin/webhooks/<id:webhook_id>")
@@ -68,9 +66,7 @@ def change(changes: dict[str, Any], webhook_id: str) -> Webhook:
 
     It needs a fresh sign-in.
     """
-    changed = webhooks.change(current_user, webhook_id, changes)
-    webhooks.tell_if_local(changed)
-    return changed
+    return webhooks.change(current_user, webhook_id, changes)
 
 
 @blp.delete("/admin/webhooks/<id:webhook_id>")
@@ -99,7 +95,10 @@ def rotate_secret(webhook_id: str) -> NewWebhook:
 @blp.response(202, WebhookDeliverySchema)
 @blp.problems(NotFound)
 def test(webhook_id: str) -> WebhookDelivery:
-    """Tell a webhook something that means nothing, `webhook.test`, whatever it hears otherwise."""
+    """Tell a webhook something that means nothing, `webhook.test`, whatever it hears otherwise.
+
+    While the webhook is disabled this waits, as everything does.
+    """
     return webhook_deliveries.post_test(current_user, webhook_id)
 
 
@@ -118,5 +117,8 @@ def deliveries(query: dict[str, Any], webhook_id: str) -> Page:
 @blp.response(202, WebhookDeliverySchema)
 @blp.problems(NotFound)
 def retry(webhook_id: str, delivery_id: str) -> WebhookDelivery:
-    """Try a delivery that waits or was given up at once, and for another three days."""
+    """Try a delivery that waits or was given up at once, and for another three days.
+
+    While the webhook is disabled this waits, as everything does.
+    """
     return webhook_deliveries.retry(current_user, webhook_id, delivery_id)

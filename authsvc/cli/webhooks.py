@@ -117,7 +117,8 @@ def delete(webhook_id: str, yes: bool) -> None:
 def send_test(webhook_id: str) -> None:
     """Tell the webhook with this id something that means nothing, to see whether it arrives."""
     delivery = webhook_deliveries.post_test(None, webhook_id)
-    say(f"The service is telling it now. What becomes of it: flask webhooks deliveries {webhook_id} ({delivery.id})")
+    now = _unless_disabled(webhook_id, "The service is telling it now.")
+    say(f"{now} What becomes of it: flask webhooks deliveries {webhook_id} ({delivery.id})")
 
 
 @group.command()
@@ -138,7 +139,14 @@ def deliveries(webhook_id: str, limit: int, as_json: bool) -> None:
 def retry(webhook_id: str, delivery_id: str) -> None:
     """Try a delivery (its id in the list) that waits or was given up now, and for another three days if that fails."""
     delivery = webhook_deliveries.retry(None, webhook_id, delivery_id)
-    say(f"The delivery of {delivery.kind} ({delivery.id}) is being tried now.")
+    say(_unless_disabled(webhook_id, f"The delivery of {delivery.kind} ({delivery.id}) is being tried now."))
+
+
+def _unless_disabled(webhook_id: str, text: str) -> str:
+    """Return this text, or that nothing is sent while the webhook is disabled."""
+    if not webhooks.look_up(webhook_id).is_disabled:
+        return text
+    return f"The webhook is disabled: this waits until you enable it (flask webhooks enable {webhook_id})."
 
 
 def _show_secret(new: NewWebhook, *, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from authsvc.errors.not_reached import NotReached
+from authsvc.errors.not_reached import NotAsked, NotReached
 from authsvc.security.public_addresses import address_of, is_host, is_loopback, is_private, is_public
 
 SECONDS = 6.0
@@ -35,6 +35,7 @@ _PORTS = {"https": 443, "http": 80}
 _FAILURES = (OSError, http.client.HTTPException, UnicodeError, ValueError)
 
 Resolve = Callable[[str, int], Sequence[str]]
+"""Returns the addresses of a host. Raises OSError, and NotAsked if it has not even begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Connector:
         self._most_bytes = most_bytes
         self._trust = trust or _usual_trust()
         self._resolve = resolve
+        also = "" if not private else " and none of a private network"
+        self._no_address = f"the host has no public address{also}"
 
     @property
     def seconds(self) -> float:
@@ -86,7 +89,8 @@ class Connector:
         parts = self._parsed(url)
         address = address_of(parts.hostname or "")
         if address is not None and not self._may_reach(address, parts.scheme):
-            raise NotReached("the address is not public", for_good=True)
+            where = "is not public" if not self._private else "is neither public nor of a private network"
+            raise NotReached(f"the address {where}", for_good=True)
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, seconds: float | None = None) -> Answer:
         """Return the answer to GET, within fewer seconds than usual if so many are left. Raises NotReached."""
@@ -132,13 +136,13 @@ class Connector:
         addresses = self._addresses(host, port, deadline)
         allowed = [one for one in addresses if self._may_reach(one, parts.scheme)][:_MOST_ADDRESSES]
         if not allowed:
-            raise NotReached("the host has no public address")
+            raise NotReached(self._no_address)
         for number, address in enumerate(allowed, 1):
             wire = _Wire(address, port, deadline)
             try:
                 wire.connect()
                 if not self._may_reach(wire.peer(), parts.scheme):
-                    raise NotReached("the host has no public address")
+                    raise NotReached(self._no_address)
                 if parts.scheme == "https":
                     wire.wrap(self._trust, host)
                 return wire
@@ -147,7 +151,7 @@ class Connector:
                 late = time.monotonic() >= deadline
                 if number == len(allowed) or late or not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
                     raise
-        raise NotReached("the host has no public address")
+        raise NotReached(self._no_address)
 
     def _may_reach(self, address: str, scheme: str) -> bool:
         if self._local and is_loopback(address):
@@ -162,15 +166,18 @@ class Connector:
         def work() -> None:
             try:
                 outcome.append(self._resolve(host, port))
-            except _FAILURES as error:
+            except (*_FAILURES, NotAsked) as error:
                 failures.append(error)
 
         thread = threading.Thread(target=work, name="authsvc-resolve", daemon=True)
         thread.start()
         thread.join(max(0.0, deadline - time.monotonic()))
-        if not outcome:
-            raise NotReached("the host is not known" if failures else "it took too long")
-        return outcome[0]
+        if outcome:
+            return outcome[0]
+        failure = failures[0] if failures else TimeoutError()
+        if isinstance(failure, NotAsked):
+            raise failure
+        raise NotReached("it took too long" if isinstance(failure, TimeoutError) else "the host is not known")
 
     def _read(self, method: str, wire: "_Wire") -> Answer:
         response = http.client.HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # it only calls makefile

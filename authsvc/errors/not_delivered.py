@@ -20,8 +20,12 @@ class NotFinished(Exception):
 
 
 class NotYet(Exception):
-    """It is not the turn of this one before the moment `until`. It is no failure."""
+    """It is not the turn of this one before the moment `until`. It is no failure.
 
-    def __init__(self, until: datetime) -> None:
+    If it waits for an `earlier` one it comes forward once that is done.
+    """
+
+    def __init__(self, until: datetime, *, earlier: bool = False) -> None:
         super().__init__(f"not before {until}")
         self.until = until
+        self.earlier = earlier

@@ -7,3 +7,7 @@ class NotReached(Exception):
     def __init__(self, cause: str, *, for_good: bool = False) -> None:
         super().__init__(cause)
         self.for_good = for_good
+
+
+class NotAsked(NotReached):
+    """It was not asked at all, since this process is busy with other servers: that says nothing about it."""

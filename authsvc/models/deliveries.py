@@ -118,7 +118,7 @@ class Delivery(Document):
 
     @bounded
     def put_back(self, until: datetime) -> None:
-        """Let a leased delivery wait until then: it was not its turn, unless another has begun since."""
+        """Let a leased delivery wait until then, because of an earlier one."""
         self.settle(due_at=until)
 
     @bounded

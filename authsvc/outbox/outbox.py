@@ -163,7 +163,10 @@ class Outbox(Generic[D]):
         except NotFinished:
             delivery.settle(due_at=clock.now(), error=None)
         except NotYet as error:
-            delivery.put_back(error.until)
+            if error.earlier:
+                delivery.put_back(error.until)
+            else:
+                delivery.settle(due_at=error.until)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up the others
             self._postpone(delivery, error)
         else:

@@ -68,3 +68,6 @@ class IntrospectionSchema(PlainSchema):
     exp = fields.Integer()
     auth_time = fields.Integer()
     amr = fields.List(fields.String())
+    ext = fields.Dict(
+        keys=fields.String(), metadata={"description": "what the hook of HOOK_TOKEN added, if it added something"}
+    )

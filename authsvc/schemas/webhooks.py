@@ -8,9 +8,7 @@ from authsvc.models.webhooks import EVERYTHING
 from authsvc.schemas.base import Schema, Text, TextList, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
 from authsvc.services.webhook_kinds import heard_names
-
-_LONGEST_URL = 2000
-_LONGEST_DESCRIPTION = 200
+from authsvc.services.webhooks import LONGEST_DESCRIPTION, LONGEST_URL
 
 
 class WebhookQuerySchema(PagingSchema):
@@ -22,9 +20,9 @@ class WebhookQuerySchema(PagingSchema):
 class WebhookChangeSchema(Schema):
     """What may be changed in a webhook. The list replaces the one before; `*` in it stands for every event."""
 
-    url = Text(validate=length(1, _LONGEST_URL))
+    url = Text(validate=length(1, LONGEST_URL))
     events = TextList(Text(validate=one_of(EVERYTHING, *heard_names())), most=len(heard_names()) + 1)
-    description = Text(validate=length(0, _LONGEST_DESCRIPTION))
+    description = Text(validate=length(0, LONGEST_DESCRIPTION))
     disabled = Truth()
 
 
@@ -34,7 +32,7 @@ class NewWebhookSchema(WebhookChangeSchema):
     class Meta:
         exclude = ("disabled",)
 
-    url = Text(validate=length(1, _LONGEST_URL), required=True)
+    url = Text(validate=length(1, LONGEST_URL), required=True)
     events = TextList(Text(validate=one_of(EVERYTHING, *heard_names())), most=len(heard_names()) + 1, required=True)
 
 

@@ -6,7 +6,7 @@ bounds. Failures are not kept, and all look alike: each takes the same time, so 
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, cast
@@ -14,7 +14,8 @@ from typing import Any, cast
 from flask import Flask, current_app
 
 from authsvc import clock, logs
-from authsvc.clients.connector import Answer, Connector, look_up
+from authsvc.clients.connector import Answer, Connector
+from authsvc.clients.lookups import Lookups
 from authsvc.errors.document_refused import DocumentRefused
 from authsvc.errors.not_reached import NotReached
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
@@ -43,8 +44,6 @@ MOST_NEW = 1000
 UNREADABLE = "The metadata document of the app can not be read."
 
 _MOST_AT_ONCE = 16
-_MOST_LOOKUPS = 3
-"""How many names are looked up at once: gevent has ten threads for that, and mail and the database need them too."""
 _ACCEPT = {"Accept": "application/json"}
 _EXTENSION = "authsvc.app_documents"
 
@@ -83,17 +82,7 @@ class _Flights:
 
 _flights = _Flights()
 _slots = threading.BoundedSemaphore(_MOST_AT_ONCE)
-_lookups = threading.BoundedSemaphore(_MOST_LOOKUPS)
-
-
-def _look_up(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host. Raises OSError, also if too many others are looked up."""
-    if not _lookups.acquire(timeout=SECONDS):
-        raise OSError("too many are looked up at once")
-    try:
-        return look_up(host, port)
-    finally:
-        _lookups.release()
+_look_up = Lookups(3, SECONDS)
 
 
 def init_app(app: Flask, connector: Connector | None = None) -> None:

@@ -11,7 +11,6 @@ from flask import Flask, current_app
 from authsvc.clients.connector import Connector
 from authsvc.clients.hook import MOST_BYTES, SECONDS, Hook, Read
 from authsvc.clients.kept_lookups import KeptLookups
-from authsvc.clients.lookups import Lookups
 from authsvc.security import standard_webhooks
 from authsvc.services.findings import Finding
 
@@ -25,7 +24,7 @@ _EXTENSION = "authsvc.hooks"
 _FOR_THE_DATABASE = 1.0
 """Seconds that a request keeps for the database, whose deadline goes on while hooks are asked, one after the other."""
 
-_look_up = KeptLookups(Lookups(1, SECONDS))
+_look_up = KeptLookups(len(SETTINGS), SECONDS)
 
 
 def init_app(app: Flask, connector: Connector | None = None) -> None:

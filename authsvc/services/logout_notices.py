@@ -11,7 +11,8 @@ from bson import ObjectId
 from flask import Flask, current_app
 
 from authsvc import clock, metrics
-from authsvc.clients.connector import Connector
+from authsvc.clients.connector import SECONDS, Connector
+from authsvc.clients.lookups import Lookups
 from authsvc.errors import NotFound
 from authsvc.errors.not_delivered import NotDelivered, NotTaken
 from authsvc.errors.not_reached import NotReached
@@ -34,7 +35,7 @@ _MOST_REFUSED = 10
 """After so many in a row that an app does not take it is asked again later."""
 _HANDS = 4
 """How many notices a process tries at a time, each to another app."""
-
+_look_up = Lookups(_HANDS, SECONDS)
 _outbox = Outbox(LogoutNotice, "logout_notice", lambda outcome: metrics.LOGOUT_NOTICES.labels(outcome).inc())
 
 
@@ -77,7 +78,7 @@ def start_delivery(app: Flask, stop: threading.Event) -> None:
 
     def work() -> None:
         with app.app_context():
-            connector = Connector(local=app.config["APP_ENV"] == "development")
+            connector = Connector(local=app.config["APP_ENV"] == "development", resolve=_look_up)
             _outbox.work(lambda notice: _deliver(notice, connector), stop)
 
     for number in range(_HANDS):

@@ -14,6 +14,8 @@ from authsvc.services import hooks
 from authsvc.services.findings import Finding
 
 NAME = "ext"
+_MOST_EXACT = 2**53 - 1
+"""The largest integer that every JSON library reads as it is written (RFC 7493 section 2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,22 @@ def _read(answer: Mapping[str, Any]) -> Ext:
     claims = answer.get("claims", {})
     if not isinstance(claims, dict):
         raise ValueError("claims is not a JSON object")
+    _require_readable(claims)
     # As it is written into the token, which is longer than what came if that is not ASCII.
     if len(json.dumps(claims, separators=(",", ":"))) > MOST_BYTES:
         raise ValueError(f"claims is longer than {MOST_BYTES} bytes in a token")
     return Ext(claims)
+
+
+def _require_readable(value: Any) -> None:
+    """Refuse what not every library can read in a token: half a character, and a huge integer. Raises ValueError.
+
+    What comes was parsed, so it is not too deep.
+    """
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("claims has half a character (a lone surrogate)")
+    if isinstance(value, int) and abs(value) > _MOST_EXACT:
+        raise ValueError("claims has an integer of more than 53 bits")
+    inside = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    for one in inside:
+        _require_readable(one)

@@ -29,7 +29,9 @@ _NUMBERS = ("exp", "iat")
 _TOLD = ("aud", "sub", "sid", "jti", "exp", "iat", "auth_time", "amr", token_claims.NAME)
 
 REMEMBERED = 4096
-"""How many verified tokens a worker keeps, at 2 to 3 kB each."""
+"""How many verified tokens a worker keeps, at 2 to 3 kB each, and those with `ext` at most at 7."""
+LONGEST_REMEMBERED = 4096
+"""A token that is longer, by its `ext`, is verified each time."""
 
 UNBOUNDED_SECONDS = 10**15
 """The leeway that the library gets: it judges no times. `exp` is judged here, with no leeway; `iat` in the future is a
@@ -121,7 +123,7 @@ def is_access(_header: Claims, claims: Claims) -> bool:
 
 
 def recall(text: str) -> Claims | None:
-    """Return the claims of an access token that was verified before, if it is still valid.
+    """Return the claims of an access token that was verified before, without `ext`, if it is still valid.
 
     The very same text, under the very same keys: any change of the ring forgets everything. Raises TokenExpired.
     """
@@ -130,8 +132,13 @@ def recall(text: str) -> Claims | None:
 
 
 def remember(text: str, claims: Claims, ring: signing_keys.Snapshot) -> None:
-    """Spare the next request with this text the signature check. `ring` was taken before the text was verified."""
-    ring.verified[text] = claims
+    """Spare the next request with this text the signature check. `ring` was taken before the text was verified.
+
+    What a hook added is not kept: no request needs it, and a few kB of it can fill a hundred once they are read.
+    """
+    if len(text) > LONGEST_REMEMBERED:
+        return
+    ring.verified[text] = {name: value for name, value in claims.items() if name != token_claims.NAME}
     while len(ring.verified) > REMEMBERED:
         ring.verified.popitem(last=False)
 

@@ -10,7 +10,7 @@ from authsvc import clock
 from authsvc.clients.connector import Connector
 from authsvc.errors import NotFound
 from authsvc.errors.not_delivered import NotDelivered, NotYet
-from authsvc.errors.not_reached import NotReached
+from authsvc.errors.not_reached import NotAsked, NotReached
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened
 from authsvc.events.catalogue import WebhookDeliveryRetried
@@ -128,12 +128,17 @@ def _require_turn(delivery: WebhookDelivery, webhook: Webhook) -> None:
 
 
 def _post(delivery: WebhookDelivery, webhook: Webhook, connector: Connector) -> int:
-    """Send a delivery with a fresh signature; return the status of the answer, of which nothing else is kept (R121)."""
+    """Send a delivery with a fresh signature; return the status of the answer, of which nothing else is kept (R121).
+
+    Raises NotDelivered, NotYet.
+    """
     body = delivery.body.encode()
     try:
         keys = webhook_secrets.keys_of(webhook)
         headers = standard_webhooks.headers(keys, message_id(delivery), int(clock.now().timestamp()), body)
         return connector.post(webhook.url, body, headers).status
+    except NotAsked as error:  # too many names are looked up at this moment, and that is no fault of this webhook
+        raise NotYet(clock.now() + _A_MOMENT) from error
     except SealBroken as error:
         raise NotDelivered("its secret can't be opened: SECRET_KEY is another") from error
     except NotReached as error:

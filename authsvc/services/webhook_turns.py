@@ -15,5 +15,5 @@ def require_turn(earlier: LanedDelivery | None) -> None:
         return
     soon = clock.now() + _A_MOMENT
     if earlier.evidence is not None:  # it is held until its change is made: if that is refused, nobody brings this one
-        raise NotYet(soon)
-    raise NotYet(max(earlier.due_at or soon, soon))
+        raise NotYet(soon, earlier=True)
+    raise NotYet(max(earlier.due_at or soon, soon), earlier=True)

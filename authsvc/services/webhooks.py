@@ -27,6 +27,7 @@ from authsvc.events.catalogue import (
 from authsvc.models.ids import new_id
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.security import names
 from authsvc.security.public_addresses import address_of, is_loopback
 from authsvc.services import callers, step_up, webhook_secrets, webhook_table
 from authsvc.services.callers import Caller
@@ -38,8 +39,10 @@ KEPT = timedelta(hours=24)
 """How long the former secret signs beside the new one."""
 _SECONDS = 10.0
 
-_look_up = Lookups(2, _SECONDS)
+_look_up = Lookups(webhook_table.MOST, _SECONDS)
 _MOST_SECRETS = 2
+LONGEST_URL = 2000
+LONGEST_DESCRIPTION = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
     Raises ValidationFailed, FreshLoginRequired.
     """
     require_possible(url)
+    description = _in_a_line(description)
     step_up.require_fresh_of(by)
     _require_room(webhook_table.MOST - 1)
     webhook = Webhook(id=new_id(), url=url, events=sorted({*events}), description=description, created_at=clock.now())
@@ -69,6 +73,7 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
             Webhook.remove(webhook.id)
             raise
     webhook_table.settle()
+    _tell_if_local(webhook)
     return NewWebhook(webhook, text)
 
 
@@ -94,6 +99,8 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
     webhook = look_up(webhook_id)
     if "url" in values:
         require_possible(values["url"])
+    if "description" in values:
+        values = {**values, "description": _in_a_line(values["description"])}
     step_up.require_fresh_of(by)
     changed = _different(webhook, values)
     disabled = values.get("disabled")
@@ -104,6 +111,8 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
     if disabled is not None and disabled != webhook.is_disabled:
         webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
     webhook_table.settle()
+    if "url" in changed:
+        _tell_if_local(webhook)
     return webhook
 
 
@@ -150,24 +159,35 @@ def disable_lost() -> None:
         _disable_lost(webhook.id)
 
 
-def tell_if_local(webhook: Webhook) -> None:
-    """Log that a webhook is on this machine, which is told something outside production only."""
-    host = urlsplit(webhook.url).hostname or ""
-    if host == "localhost" or is_loopback(address_of(host) or host):
-        _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
-
-
 def connector() -> Connector:
     """Return what reaches webhooks: nothing but the internet, and outside production this machine."""
     return Connector(local=current_app.config["APP_ENV"] != "production", seconds=_SECONDS, resolve=_look_up)
 
 
 def require_possible(url: str) -> None:
-    """Refuse an address that can never be told anything. Raises ValidationFailed."""
+    """Refuse an address that can never be told anything, or is too long. Raises ValidationFailed."""
+    if len(url) > LONGEST_URL:
+        raise ValidationFailed([FieldError("too_long", f"An address has at most {LONGEST_URL} characters.", "/url")])
     try:
         connector().require_possible(url)
     except NotReached as error:
         raise ValidationFailed([FieldError("not_allowed", f"This can't be told anything: {error}.", "/url")]) from error
+
+
+def _in_a_line(description: str) -> str:
+    """Return a description as it is stored: one visible line, or nothing. Raises ValidationFailed."""
+    try:
+        return description and names.canonical(description, longest=LONGEST_DESCRIPTION)
+    except names.NotAName as error:
+        detail = f"A description is one line of at most {LONGEST_DESCRIPTION} visible characters."
+        raise ValidationFailed([FieldError(error.code, detail, "/description")]) from error
+
+
+def _tell_if_local(webhook: Webhook) -> None:
+    """Log that a webhook is on this machine, which is told something outside production only."""
+    host = urlsplit(webhook.url).hostname or ""
+    if host == "localhost" or is_loopback(address_of(host) or host):
+        _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
 
 
 def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:

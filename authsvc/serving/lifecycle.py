@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from gevent import get_hub
 from gunicorn.workers import ggevent
 
 from authsvc import lifecycle
@@ -19,6 +20,9 @@ from authsvc.serving import balancing, environment, listening
 
 ROOT = Path(__file__).parents[2]
 _READY_SECONDS = 2.0
+THREADS = 48
+"""How many names gevent resolves at once. Those that others choose (`Lookups`) can occupy 32; mail and the database
+have the rest."""
 
 
 class OwnDatabase(Protocol):
@@ -113,6 +117,7 @@ def post_worker_init(worker: Any) -> None:
     gc.enable()
     if isinstance(worker, ggevent.GeventWorker):
         worker.turn = balancing.Turn()
+        get_hub().threadpool.maxsize = THREADS
     background = lifecycle.find(worker.wsgi)
     if background is not None:
         background.wait_until_ready(_READY_SECONDS)

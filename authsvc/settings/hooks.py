@@ -1,7 +1,11 @@
 """The settings of hooks: programs of the operator that are asked before something is done."""
 
 import re
+import socket
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, validates_schema
 
@@ -10,6 +14,7 @@ from authsvc.settings.fields import Setting, Words, each, must
 
 _MOST_SECRETS = 2
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][!-\"$-~]*)?", re.ASCII)
+_OF_ONE_S_OWN = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
 def is_address(text: str) -> bool:
@@ -18,8 +23,32 @@ def is_address(text: str) -> bool:
     return match is not None and (match[1] is None or formats.is_port(match[1]))
 
 
+def is_elsewhere(url: str) -> bool:
+    """Tell whether an address may be asked in production: not this machine, nor what only its link or cloud knows.
+
+    A name may still lead there: whoever connects looks again (`clients.connector`).
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    address = _address_of(host)
+    if address is None:
+        return host != "localhost" and not host.endswith(".localhost")
+    plain = (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+    return plain.is_global or any(plain in network for network in _OF_ONE_S_OWN)
+
+
+def _address_of(host: str) -> IPv4Address | IPv6Address | None:
+    with suppress(OSError):
+        return IPv4Address(socket.inet_aton(host))  # also `127.1`, as resolvers read it
+    with suppress(ValueError):
+        return ip_address(host)
+    return None
+
+
 _AN_ADDRESS = must(is_address, "must be an address: https://hooks.example.com/sign-up")
 _SECURE = must(lambda url: url.startswith("https://"), "must be https")
+_ELSEWHERE = must(
+    is_elsewhere, "must not be on this machine: in production a hook is on the internet or in a private network"
+)
 
 
 class HookSettings(Schema):
@@ -28,16 +57,16 @@ class HookSettings(Schema):
     HOOK_SIGN_UP = Setting(
         "a program of yours that is asked whether an account may be made, on every way that makes one. While it gives"
         " no usable answer, none is made",
-        bounds="an address; in production https",
+        bounds="an address; in production https, and not on this machine",
         rules=(_AN_ADDRESS,),
-        strict=(_SECURE,),
+        strict=(_SECURE, _ELSEWHERE),
     )
     HOOK_TOKEN = Setting(
         "a program of yours that is asked what each access token says besides, under `ext`. While it gives no usable"
         " answer, nobody gets a token",
-        bounds="an address; in production https",
+        bounds="an address; in production https, and not on this machine",
         rules=(_AN_ADDRESS,),
-        strict=(_SECURE,),
+        strict=(_SECURE, _ELSEWHERE),
     )
     HOOK_SECRET = Words(
         "signs the questions to hooks (Standard Webhooks): `whsec_` and base64 of 24 to 64 random bytes"

@@ -109,6 +109,7 @@ class TestWebhooks:
         dialog.get_by_role("button", name="Disable").click()
         expect(panel.locator(".badges .badge")).to_have_text("Disabled")
         expect(panel).to_contain_text("by an administrator")
+        expect(panel.get_by_role("button", name="Send a test")).to_have_count(0)
         panel.get_by_role("button", name="Enable").click()
         dialog.get_by_role("button", name="Enable").click()
         says(desk, "The webhook is enabled.")

@@ -7,6 +7,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.windows import at_home, window
+from tests.support.accounts import Database
+from tests.support.console import enter, make_administrator
 from tests.support.hooks import ALLOW, SECRET, HookServer
 from tests.support.letters import newest_code
 from tests.support.service import Service, free_port
@@ -75,3 +77,17 @@ def test_a_code_serves_once_the_hook_is_back(page: Page, hook: HookServer, app: 
     field.fill("")
     field.fill(code)
     at_home(page)
+
+
+def test_who_invites_is_told_about_the_person(
+    page: Page, hook: HookServer, asking_service: Service, mongo: Database
+) -> None:
+    admin = make_administrator(asking_service, mongo)
+    enter(page, admin, mongo, "#people")
+    hook.answer = lambda _: {"allow": False, "reason": REASON}
+    page.get_by_role("button", name="Invite someone").click()
+    dialog = page.get_by_role("dialog", name="Invite someone")
+    dialog.get_by_label("Name").fill("Ada Lovelace")
+    dialog.get_by_label("Email").fill(ADA)
+    dialog.get_by_role("button", name="Send invitation").click()
+    expect(dialog).to_contain_text(f"This person can't have an account here. The hook says: {REASON}")

@@ -82,7 +82,7 @@ class TestCreate:
     def test_everything_in_two_lines_for_people(self, run: Run, server: Server):
         done = run("create", server.url(), "--event", "*")
         assert done.exit_code == 0, done.output
-        first, second = done.output.splitlines()
+        first, second = done.stdout.splitlines()
         assert first.split()[0] == "id"
         assert second.split()[0] == "secret"
         assert second.split()[1].startswith("whsec_")
@@ -96,6 +96,10 @@ class TestCreate:
             (["ftp://hear.example.net", "--event", "*"], "can't be told anything"),
             (["https://169.254.169.254/", "--event", "*"], "can't be told anything"),
             (["nonsense", "--event", "*"], "can't be told anything"),
+            ([f"https://hear.example.net/{'x' * 2000}", "--event", "*"], "at most 2000 characters"),
+            (["https://hear.example.net", "--event", "*", "--description", "x" * 201], "at most 200 visible"),
+            (["https://hear.example.net", "--event", "*", "--description", "a\x1b[2Jb"], "at most 200 visible"),
+            (["https://hear.example.net", "--event", "*", "--description", "a\nb"], "at most 200 visible"),
             ([], "Missing argument"),
         ],
     )
@@ -105,6 +109,14 @@ class TestCreate:
         assert message in done.output
         assert "Traceback" not in done.output
         assert mongo.webhooks.count_documents({}) == 0
+
+    def test_what_is_on_this_machine_is_said_to_be(self, run: Run):
+        local = run("create", "http://localhost:3000/", "--event", "*", "--json")
+        assert "webhook.on_this_machine" in local.stderr
+        other = run("create", "https://hear.example.net", "--event", "*", "--json")
+        assert "webhook.on_this_machine" not in other.stderr
+        moved = run("change", json.loads(other.stdout)["id"], "--url", "http://localhost:3000/")
+        assert "webhook.on_this_machine" in moved.stderr
 
 
 class TestShow:
@@ -117,8 +129,10 @@ class TestShow:
         assert len(told["secrets"].split()) == 1
         assert "whsec_" not in run("show", made["id"]).output + run("list").output
 
-    def test_a_description_can_not_control_a_terminal(self, run: Run, made: dict[str, str]):
-        assert run("change", made["id"], "--description", "\x1b[2J\nnext").exit_code == 0
+    def test_a_description_can_not_control_a_terminal(self, run: Run, made: dict[str, str], mongo: Database):
+        said = run("change", made["id"], "--description", "\x1b[2J\nnext")
+        assert (said.exit_code, "visible characters" in said.output) == (1, True)
+        mongo.webhooks.update_one({}, {"$set": {"description": "\x1b[2J\nnext"}})
         assert "\x1b" not in run("list").output
         assert len(run("list").output.splitlines()) == 2
 
@@ -208,6 +222,14 @@ class TestDeliveries:
             assert shown(run, "deliveries", made["id"])[0]["state"] == "delivered"
             again = run("retry", made["id"], row["id"])
             assert (again.exit_code, "no undelivered delivery" in again.output) == (1, True)
+
+    def test_what_a_disabled_one_is_sent_waits_and_that_is_said(self, run: Run, made: dict[str, str]):
+        run("disable", made["id"])
+        waits = "waits until you enable it"
+        said = run("test", made["id"]).output
+        assert (waits in said, "now" in said) == (True, False)
+        (row,) = shown(run, "deliveries", made["id"])
+        assert waits in run("retry", made["id"], row["id"]).output
 
     def test_the_newest_first_and_no_more_than_asked_for(self, run: Run, made: dict[str, str]):
         for _ in range(3):

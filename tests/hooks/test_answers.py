@@ -83,6 +83,12 @@ OF_TOKENS: dict[str, Any] = {
     "a list of claims": {"claims": [{"plan": "pro"}]},
     "a text of claims": {"claims": "plan"},
     "claims that grow in a token": {"claims": {"name": "é" * 2000}},
+    "half a character": writes(rb'{"claims": {"name": "\ud800"}}'),
+    "half a character, deep": writes(rb'{"claims": {"names": [{"of": ["a\udfffb"]}]}}'),
+    "half a character as a name": writes(rb'{"claims": {"more": {"\udc00": 1}}}'),
+    "an integer of 4000 digits": writes(b'{"claims": {"n": ' + b"9" * 4000 + b"}}"),
+    "an integer of 54 bits": {"claims": {"n": [2**53]}},
+    "a negative one": {"claims": {"n": -(2**53)}},
 }
 
 

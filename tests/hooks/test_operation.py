@@ -167,6 +167,6 @@ class TestLimits:
             answers = [one.result() for one in waiting]
             assert {(one.status_code, one.json()["code"]) for one in answers} == {(503, "hook_failed")}
             assert time.monotonic() - begun < 10
-            assert min(times) < 1.5
+            assert max(times) < 1.5, times  # who waited for the hook took two seconds
             hook.answer = lambda _: ALLOW
             assert Visitor(service.url).register("later@example.com").status_code == 201

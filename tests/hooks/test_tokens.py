@@ -14,6 +14,7 @@ from pymongo.database import Database
 
 from authsvc import clock
 from authsvc.models.apps import AppKind
+from authsvc.services import signing_keys
 from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
 from tests.support.accounts import login, register
@@ -76,6 +77,15 @@ def world(app: Flask, client: FlaskClient, alice: Person, mongo: Mongo, provider
 
 Try = Callable[[], Any]
 """Does the same once more, with the same code or token; returns the answer."""
+
+
+def stored(mongo: Mongo) -> dict[str, list[Any]]:
+    """Return all that is stored: accounts, sessions, codes, links, letters, challenges, the record, throttles.
+
+    But not what counts days, which is written now and then; and not passkeys, whose counter says that they signed.
+    """
+    names = {*mongo.list_collection_names()} - {"daily_counts", "passkeys"}
+    return {name: there for name in names if (there := list(mongo[name].find()))}
 
 
 def registers(world: World) -> Try:
@@ -292,13 +302,12 @@ class TestEveryToken:
         self, world: World, hook: HookServer, mongo: Mongo, path: Path
     ) -> None:
         attempt = path(world)
-        names = ("users", "sessions", "email_codes", "mfa_tickets", "authorizations", "letters", "audit")
-        before = {name: list(mongo[name].find()) for name in names}
+        before = stored(mongo)
         with asking(world.app, token=hook.url):
             hook.answer = lambda _: None
             for _ in range(6):  # one more than a code has tries
                 check_failure(attempt())
-            assert {name: list(mongo[name].find()) for name in names} == before
+            assert stored(mongo) == before
             hook.answer = lambda _: {"claims": CLAIMS}
             tokens = tokens_of(body_of(attempt()))
         assert tokens["accesstoken"]["ext"] == CLAIMS
@@ -502,6 +511,34 @@ class TestOutside:
         told = notes.post("/oauth2/introspect", {"token": tokens["access_token"]}).json
         assert (told["active"], told["ext"]) == (True, CLAIMS)
         assert "ext" not in notes.post("/oauth2/introspect", {"token": tokens["refresh_token"]}).json
+
+    def test_who_introspects_a_token_of_ours_sees_them(self, world: World, hook: HookServer) -> None:
+        hook.answer = lambda _: {"claims": CLAIMS}
+        with asking(world.app, token=hook.url):
+            alice = world.alice.login()
+        for name, ext in (("accessToken", CLAIMS), ("refreshToken", None)):
+            told = world.client.post("/auth/introspect", data={"token": alice.tokens[name]}, headers=alice.headers)
+            assert (told.get_json()["active"], told.get_json().get("ext")) == (True, ext)
+
+    def test_whole_characters_and_large_integers_reach_them(self, world: World, hook: HookServer) -> None:
+        claims = {"name": "\U0001f600", "most": 2**53 - 1, "least": 1 - 2**53, "large": 1e300, "yes": True}
+        hook.answer = lambda _: {"claims": claims}
+        with asking(world.app, token=hook.url):
+            assert claims_of(world.alice.login().tokens["accessToken"])["ext"] == claims
+
+    def test_what_a_worker_keeps_of_a_token_is_not_large(self, world: World, hook: HookServer) -> None:
+        hook.answer = lambda _: {"claims": {"groups": [[] for _ in range(500)]}}
+        with asking(world.app, token=hook.url):
+            people = [world.alice.login()]
+            hook.answer = lambda _: {"claims": {"text": "x" * 4000}}
+            people.append(world.alice.login())
+        assert [person.home().status_code for person in people * 2] == [200] * 4
+        with world.app.app_context():
+            verified = signing_keys.snapshot().verified
+        kept, forgotten = (person.tokens["accessToken"] for person in people)
+        assert "ext" not in verified[kept]
+        assert verified[kept]["sid"] == claims_of(kept)["sid"]
+        assert forgotten not in verified
 
 
 class TestOnePlace:

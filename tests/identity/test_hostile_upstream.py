@@ -25,7 +25,6 @@ from hypothesis import settings as options
 from hypothesis import strategies as st
 
 from authsvc import clock
-from authsvc.clients import lookups
 from authsvc.clients.connector import Connector
 from authsvc.clients.identity.base import Claims, Errand, IdentityProvider
 from authsvc.clients.identity.oidc import OidcProvider
@@ -625,7 +624,7 @@ class TestO55Slow:
                 over.wait(20)
             return []
 
-        monkeypatch.setattr(lookups, "look_up", look_up)
+        monkeypatch.setattr(providers._look_up, "_resolve", look_up)
         waiting = [threading.Thread(target=providers._look_up, args=("slow.example", 443)) for _ in range(8)]
         for thread in waiting:
             thread.start()

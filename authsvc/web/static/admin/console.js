@@ -2,6 +2,7 @@
 
 import {logout, onChange, refresh, user} from "/authsvc.js";
 import {byId, describeErrorsBy, onPress, showErrorAt} from "../ui/dom.js";
+import {t} from "../ui/language.js";
 import {errorText} from "../ui/messages.js";
 import {goToSignIn} from "../ui/redirect.js";
 import {showApps} from "./apps.js";
@@ -31,6 +32,8 @@ let section, somebody, endReason, isLeaving = false;
 describeErrorsBy((error) => {
   if (error.code === "session_ended") endReason ??= error.reason;
   if (SHUT.includes(error.code) && section) welcome(somebody); // the role or the factor was taken away meanwhile
+  if (error.code === "hook_refused" && error.reason) // what somebody reads who signs up speaks to them
+    return t("This person can't have an account here. The hook says: {reason}", {reason: error.reason});
   return errorText(error);
 });
 

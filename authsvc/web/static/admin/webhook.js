@@ -118,7 +118,7 @@ function actionsFor(webhook, path) {
       fields: fieldsFor(webhook), yes: t("Save"),
       work: (values) => call("PATCH", path, changesOf(webhook, filledIn(values))), done: t("The webhook is changed."),
     },
-    {name: t("Send a test"), icon: "mail", press: () => sendTest(path)},
+    ...(webhook.disabledAt ? [] : [{name: t("Send a test"), icon: "mail", press: () => sendTest(path)}]), // it would wait
     newSecret(webhook, path),
     webhook.disabledAt ? {
       name: t("Enable"), icon: "check", title: t("Enable this webhook?"),
@@ -206,7 +206,7 @@ function drawDelivery(webhook, delivery) {
     await call("POST", `${pathOf(webhook.id)}/deliveries/${id}/retry`);
     await lookTwice();
   }, {label: t("{action}: {event}", {action: t("Try again"), event: eventName(event)})});
-  const line = row("hook", eventName(event), details, null, ...(deliveredAt ? [] : [retry]));
+  const line = row("hook", eventName(event), details, null, ...(deliveredAt || webhook.disabledAt ? [] : [retry]));
   line.querySelector(".title").append(make("span", {class: `badge ${kind}`}, text));
   if (error && !deliveredAt) line.querySelector(".details").append(make("code", {class: "server-words", dir: "ltr"}, error));
   return line;

@@ -248,6 +248,7 @@ add({
 "Signed up": "إنشاء حساب",
 "Blocked": "محظورة",
 "As a table": "كجدول",
+"This person can't have an account here. The hook says: {reason}": "لا يمكن لهذا الشخص الحصول على حساب هنا. يقول الخطاف: {reason}",
 "Environment": "البيئة",
 "Names of settings": "أسماء الإعدادات",
 "Cookies": "ملفات تعريف الارتباط",

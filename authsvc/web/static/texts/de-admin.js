@@ -232,6 +232,7 @@ add({
 "Signed up": "Registriert",
 "Blocked": "Blockiert",
 "As a table": "Als Tabelle",
+"This person can't have an account here. The hook says: {reason}": "Diese Person kann hier kein Konto haben. Der Hook sagt: {reason}",
 "Environment": "Umgebung",
 "Names of settings": "Namen von Einstellungen",
 "Cookies": "Cookies",

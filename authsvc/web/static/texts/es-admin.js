@@ -236,6 +236,7 @@ add({
 "Signed up": "Registro",
 "Blocked": "Bloqueados",
 "As a table": "Como tabla",
+"This person can't have an account here. The hook says: {reason}": "Esta persona no puede tener una cuenta aquí. El hook dice: {reason}",
 "Environment": "Entorno",
 "Names of settings": "Nombres de los ajustes",
 "Cookies": "Cookies",

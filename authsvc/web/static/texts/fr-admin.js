@@ -236,6 +236,7 @@ add({
 "Signed up": "Inscription",
 "Blocked": "Bloquées",
 "As a table": "En tableau",
+"This person can't have an account here. The hook says: {reason}": "Cette personne ne peut pas avoir de compte ici. Le hook indique : {reason}",
 "Environment": "Environnement",
 "Names of settings": "Noms des paramètres",
 "Cookies": "Cookies",

@@ -228,6 +228,7 @@ add({
 "Signed up": "登録",
 "Blocked": "ブロック",
 "As a table": "表で表示",
+"This person can't have an account here. The hook says: {reason}": "この人はここでアカウントを作成できません。フックからの理由: {reason}",
 "Environment": "環境",
 "Names of settings": "設定の名前",
 "Cookies": "Cookie",
