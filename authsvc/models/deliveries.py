@@ -57,6 +57,11 @@ class Delivery(Document):
         self.due_at, self.evidence = now, None
         self.save(force_insert=True)
 
+    @bounded
+    def expire(self, now: datetime) -> None:
+        """Let a decoy go, in as many steps as a delivery is released in."""
+        type(self).objects(id=self.id).update_one(set__expires_at=now, unset__evidence=True)
+
     @classmethod
     @bounded
     def drop(cls, delivery_id: ObjectId) -> None:

@@ -11,6 +11,7 @@ from bson import ObjectId
 from flask import Flask
 
 from authsvc import clock
+from authsvc.models.deliveries import NOBODY
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.models.ids import new_id
 from authsvc.models.users import User
@@ -36,12 +37,14 @@ def tell_on_success(
     details: dict[str, Any],
     keeps_account: bool,
     evidence: Callable[[], Evidence | None],
+    wake: bool = True,
 ) -> Iterator[None]:
     """Tell webhooks of what is done inside: the message is stored first, and goes out once it is done.
 
     If the process dies in between, or the outcome is unknown, it goes out after a minute if `evidence` shows that
-    it was done. If it is refused, nobody hears of it. `keeps_account` keeps what the account was like before. Raises
-    DatabaseUnavailable, before anything is done, if it can't be stored.
+    it was done. If it is refused, nobody hears of it. `keeps_account` keeps what the account was like before. `wake`
+    gives it to webhooks at once, not at the next look. Raises DatabaseUnavailable, before anything is done, if it can't
+    be stored.
     """
     if not webhook_table.listening(kind):
         yield
@@ -49,7 +52,19 @@ def tell_on_success(
     message = _new_message(kind, account, actor, details)
     if keeps_account and account is not None:
         message.snapshot = snapshot_of(User.find(str(account)))
-    with messages.put_on_success(message, evidence):
+    with messages.put_on_success(message, evidence, wake=wake):
+        yield
+
+
+@contextmanager
+def work_as_if_told(kind: str, *, details: dict[str, Any], evidence: Callable[[], Evidence | None]) -> Iterator[None]:
+    """Do the work of `tell_on_success`, and tell nobody: whether something was done must not show by it (R18)."""
+    if not webhook_table.listening(kind):
+        yield
+        return
+    message = _new_message(kind, new_id(), None, details)
+    message.to = NOBODY
+    with messages.put_on_success(message, evidence, wake=False):
         yield
 
 

@@ -89,6 +89,21 @@ class TestRefusal:
         assert stored(mongo, "carol@example.com") is not None
         assert mongo.webhook_messages.count_documents({"dueAt": {"$ne": None}}) == 0
 
+    def test_r18_who_registers_a_known_address_makes_a_decoy_that_nobody_hears_of(
+        self, hearer: Hearer, client: FlaskClient, mongo: Database
+    ) -> None:
+        hearer.app.config["EMAIL_VERIFICATION"] = "required"
+        try:
+            assert [register(client, email="carol@example.com").status_code for _ in range(2)] == [202, 202]
+        finally:
+            hearer.app.config["EMAIL_VERIFICATION"] = "optional"
+        (decoy,) = mongo.webhook_messages.find({"to": "-"})
+        assert "dueAt" not in decoy
+        assert decoy["expiresAt"] <= clock.now()
+        with time_machine.travel(clock.now() + timedelta(seconds=62)):
+            hearer.deliver()
+        assert [one["type"] for one in hearer.heard()] == ["account.registered"]
+
     def test_what_can_not_be_stored_is_not_done(self, hearer: Hearer, alice: Person, mongo: Database) -> None:
         """Nobody is told too little: a change fails that could not be told of."""
         mongo.webhook_messages.create_index("kind", unique=True, name="refusing")
