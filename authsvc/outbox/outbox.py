@@ -185,8 +185,8 @@ class Outbox(Generic[D]):
         """Tell whether what a delivery tells of was done; drop it if not: a process died before it did that."""
         if delivery.evidence is None or delivery.evidence.shows_a_change():
             return True
-        self._kind.drop(delivery.id)
-        _log.warning(f"{self._name}.withdrawn", **self._facts(delivery))
+        if delivery.withdraw():
+            _log.warning(f"{self._name}.withdrawn", **self._facts(delivery))
         return False
 
     def _note_delivered(self, delivery: D) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from bson import ObjectId
 from flask import Flask
 
-from authsvc import clock
+from authsvc import clock, logs, metrics
 from authsvc.models.deliveries import NOBODY
+from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.models.ids import new_id
 from authsvc.models.users import User
@@ -26,6 +27,8 @@ TEST = "webhook.test"
 """The name of what an administrator sends to see whether it arrives."""
 
 _HANDS = 2
+
+_log = logs.get(__name__)
 
 
 @contextmanager
@@ -72,7 +75,7 @@ def work_as_if_told(kind: str, *, details: dict[str, Any], evidence: Callable[[]
 def tell_of_new_accounts(kind: str, accounts: Sequence[ObjectId]) -> Iterator[set[ObjectId]]:
     """Tell webhooks of those accounts that are made inside, which adds them to what is yielded.
 
-    As `tell_on_success`, for very many at once: in two commands.
+    As `tell_on_success`, for very many at once: in a few commands.
     """
     made: set[ObjectId] = set()
     if not accounts or not webhook_table.listening(kind):
@@ -83,8 +86,12 @@ def tell_of_new_accounts(kind: str, accounts: Sequence[ObjectId]) -> Iterator[se
         message.evidence = Evidence(collection="users", key=message.account, fields=["_id"])
     WebhookMessage.hold_all(held, clock.now() + HELD_FOR)
     yield made  # whatever is raised: what was made is told after a minute, and the rest is dropped then
-    WebhookMessage.release_all([one.id for one in held if one.account in made], clock.now())
-    WebhookMessage.drop_all([one.id for one in held if one.account not in made])
+    try:
+        WebhookMessage.release_all([one for one in held if one.account in made], clock.now())
+        WebhookMessage.drop_all([one.id for one in held if one.account not in made])
+    except DATABASE_ERRORS as error:  # the accounts are made: the evidence tells of which
+        metrics.DATABASE_ERRORS.inc()
+        _log.warning("webhook_message.not_released", kind=kind, cause=logs.where(error))
     messages.wake()
 
 

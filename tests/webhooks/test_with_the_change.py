@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 import time_machine
+from bson import ObjectId
 from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
+from authsvc.events import happening
+from authsvc.events.catalogue import ProfileChanged
+from authsvc.models.ids import new_id
+from authsvc.models.webhook_messages import WebhookMessage
 from authsvc.services import webhook_messages
 from tests.conftest import Person
 from tests.support import operations
-from tests.support.accounts import Database, login, register, stored
+from tests.support.accounts import Database, import_account, login, register, stored
 from tests.support.crashes import Crashing
 from tests.support.hearers import Hearer
 from tests.support.operations import Attempt, World
@@ -68,6 +73,72 @@ def give(app: Flask) -> None:
     with app.app_context(), time_machine.travel(clock.now() + timedelta(seconds=62)):
         while webhook_messages.give_next():
             pass
+
+
+class TestClockAhead:
+    """Another machine takes what is held for something that a crash left, before the change is made."""
+
+    def test_what_it_withdrew_before_an_import_is_told(self, hearer: Hearer, mongo: Database) -> None:
+        ids = [new_id() for _ in range(4)]
+        with hearer.app.app_context(), webhook_messages.tell_of_new_accounts("account.imported", ids) as made:
+            give(hearer.app)
+            assert mongo.webhook_messages.count_documents({"kind": "account.imported"}) == 0
+            for one in ids[:3]:
+                import_account(mongo, _id=one, email=f"{one}@example.com")
+            made.update(ids[:3])
+        hearer.deliver()
+        assert {one["data"]["account"]["id"] for one in hearer.heard()} == {str(one) for one in ids[:3]}
+
+    def test_what_it_gave_before_the_import_went_on_is_told_once(self, hearer: Hearer, mongo: Database) -> None:
+        one = new_id()
+        with hearer.app.app_context(), webhook_messages.tell_of_new_accounts("account.imported", [one]) as made:
+            import_account(mongo, _id=one)
+            with time_machine.travel(clock.now() + timedelta(seconds=62)):
+                assert hearer.deliver() == 1
+            made.add(one)
+        assert hearer.deliver() == 0
+
+    def test_an_import_whose_messages_can_not_be_released_goes_on_and_is_told_later(
+        self, hearer: Hearer, mongo: Database
+    ) -> None:
+        ids = [new_id() for _ in range(3)]
+        mongo.webhook_messages.create_index([("kind", 1), ("evidence.key", 1)], unique=True, name="refusing")
+        try:
+            with hearer.app.app_context(), webhook_messages.tell_of_new_accounts("account.imported", ids) as made:
+                for one in ids:
+                    import_account(mongo, _id=one, email=f"{one}@example.com")
+                made.update(ids)
+        finally:
+            mongo.webhook_messages.drop_index("refusing")
+        assert mongo.webhook_messages.count_documents({"evidence": {"$exists": True}}) >= 2
+        with time_machine.travel(clock.now() + timedelta(seconds=62)):
+            hearer.deliver()
+        assert len(hearer.heard()) == 3
+
+    def test_what_it_looked_at_before_a_change_it_does_not_withdraw_after_it(
+        self, hearer: Hearer, alice: Person, mongo: Database
+    ) -> None:
+        with hearer.app.app_context():
+            with happening(ProfileChanged(actor=alice.id, target=alice.id, changed=["name"])):
+                seen = WebhookMessage.lease(clock.now() + timedelta(seconds=61), timedelta(minutes=3))
+                assert seen is not None
+                assert seen.evidence is not None
+                assert not seen.evidence.shows_a_change()
+                mongo.users.update_one({"_id": ObjectId(alice.id)}, {"$set": {"name": "Alicia"}})
+            assert not seen.withdraw()
+        hearer.deliver()
+        assert [one["type"] for one in hearer.heard()] == ["profile.changed"]
+
+    def test_it_withdraws_nothing_that_another_looks_at_by_now(self, hearer: Hearer, alice: Person) -> None:
+        """Who was stopped between two steps of theirs may know what was true minutes ago."""
+        later = clock.now() + timedelta(minutes=5)
+        with hearer.app.app_context():
+            with happening(ProfileChanged(actor=alice.id, target=alice.id, changed=["name"])):
+                first = WebhookMessage.lease(later, timedelta(minutes=3))
+                second = WebhookMessage.lease(later + timedelta(minutes=4), timedelta(minutes=3))
+            assert first is not None
+            assert second is not None
+            assert not first.withdraw()
 
 
 class TestRefusal:
