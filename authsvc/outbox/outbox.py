@@ -11,7 +11,7 @@ from authsvc import clock, logs, metrics
 from authsvc.errors import DatabaseUnavailable
 from authsvc.errors.not_delivered import NotDelivered, NotFinished, NotYet
 from authsvc.models.deliveries import NOBODY, Delivery
-from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.models.driver_errors import DATABASE_ERRORS, UNKNOWN_OUTCOMES
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.outbox.turns import Turns
 
@@ -87,7 +87,7 @@ class Outbox(Generic[D]):
         self._store(delivery, evidence)
         try:
             yield
-        except DATABASE_ERRORS:
+        except UNKNOWN_OUTCOMES:
             raise
         except Exception:
             self._kind.drop(delivery.id)

@@ -11,8 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from authsvc import clock
+from authsvc.errors import OutcomeUnknown
 from authsvc.events import happening
-from authsvc.events.catalogue import ProfileChanged
+from authsvc.events.catalogue import PasswordChanged, ProfileChanged
 from authsvc.models.ids import new_id
 from authsvc.models.webhook_messages import WebhookMessage
 from authsvc.services import webhook_messages
@@ -141,6 +142,33 @@ class TestClockAhead:
             assert not first.withdraw()
 
 
+class TestFailureAfterwards:
+    def test_what_follows_from_a_change_fails_and_the_change_is_told(
+        self, hearer: Hearer, alice: Person, mongo: Database
+    ) -> None:
+        """A session that opened meanwhile ends with the change, and that can't be told: but the change was made."""
+        mongo.users.update_one({"_id": ObjectId(alice.id)}, {"$set": {"emailVerifiedAt": clock.now()}})
+        changed = PasswordChanged(actor=alice.id, target=alice.id, email=alice.email)
+
+        def change() -> None:
+            with hearer.app.app_context(), happening(changed):
+                alice.login()
+                mongo.users.update_one({"_id": ObjectId(alice.id)}, {"$set": {"password": "another"}})
+                assert mongo.webhook_messages.count_documents({"kind": "session.ended"}) == 1
+                mongo.webhook_messages.create_index("kind", unique=True, name="refusing")
+
+        try:
+            with pytest.raises(OutcomeUnknown):
+                change()
+        finally:
+            mongo.webhook_messages.drop_index("refusing")
+        assert mongo.audit.count_documents({"action": "password.changed"}) == 1
+        assert mongo.letters.count_documents({"kind": "password_changed"}) == 1
+        with time_machine.travel(clock.now() + timedelta(seconds=62)):
+            hearer.deliver()
+        assert "password.changed" in [one["type"] for one in hearer.heard()]
+
+
 class TestRefusal:
     def test_r123_what_is_refused_is_not_told(self, hearer: Hearer, client: FlaskClient, alice: Person) -> None:
         assert register(client, email=alice.email).status_code == 409
@@ -186,6 +214,7 @@ class TestRefusal:
             mongo.webhook_messages.delete_many({"to": "-"})
         assert answer.status_code == 503
         assert stored(mongo, alice.email)["name"] == "Alice"
+        assert mongo.audit.count_documents({"action": "profile.changed"}) == 0
         assert hearer.deliver() == 0
 
     def test_a_sign_in_is_told_with_its_session(self, hearer: Hearer, client: FlaskClient, mongo: Database) -> None:
