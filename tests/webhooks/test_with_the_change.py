@@ -32,6 +32,7 @@ OPERATIONS: list[Callable[[World], Attempt]] = [
     operations.registration,
     operations.role_change,
     operations.sign_in,
+    operations.sign_out_everywhere,
 ]
 
 
@@ -140,6 +141,21 @@ class TestClockAhead:
             assert first is not None
             assert second is not None
             assert not first.withdraw()
+
+
+class TestSignOut:
+    def test_one_that_the_database_refuses_is_not_told(self, hearer: Hearer, alice: Person, mongo: Database) -> None:
+        mongo.sessions.insert_one({"endReason": "logout"})
+        mongo.sessions.create_index("endReason", unique=True, sparse=True, name="refusing")
+        try:
+            answer = alice.client.delete("/auth/sessions?scope=all", headers=alice.headers)
+        finally:
+            mongo.sessions.drop_index("refusing")
+        assert answer.status_code == 503
+        assert mongo.sessions.count_documents({"user": ObjectId(alice.id), "endedAt": None}) == 1
+        with time_machine.travel(clock.now() + timedelta(seconds=62)):
+            hearer.deliver()
+        assert hearer.heard() == []
 
 
 class TestFailureAfterwards:
