@@ -16,10 +16,12 @@ from pymongo import DeleteMany, MongoClient
 from pymongo.database import Database as MongoDatabase
 
 import config
-from authsvc import lifecycle, logs
+from authsvc import clock, lifecycle, logs
 from authsvc.app import create_app
 from authsvc.devdb import Database, quirks
+from authsvc.models.ids import new_id
 from authsvc.models.signing_keys import Ring
+from authsvc.models.webhooks import EVERYTHING, SigningSecret, Webhook
 from authsvc.services import signing_keys, throttles, webhook_table
 from tests.support import alone, groups, rings, servers
 from tests.support.leaks import stored_leaks
@@ -191,6 +193,17 @@ def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
     throttles._full_until.clear()  # of counters that are gone now
     webhook_table.forget()
     assert leaked == []
+
+
+@pytest.fixture(params=["", EVERYTHING], ids=["", "heard"])
+def heard(request: pytest.FixtureRequest, clean: None) -> None:
+    """Run a test twice: with no webhook, and with one that hears everything, which must not tell known from unknown."""
+    if request.param:
+        secret = SigningSecret(id=new_id(), sealed="-", created_at=clock.now())
+        one = Webhook(id=new_id(), url="https://hear.example.com/", events=[EVERYTHING], secrets=[secret])
+        one.created_at = clock.now()
+        one.insert()
+        webhook_table.forget()
 
 
 @pytest.fixture

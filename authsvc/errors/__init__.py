@@ -68,6 +68,7 @@ from authsvc.errors.unavailable import (
     HookFailed,
     InternalError,
     NotReady,
+    OutcomeUnknown,
     Unavailable,
     UpstreamUnavailable,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "MfaNotEnabled",
     "MfaTokenInvalid",
     "NotReady",
+    "OutcomeUnknown",
     "OwnRole",
     "PasskeyInvalid",
     "PasskeyKnown",

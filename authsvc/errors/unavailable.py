@@ -40,6 +40,12 @@ class DatabaseUnavailable(Unavailable):
     title = "The database is not available"
 
 
+class OutcomeUnknown(DatabaseUnavailable):
+    """The database failed in the midst of a change, or after it: the change may have been made. Nobody else is told so:
+    to a client it is a DatabaseUnavailable, which says the same.
+    """
+
+
 class NotReady(Unavailable):
     """The service is starting, or something that it needs is missing. `GET /readyz` gives the `reasons`."""
 

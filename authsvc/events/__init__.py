@@ -8,6 +8,7 @@ A change may be several events: all are told at once. Their order is semantics; 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+from authsvc.errors import DatabaseUnavailable, OutcomeUnknown
 from authsvc.events.event import Event
 
 Subscriber = Callable[[tuple[Event, ...]], AbstractContextManager[None]]
@@ -37,15 +38,28 @@ def each(subscriber: Callable[[Event], AbstractContextManager[None]]) -> Subscri
 def happening(*events: Event) -> Iterator[None]:
     """Tell every subscriber of what is done inside: before it is done, and how it ended.
 
-    Raises what a subscriber raises that can't prepare (DatabaseUnavailable): then nothing inside is done. Raises
-    RuntimeError if nobody has subscribed: an event that nobody hears must not pass for one that was recorded.
+    Raises what a subscriber raises that can't prepare (DatabaseUnavailable): then nothing inside is done. If the same
+    is raised inside, it may have been done, and is raised as OutcomeUnknown. Raises RuntimeError if nobody has
+    subscribed: an event that nobody hears must not pass for one that was recorded.
     """
     if not _subscribers:
         raise RuntimeError("no subscriber: create_app has not run")
     with ExitStack() as stack:
         for subscriber in _subscribers:
             stack.enter_context(subscriber(events))
+        with begun():
+            yield
+
+
+@contextmanager
+def begun() -> Iterator[None]:
+    """Raise a DatabaseUnavailable from inside, of another event, as OutcomeUnknown: this one may have been done."""
+    try:
         yield
+    except OutcomeUnknown:
+        raise
+    except DatabaseUnavailable as error:
+        raise OutcomeUnknown(error.detail) from error
 
 
 def happened(event: Event) -> None:

@@ -54,7 +54,9 @@ class Delivery(Document):
     def release(cls, delivery_id: ObjectId, now: datetime) -> bool:
         """Make a held delivery due: what it announces happened. Tell whether it is still there."""
         same = cls.objects(id=delivery_id)
-        return bool(same.filter(due_at__gt=now).update_one(set__due_at=now, unset__evidence=True)) or bool(same.count())
+        # Of one that waits the evidence goes in any case: whoever read it, and saw no change, then withdraws nothing.
+        waits = same.filter(due_at__ne=None)
+        return bool(waits.update_one(set__due_at=now, unset__evidence=True)) or bool(same.count())
 
     @bounded
     def restore(self, now: datetime) -> None:
@@ -62,11 +64,25 @@ class Delivery(Document):
         self.due_at, self.evidence = now, None
         self.save(force_insert=True)
 
+    @bounded
+    def expire(self, now: datetime) -> None:
+        """Let a decoy go, in as many steps as a delivery is released in."""
+        type(self).objects(id=self.id).update_one(set__expires_at=now, unset__evidence=True)
+
     @classmethod
     @bounded
     def drop(cls, delivery_id: ObjectId) -> None:
         """Delete the delivery that announces a change which was not made."""
         cls.objects(id=delivery_id).delete()
+
+    @bounded
+    def withdraw(self) -> bool:
+        """Delete a delivery whose evidence shows no change, as it was read; tell whether it was still so.
+
+        Meanwhile the change may have been made, and the delivery released.
+        """
+        same = type(self).objects(id=self.id, attempts=self.attempts, evidence__ne=None)
+        return bool(same.delete())
 
     @classmethod
     @bounded

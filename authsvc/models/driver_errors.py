@@ -10,11 +10,16 @@ from pymongo.errors import (
     PyMongoError,
 )
 
+from authsvc.errors import OutcomeUnknown
+
 DATABASE_ERRORS: tuple[type[Exception], ...] = (PyMongoError, OperationError, ConnectionFailure)
 """Connection, also one that this process has ended; time-out, write concern, disk full, not primary.
 
 Whatever it is, nothing is granted (fail closed).
 """
+
+UNKNOWN_OUTCOMES: tuple[type[Exception], ...] = (*DATABASE_ERRORS, OutcomeUnknown)
+"""After one of these a change may have been made. Only evidence tells, so what announces it stays."""
 
 _CREDENTIALS = {18, 8000}  # AuthenticationFailed; AtlasError, its name in a managed cluster
 _RIGHTS = {13}  # Unauthorized

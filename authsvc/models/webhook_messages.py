@@ -48,9 +48,16 @@ class WebhookMessage(LanedDelivery):
 
     @classmethod
     @unhurried
-    def release_all(cls, messages: list[ObjectId], now: datetime) -> None:
-        """Make messages due: what they tell of happened."""
-        cls.objects(id__in=messages).update(set__due_at=now, unset__evidence=True)
+    def release_all(cls, messages: list[Self], now: datetime) -> None:
+        """Make held messages due: what they tell of happened. Those that are gone are stored again (see `restore`)."""
+        same = cls.objects(id__in=[one.id for one in messages])
+        same.filter(due_at__ne=None).update(set__due_at=now, unset__evidence=True)
+        there = set(same.scalar("id"))
+        gone = [one for one in messages if one.id not in there]
+        for one in gone:
+            one.due_at, one.evidence = now, None
+        if gone:
+            cls._get_collection().insert_many([one.to_mongo() for one in gone])
 
     @classmethod
     @unhurried

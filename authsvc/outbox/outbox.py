@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 from authsvc import clock, logs, metrics
 from authsvc.errors import DatabaseUnavailable
 from authsvc.errors.not_delivered import NotDelivered, NotFinished, NotYet
-from authsvc.models.deliveries import Delivery
-from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.models.deliveries import NOBODY, Delivery
+from authsvc.models.driver_errors import DATABASE_ERRORS, UNKNOWN_OUTCOMES
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.outbox.news import News
 from authsvc.outbox.turns import Turns
@@ -74,29 +74,33 @@ class Outbox(Generic[D]):
         self._news.notify()
 
     @contextmanager
-    def put_on_success(self, delivery: D, evidence: Callable[[], Evidence | None]) -> Iterator[None]:
+    def put_on_success(
+        self, delivery: D, evidence: Callable[[], Evidence | None], *, wake: bool = True
+    ) -> Iterator[None]:
         """Store a delivery that announces the change inside, and release it once that is made.
 
         `evidence` returns how to tell whether the change was made, None if it can't be told. If the process dies in
         between, or the outcome is unknown, the delivery goes out after a minute if the change was made. If the change
-        is refused, it is dropped. Raises DatabaseUnavailable, before the change, if it can't be stored.
+        is refused, it is dropped. `wake` tries it at once, not at the next poll. One to nobody is a decoy: it takes the
+        same work, and is never due. Raises DatabaseUnavailable, before the change, if it can't be stored.
         """
-        delivery.due_at = clock.now() + HELD_FOR
+        now = clock.now()
+        delivery.due_at, delivery.expires_at = (None, now) if delivery.to == NOBODY else (now + HELD_FOR, None)
         self._store(delivery, evidence)
         try:
             yield
-        except DATABASE_ERRORS:
+        except UNKNOWN_OUTCOMES:
             raise
         except Exception:
             self._kind.drop(delivery.id)
             raise
         try:
-            if not self._kind.release(delivery.id, clock.now()):
-                delivery.restore(clock.now())
+            self._release(delivery)
         except DATABASE_ERRORS as error:  # the change is made, and the delivery goes out after a minute
             metrics.DATABASE_ERRORS.inc()
             _log.warning(f"{self._name}.not_released", **self._facts(delivery), cause=logs.where(error))
-        self._news.notify()
+        if wake:
+            self._news.notify()
 
     def try_next(self, carry: Callable[[D], None]) -> bool:
         """Deliver what has been due the longest by `carry`, which raises NotDelivered; tell whether there was anything.
@@ -155,6 +159,13 @@ class Outbox(Generic[D]):
             _log.error(f"{self._name}.not_written", kind=delivery.kind, cause=logs.where(error))
             raise DatabaseUnavailable from error  # not the driver's error: the change inside was certainly not made
 
+    def _release(self, delivery: D) -> None:
+        now = clock.now()
+        if delivery.to == NOBODY:
+            delivery.expire(now)
+        elif not self._kind.release(delivery.id, now):
+            delivery.restore(now)
+
     def _try(self, delivery: D, carry: Callable[[D], None]) -> None:
         try:
             if not self._has_happened(delivery):
@@ -178,8 +189,8 @@ class Outbox(Generic[D]):
         """Tell whether what a delivery tells of was done; drop it if not: a process died before it did that."""
         if delivery.evidence is None or delivery.evidence.shows_a_change():
             return True
-        self._kind.drop(delivery.id)
-        _log.warning(f"{self._name}.withdrawn", **self._facts(delivery))
+        if delivery.withdraw():
+            _log.warning(f"{self._name}.withdrawn", **self._facts(delivery))
         return False
 
     def _note_delivered(self, delivery: D) -> None:

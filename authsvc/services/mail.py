@@ -22,7 +22,7 @@ from authsvc.errors.not_delivered import NotDelivered
 from authsvc.events import happened, happening
 from authsvc.events.catalogue import LetterDropped, LetterRetried
 from authsvc.models.deliveries import NOBODY
-from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.models.driver_errors import UNKNOWN_OUTCOMES
 from authsvc.models.evidence import Evidence
 from authsvc.models.ids import new_id
 from authsvc.models.letters import Letter, LetterKind, LetterState
@@ -104,7 +104,7 @@ def notify_on_success(
     try:
         with _outbox.put_on_success(letter, evidence):
             yield
-    except DATABASE_ERRORS:
+    except UNKNOWN_OUTCOMES:
         raise
     except Exception:
         if counted is not None:

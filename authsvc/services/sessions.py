@@ -236,7 +236,7 @@ def end_others(who: Caller) -> None:
 
 def end_everywhere(who: Caller) -> None:
     """End all of the caller's sessions, and sign-ins whose second factor is still to come."""
-    happened(catalogue.SignedOutEverywhere(actor=who.user_id, target=who.user_id))
+    happened(catalogue.SignedOutEverywhere(actor=who.user_id, target=who.user_id, own_session=who.session_id))
 
 
 def tell_again(claims: Mapping[str, Any]) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from bson import ObjectId
 from flask import Flask
 
-from authsvc import clock
+from authsvc import clock, logs, metrics
+from authsvc.models.deliveries import NOBODY
+from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR, Evidence
 from authsvc.models.ids import new_id
 from authsvc.models.users import User
@@ -26,6 +28,8 @@ TEST = "webhook.test"
 
 _HANDS = 2
 
+_log = logs.get(__name__)
+
 
 @contextmanager
 def tell_on_success(
@@ -36,12 +40,14 @@ def tell_on_success(
     details: dict[str, Any],
     keeps_account: bool,
     evidence: Callable[[], Evidence | None],
+    wake: bool = True,
 ) -> Iterator[None]:
     """Tell webhooks of what is done inside: the message is stored first, and goes out once it is done.
 
     If the process dies in between, or the outcome is unknown, it goes out after a minute if `evidence` shows that
-    it was done. If it is refused, nobody hears of it. `keeps_account` keeps what the account was like before. Raises
-    DatabaseUnavailable, before anything is done, if it can't be stored.
+    it was done. If it is refused, nobody hears of it. `keeps_account` keeps what the account was like before. `wake`
+    gives it to webhooks at once, not at the next look. Raises DatabaseUnavailable, before anything is done, if it can't
+    be stored.
     """
     if not webhook_table.listening(kind):
         yield
@@ -49,7 +55,19 @@ def tell_on_success(
     message = _new_message(kind, account, actor, details)
     if keeps_account and account is not None:
         message.snapshot = snapshot_of(User.find(str(account)))
-    with messages.put_on_success(message, evidence):
+    with messages.put_on_success(message, evidence, wake=wake):
+        yield
+
+
+@contextmanager
+def work_as_if_told(kind: str, *, details: dict[str, Any], evidence: Callable[[], Evidence | None]) -> Iterator[None]:
+    """Do the work of `tell_on_success`, and tell nobody: whether something was done must not show by it (R18)."""
+    if not webhook_table.listening(kind):
+        yield
+        return
+    message = _new_message(kind, new_id(), None, details)
+    message.to = NOBODY
+    with messages.put_on_success(message, evidence, wake=False):
         yield
 
 
@@ -57,7 +75,7 @@ def tell_on_success(
 def tell_of_new_accounts(kind: str, accounts: Sequence[ObjectId]) -> Iterator[set[ObjectId]]:
     """Tell webhooks of those accounts that are made inside, which adds them to what is yielded.
 
-    As `tell_on_success`, for very many at once: in two commands.
+    As `tell_on_success`, for very many at once: in a few commands.
     """
     made: set[ObjectId] = set()
     if not accounts or not webhook_table.listening(kind):
@@ -68,8 +86,12 @@ def tell_of_new_accounts(kind: str, accounts: Sequence[ObjectId]) -> Iterator[se
         message.evidence = Evidence(collection="users", key=message.account, fields=["_id"])
     WebhookMessage.hold_all(held, clock.now() + HELD_FOR)
     yield made  # whatever is raised: what was made is told after a minute, and the rest is dropped then
-    WebhookMessage.release_all([one.id for one in held if one.account in made], clock.now())
-    WebhookMessage.drop_all([one.id for one in held if one.account not in made])
+    try:
+        WebhookMessage.release_all([one for one in held if one.account in made], clock.now())
+        WebhookMessage.drop_all([one.id for one in held if one.account not in made])
+    except DATABASE_ERRORS as error:  # the accounts are made: the evidence tells of which
+        metrics.DATABASE_ERRORS.inc()
+        _log.warning("webhook_message.not_released", kind=kind, cause=logs.where(error))
     messages.wake()
 
 

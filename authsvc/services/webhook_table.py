@@ -12,6 +12,7 @@ LEASE = 0.25
 """Seconds for which a reading counts. Whoever changes a webhook waits as long before it is said to be done."""
 
 _lock = threading.Lock()
+_reading = threading.Lock()
 _known: list[Webhook] = []
 _read_at = float("-inf")
 
@@ -40,10 +41,28 @@ def settle() -> None:
 
 
 def _current() -> list[Webhook]:
-    global _known, _read_at
+    asked = clock.elapsed()
+    known = _known_at(asked)
+    if known is not None:
+        return known
+    # One reads at a time, and those who wait use that reading. Where the database takes longer than a reading counts,
+    # each reads on their own: nobody waits for several others in turn.
+    mine = _reading.acquire(timeout=LEASE)
+    try:
+        known = _known_at(asked)
+        return known if known is not None else _read()
+    finally:
+        if mine:
+            _reading.release()
+
+
+def _known_at(moment: float) -> list[Webhook] | None:
     with _lock:
-        if clock.elapsed() - _read_at < LEASE:
-            return _known
+        return _known if moment - _read_at < LEASE else None
+
+
+def _read() -> list[Webhook]:
+    global _known, _read_at
     began = clock.elapsed()
     webhooks = Webhook.all(MOST)
     with _lock:

@@ -10,7 +10,7 @@ from authsvc.errors import DatabaseUnavailable
 from authsvc.events.event import Event, Id, Outcome, Recorded
 from authsvc.models.audit import AuditEvent
 from authsvc.models.base import bounded
-from authsvc.models.driver_errors import DATABASE_ERRORS
+from authsvc.models.driver_errors import DATABASE_ERRORS, UNKNOWN_OUTCOMES
 from authsvc.models.evidence import Evidence
 from authsvc.subscribers.changes import evidence
 
@@ -32,7 +32,7 @@ def recording(events: tuple[Event, ...]) -> Iterator[None]:
     _store(recorded, records)
     try:
         yield
-    except DATABASE_ERRORS:
+    except UNKNOWN_OUTCOMES:
         _log_events(recorded, records)
         raise
     except Exception:

@@ -64,6 +64,12 @@ def _session_end(event: Event) -> Subject | None:
     return Subject("sessions", key, ("endedAt",), before={}) if key is not None else None
 
 
+def _own_end(event: Event) -> Subject | None:
+    """Return the session that signs out everywhere, if it is one that does: it ends with all the others."""
+    key = _id(event.own_session)
+    return Subject("sessions", key, ("endedAt",), before={}) if key is not None else None
+
+
 def _sign_in(event: Event) -> Subject:
     """Return the session that is opened; in a registration, the account: the session is there before it."""
     opening = cast(catalogue.LoginSucceeded, event)
@@ -122,7 +128,7 @@ CHANGES: Mapping[type[Event], Row] = {
     catalogue.SessionEnded: _session_end,
     catalogue.SessionOutdated: _session_end,
     catalogue.RefreshTokenReused: _session_end,
-    catalogue.SignedOutEverywhere: CHANGES_NOTHING,
+    catalogue.SignedOutEverywhere: _own_end,
     catalogue.SignedOutElsewhere: CHANGES_NOTHING,
     catalogue.SignedOutByAdmin: CHANGES_NOTHING,
     catalogue.AccessTokenIssued: _new_document("access_tokens", "token_id"),

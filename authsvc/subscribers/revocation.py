@@ -12,7 +12,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from authsvc.events import catalogue
+from authsvc.events import begun, catalogue
 from authsvc.events.event import Event, Recorded
 from authsvc.models.links import LinkPurpose
 from authsvc.models.mfa import MfaTicket
@@ -234,8 +234,10 @@ def ending(event: Event) -> Iterator[None]:
     try:
         yield
     finally:
-        _end_access(ends, event)
-    _end_rest(ends, event)
+        with begun():
+            _end_access(ends, event)
+    with begun():
+        _end_rest(ends, event)
 
 
 def _end_access(ends: Ends, event: Event) -> None:

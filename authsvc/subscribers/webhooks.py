@@ -1,6 +1,6 @@
 """Webhooks: an event is told to other programs with the change that it is about, or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -14,11 +14,23 @@ from authsvc.subscribers.changes import evidence
 
 _LAST_SEEN = (catalogue.AccountDeleted,)
 """Of these the account is told as it was: afterwards there is none."""
+_INSTEAD: Mapping[type[Event], type[Event]] = {catalogue.RegistrationRepeated: catalogue.AccountRegistered}
+"""What happens instead of another event where nobody may learn which of them it was: it takes the same work (R18).
+
+Nor is there any work right afterwards: webhooks are told when the outbox is looked through anyway.
+"""
 
 
 @contextmanager
 def telling_webhooks(event: Event) -> Iterator[None]:
     """Store a message before what is done inside, and let it go once that is done (R123)."""
+    instead_of = _INSTEAD.get(type(event))
+    if instead_of is not None:
+        with webhook_messages.work_as_if_told(
+            instead_of.name, details=event.details(), evidence=partial(evidence, event)
+        ):
+            yield
+        return
     if event.repeated or type(event) in INTERNAL:
         yield
         return
@@ -29,6 +41,7 @@ def telling_webhooks(event: Event) -> Iterator[None]:
         details=event.details(),
         keeps_account=isinstance(event, _LAST_SEEN),
         evidence=partial(evidence, event),
+        wake=type(event) not in _INSTEAD.values(),
     ):
         yield
 

@@ -133,6 +133,7 @@ class TestRegister:
         assert verify(client, challenge_of(answer), newest_code(app, "verify")).status_code == 200
         assert login(client).status_code == 200
 
+    @pytest.mark.usefixtures("heard")
     def test_r119_registering_tells_nobody_who_is_there(
         self, strict: None, client: FlaskClient, app: Flask, mongo: Database
     ):
@@ -232,6 +233,7 @@ class TestPurposes:
 
 class TestEqual:
     @pytest.mark.parametrize("path", [RESEND, FORGOT])
+    @pytest.mark.usefixtures("heard")
     def test_r119_asking(self, alice: Person, bob: Person, app: Flask, mongo: Database, path: str):
         verified(mongo, bob)
         work = []
@@ -244,6 +246,7 @@ class TestEqual:
         assert work[0] == work[1] == work[2]
 
     @pytest.mark.parametrize("act", [verify, reset])
+    @pytest.mark.usefixtures("heard")
     def test_r119_a_wrong_code(self, alice: Person, app: Flask, act: Any):
         path = RESEND if act is verify else FORGOT
         work = []

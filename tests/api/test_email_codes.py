@@ -404,6 +404,7 @@ class TestEqual:
     """R119: nobody learns from an answer, or from the work, whether there is an account."""
 
     @pytest.mark.parametrize("members", [{}, {"name": "Somebody"}], ids=["sign in", "sign up"])
+    @pytest.mark.usefixtures("heard")
     def test_asking(self, proved: Person, bob: Person, app: Flask, mongo: Database, members: dict[str, str]):
         disabled = {"email": bob.email}
         mongo.users.update_one(disabled, {"$currentDate": {"disabledAt": True}})
@@ -420,6 +421,7 @@ class TestEqual:
             assert one[:4] == work[0][:4]
             assert (one[4].commands, one[4].rounds) == (work[0][4].commands, work[0][4].rounds)
 
+    @pytest.mark.usefixtures("heard")
     def test_typing_a_wrong_code(self, proved: Person, app: Flask):
         mistyped: Callable[[str], Any] = lambda challenge: type_code(proved.client, challenge, "000000")  # noqa: E731
         work = []

@@ -122,6 +122,7 @@ class TestResend:
         assert verify(alice.client, one).status_code == 200
         assert verify(alice.client, other).status_code == 400
 
+    @pytest.mark.usefixtures("heard")
     def test_the_work_is_the_same_for_whomever(self, alice: Person, bob: Person, app: Flask):
         """R19: something to prove, nothing to prove, nobody there."""
         verify(bob.client, newest(app, "verify", bob.email), **bob.headers)
@@ -243,6 +244,7 @@ class TestRequired:
         yield
         app.config["EMAIL_VERIFICATION"] = "optional"
 
+    @pytest.mark.usefixtures("heard")
     def test_registering_tells_nobody_who_is_there(
         self, strict: None, client: FlaskClient, app: Flask, mongo: Database
     ):

@@ -344,6 +344,7 @@ class TestU13Budget:
             assert guess_codes(app, protected.person.password, 6, hours=0) == [403] * 4 + [429] * 2
 
     @pytest.mark.parametrize("email", ["nobody@example.com", "no address"])
+    @pytest.mark.usefixtures("heard")
     def test_an_unknown_address_is_answered_alike(self, app: Flask, alice: Person, mongo: Database, email: str):
         """R17: the same answers for the same work, before the end of the row and after it."""
         mongo.devices.delete_many({})

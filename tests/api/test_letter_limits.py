@@ -427,6 +427,7 @@ class TestU6WhatIsNotCrowdedOut:
 
 class TestU6KnownFromUnknown:
     @pytest.mark.parametrize("path", ["/auth/password/forgot", "/auth/email/resend"])
+    @pytest.mark.usefixtures("heard")
     def test_beyond_the_limit_the_work_is_the_same(
         self, limited: Flask, alice: Person, mongo: Database, path: str
     ) -> None:
@@ -442,6 +443,7 @@ class TestU6KnownFromUnknown:
         assert works[0][1:5] == works[1][1:5]
         assert works[0][-2:] == works[1][-2:]
 
+    @pytest.mark.usefixtures("heard")
     def test_a_holder_who_proved_nothing_is_not_told_and_not_told_apart(
         self, limited: Flask, alice: Person, bob: Person
     ) -> None:

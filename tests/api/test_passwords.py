@@ -109,6 +109,7 @@ class TestForgot:
         assert token[4:47] not in dump
 
     @pytest.mark.parametrize("known", ["alice@example.com", "ALICE@Example.com"])
+    @pytest.mark.usefixtures("heard")
     def test_known_and_unknown_addresses_get_the_same_answer_for_the_same_work(
         self, alice: Person, app: Flask, mongo: Database, known: str
     ):

@@ -120,6 +120,7 @@ class TestStrangers:
 
 
 @pytest.mark.parametrize("path", [RESEND, FORGOT, BY_MAIL])
+@pytest.mark.usefixtures("heard")
 def test_r119_known_and_unknown_are_the_same_work(alice: Person, path: str):
     """A letter to nobody is as long as one to somebody."""
 

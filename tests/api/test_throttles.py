@@ -58,6 +58,7 @@ class TestAccount:
             problem(try_login(far_away.client, "aLiCe@example.com"), 429, "too_many_attempts")
 
     @pytest.mark.parametrize("email", ["nobody@example.com", "no address", "\u212aate@example.com"])
+    @pytest.mark.usefixtures("heard")
     def test_an_unknown_one_is_throttled_alike(self, app: Flask, far_away: Person, email: str):
         """R17: same answers, same work."""
         told = []

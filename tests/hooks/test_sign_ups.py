@@ -283,6 +283,7 @@ class TestKnownAndUnknown:
         assert [one["email"] for one in hook.about("sign_up")] == ["known@example.com", "unknown@example.com"]
 
     @pytest.mark.parametrize("answer", [REFUSE, None, ALLOW], ids=["refused", "failed", "allowed"])
+    @pytest.mark.usefixtures("heard")
     def test_r18_they_take_the_same_work(
         self, world: World, hook: HookServer, mongo: Mongo, answer: dict[str, Any] | None
     ) -> None:

@@ -195,6 +195,7 @@ class TestToken:
 
 @pytest.mark.usefixtures("on")
 class TestRefusals:
+    @pytest.mark.usefixtures("heard")
     def test_o52_a_wrong_password_and_an_unknown_account_are_told_alike(self, alice: Person) -> None:
         """R17: the same answer, for the same work."""
         told = []

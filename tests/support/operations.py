@@ -193,6 +193,13 @@ def sign_in(world: World) -> Attempt:
     return attempt
 
 
+def sign_out_everywhere(world: World) -> Attempt:
+    person = world.somebody()
+    attempt = world.attempt(person, "DELETE", "/auth/sessions?scope=all", "signed_out.everywhere")
+    attempt.state = lambda: world.mongo.sessions.count_documents({"user": ObjectId(person.id), "endedAt": None})
+    return attempt
+
+
 def sign_in_by_code(world: World) -> Attempt:
     person = world.somebody()
     attempt = world.attempt(person, "POST", TYPED, "login.succeeded", json=typed(world, person.email))
