@@ -57,6 +57,8 @@ def steps() -> dict[str, Step]:
             leased.settle(due_at=None, delivered_at=moment)
         assert [AccountSequence.number_of(str(account), one.id) for one in (first, second, second)] == [1, 2, 2]
         for one in (first, second):
+            assert not one.withdraw()
+            one.expire(moment)
             WebhookMessage.drop(one.id)
 
     def delivery() -> None:
