@@ -15,7 +15,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.tabs import Browsing
-from tests.browser.windows import window
+from tests.browser.windows import LOOKS, still, window
 from tests.conftest import PASSWORD
 from tests.support.fault_proxy import FaultProxy
 from tests.support.programs import CHROMIUM, require
@@ -196,10 +196,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text()
 
 
-@pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)
+@pytest.fixture(params=LOOKS, ids=str)
 def eyes(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
     """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-    width, scheme = request.param
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "reduced_motion": "reduce"}
-    with window(browser, service, bypass_csp=True, **options) as page:
+    with window(browser, service, **still(request.param)) as page:
         yield page

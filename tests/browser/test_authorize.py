@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from authsvc import clock
 from authsvc.models.apps import AppKind
 from tests.browser.windows import (
+    LOOKS,
     at_home,
     looks_right,
     outdate,
@@ -29,6 +30,7 @@ from tests.browser.windows import (
     prove,
     sign_in,
     sign_in_here,
+    still,
     turn_to,
     watch,
     window,
@@ -1019,6 +1021,14 @@ class TestVerification:
         page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('refused'); }})")
         page.goto(f"/account/verify-email#token={newest(app, 'verify', account['email'])}")
         expect(page.get_by_role("button", name="Confirm")).to_be_enabled()
+
+
+@pytest.fixture(params=LOOKS, ids=str)
+def eyes(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Page]:
+    """Return a window on a phone or a desk, by day or by night, which shows the pages of apps elsewhere too."""
+    context = browser.new_context(base_url=f"http://localhost:{service.port}", **still(request.param))
+    yield context.new_page()
+    context.close()
 
 
 def picture(eyes: Page, axe: str, name: str) -> None:

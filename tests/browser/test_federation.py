@@ -16,7 +16,19 @@ from playwright.sync_api import Browser, Page, expect
 from authsvc.models.apps import AppKind
 from authsvc.security import jwk
 from authsvc.security.jwk import Algorithm
-from tests.browser.windows import at_home, code_of, enrol, look, outdate, prove, says, sign_in_here, window
+from tests.browser.windows import (
+    LOOKS,
+    at_home,
+    code_of,
+    enrol,
+    look,
+    outdate,
+    prove,
+    says,
+    sign_in_here,
+    still,
+    window,
+)
 from tests.conftest import PASSWORD
 from tests.support.accounts import Database
 from tests.support.letters import newest_code, sent
@@ -516,14 +528,12 @@ class TestOfOthers:
         assert refusal == "last_login_method"
 
 
-@pytest.fixture(params=[(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")], ids=str)
+@pytest.fixture(params=LOOKS, ids=str)
 def eyes(
     request: pytest.FixtureRequest, browser: Browser, federated: Service, work: Work, clean: None
 ) -> Iterator[Page]:
     """Return a window on a phone or a desk, by day or by night, in which nothing moves."""
-    width, scheme = request.param
-    options = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme, "reduced_motion": "reduce"}
-    with window(browser, federated, (work.upstream.issuer,), bypass_csp=True, **options) as page:
+    with window(browser, federated, (work.upstream.issuer,), **still(request.param)) as page:
         yield page
 
 

@@ -20,6 +20,16 @@ SERIOUS = """async () => (await axe.run(document, {resultTypes: ["violations"], 
   .filter(({impact}) => ["serious", "critical"].includes(impact))
   .map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html).join(" ")}`)"""
 
+LOOKS = [(width, scheme) for width in (360, 1280) for scheme in ("light", "dark")]
+"""Windows in which pages are looked at: a phone and a desk, by day and by night."""
+
+
+def still(look: tuple[int, str]) -> dict[str, Any]:
+    """Return the options of a window for one of the `LOOKS`, in which nothing moves."""
+    width, scheme = look
+    viewport = {"width": width, "height": 800}
+    return {"bypass_csp": True, "viewport": viewport, "color_scheme": scheme, "reduced_motion": "reduce"}
+
 
 @contextmanager
 def window(browser: Browser, service: Service, others: tuple[str, ...] = (), **options: Any) -> Iterator[Page]:
