@@ -6,8 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import trustme
@@ -37,6 +37,19 @@ def refused(ask: Callable[[], Answer | None]) -> NotReached:
     with pytest.raises(NotReached) as caught:
         ask()
     return caught.value
+
+
+@contextmanager
+def full_listener(host: str, port: int) -> Iterator[None]:
+    """Listen where nobody is let in any more: whoever connects waits."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server((host, port), backlog=0))
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        time.sleep(0.1)
+        yield
 
 
 class TestPrivate:
@@ -151,6 +164,12 @@ class TestWhoIsAsked:
                 "the host has no public address"
             )
             assert server.connections == 1
+
+    def test_an_address_that_swallows_everything_leaves_time_to_the_next(self):
+        """As that of a host whose other protocol leads nowhere."""
+        with Server() as server, full_listener("127.0.0.2", server.port):
+            connector = Connector(local=True, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"], seconds=1)
+            assert connector.get(server.url()).status == 204
 
     def test_o55_of_several_addresses_the_inner_ones_are_passed_over(self):
         connector = Connector(resolve=lambda *_: ["10.0.0.1", "::1", "169.254.169.254"], seconds=2)
