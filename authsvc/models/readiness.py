@@ -30,7 +30,7 @@ from authsvc.models.throttles import Throttle
 from authsvc.models.trials import Trial
 from authsvc.models.users import User
 from authsvc.models.webhook_deliveries import WebhookDelivery
-from authsvc.models.webhook_messages import WebhookMessage
+from authsvc.models.webhook_messages import AccountSequence, WebhookMessage
 
 _CHECK_SECONDS = 2.0
 _LIST_SECONDS = 20.0
@@ -52,6 +52,7 @@ INDEXED: tuple[type[Document], ...] = (
     App,
     LogoutNotice,
     WebhookMessage,
+    AccountSequence,
     WebhookDelivery,
     Authorization,
     Grant,

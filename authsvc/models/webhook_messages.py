@@ -86,13 +86,14 @@ class WebhookMessage(LanedDelivery):
 
 
 class AccountSequence(Document):
-    """How many messages there have been about an account, and the numbers of the latest."""
+    """How many messages there have been about an account, and the numbers of the latest; it goes after the account."""
 
-    meta = {"collection": "webhook_sequences"}
+    meta = {"collection": "webhook_sequences", "indexes": [EXPIRY]}
 
     account: str = StringField(primary_key=True)
     number: int = IntField(required=True)
     recent: list[dict[str, Any]] = ListField(DictField())
+    expires_at: datetime | None = utc_field(db_field="expiresAt")
 
     @classmethod
     @bounded
@@ -113,6 +114,12 @@ class AccountSequence(Document):
             if known._advance(message):
                 return known.number + 1
         raise Overtaken
+
+    @classmethod
+    @bounded
+    def expire(cls, account: str, at: datetime) -> None:
+        """Let the numbers of an account go at a moment: it is gone."""
+        cls.objects(account=account).update_one(set__expires_at=at)
 
     @classmethod
     def _begin(cls, account: str, message: ObjectId) -> bool:

@@ -11,6 +11,7 @@ from bson import ObjectId
 from flask import Flask
 
 from authsvc import clock, logs, metrics
+from authsvc.events.catalogue import AccountDeleted
 from authsvc.models.deliveries import NOBODY
 from authsvc.models.driver_errors import DATABASE_ERRORS
 from authsvc.models.evidence import HELD_FOR, Evidence
@@ -160,6 +161,8 @@ def _distribute(message: WebhookMessage) -> None:
     if message.account is not None:
         require_turn(message.earlier())
         sequence = AccountSequence.number_of(message.to, message.id)
+    if message.kind == AccountDeleted.name:
+        AccountSequence.expire(message.to, clock.now() + WAITS_FOR)  # a little may still be told: of its sessions
     for webhook in Webhook.all(webhook_table.MOST):
         if webhook.heard(message.kind, message.at):
             _delivery(message, webhook, sequence).insert_once()

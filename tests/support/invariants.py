@@ -82,6 +82,7 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "newest": {"key": [("to", 1), ("_id", -1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
+    "webhook_sequences": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},
     "sign_outs": {
         "digest": {"key": [("digest", 1)], "unique": True},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},

@@ -86,6 +86,15 @@ class TestMessage:
         (message,) = [one for one in hearer.heard() if one["type"] == "account.deleted"]
         assert (message["data"]["account"]["email"], message["data"]["account"]["name"]) == (alice.email, "Alice")
 
+    def test_the_numbers_of_a_deleted_account_go(self, hearer: Hearer, alice: Person, mongo: Database):
+        rename(alice, "Alicia")
+        hearer.deliver()
+        assert "expiresAt" not in (mongo.webhook_sequences.find_one({"_id": alice.id}) or {"expiresAt": None})
+        assert alice.client.delete("/auth/me", headers=alice.headers).status_code == 204
+        hearer.deliver()
+        expiry = (mongo.webhook_sequences.find_one({"_id": alice.id}) or {})["expiresAt"]
+        assert timedelta(days=29) < expiry - clock.now() <= timedelta(days=30)
+
     def test_what_is_about_no_account_has_none(self, hearer: Hearer, client: FlaskClient):
         assert login(client, "nobody@example.com").status_code == 401
         hearer.deliver()
