@@ -196,14 +196,21 @@ def clean(app: Flask, mongo: MongoDatabase[dict[str, Any]]) -> None:
 
 
 @pytest.fixture(params=["", EVERYTHING], ids=["", "heard"])
-def heard(request: pytest.FixtureRequest, clean: None) -> None:
-    """Run a test twice: with no webhook, and with one that hears everything, which must not tell known from unknown."""
+def heard(request: pytest.FixtureRequest, clean: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run a test twice: with no webhook, and with one that hears everything, which must not tell known from unknown.
+
+    Which webhooks there are is read some times a second, whatever happens: here once, before the test.
+    """
     if request.param:
         secret = SigningSecret(id=new_id(), sealed="-", created_at=clock.now())
         one = Webhook(id=new_id(), url="https://hear.example.com/", events=[EVERYTHING], secrets=[secret])
         one.created_at = clock.now()
         one.insert()
         webhook_table.forget()
+        monkeypatch.setattr(webhook_table, "LEASE", 3600.0)
+        assert webhook_table.listening(EVERYTHING)
+    yield
+    webhook_table.forget()
 
 
 @pytest.fixture

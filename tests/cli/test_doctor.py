@@ -26,7 +26,7 @@ from tests.support.service import ROOT
 CORES = settings.cores()
 FORMER = "kV8wq2ZrT5nYb7uJc4mXs9eLd1gHf6pA3oQi0RtWyUz="
 HOOK_SECRET = f"whsec_{FORMER[:-2]}w="
-NOWHERE = "https://127.0.0.1:1/ask"
+UNKNOWN = "https://hooks.invalid/"
 GOOD = {
     "APP_ENV": "production",
     "PUBLIC_URL": "https://auth.corp.example",
@@ -79,9 +79,9 @@ PLANTED: list[tuple[dict[str, Any], str, str]] = [
         "no signing key, authenticator app or webhook needs it",
     ),
     ({"HOOK_SECRET": HOOK_SECRET}, "HOOK_SECRET", "it signs nothing"),
-    ({"HOOK_SIGN_UP": NOWHERE, "HOOK_SECRET": HOOK_SECRET}, "HOOK_SIGN_UP", "no public address"),
-    ({"HOOK_TOKEN": NOWHERE, "HOOK_SECRET": HOOK_SECRET}, "HOOK_TOKEN", "no usable answer"),
-    ({"HOOK_TOKEN": NOWHERE, "HOOK_SECRET": f"{HOOK_SECRET},{HOOK_SECRET}"}, "HOOK_SECRET", "there are two"),
+    ({"HOOK_SIGN_UP": UNKNOWN, "HOOK_SECRET": HOOK_SECRET}, "HOOK_SIGN_UP", "the host is not known"),
+    ({"HOOK_TOKEN": UNKNOWN, "HOOK_SECRET": HOOK_SECRET}, "HOOK_TOKEN", "no usable answer"),
+    ({"HOOK_TOKEN": UNKNOWN, "HOOK_SECRET": f"{HOOK_SECRET},{HOOK_SECRET}"}, "HOOK_SECRET", "there are two"),
 ]
 
 APPS = "capacitor://localhost tauri://localhost http://tauri.localhost chrome-extension://abcdefghijklmnop"

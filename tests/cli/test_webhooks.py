@@ -210,6 +210,7 @@ class TestDeliveries:
     ):
         server.behaviour = saying("500 Internal Server Error", b"the database password is swordfish")
         assert run("test", made["id"]).exit_code == 0
+        deliver(app)
         with time_machine.travel(clock.now() + timedelta(days=3, minutes=1)):
             deliver(app)
             (row,) = shown(run, "deliveries", made["id"])

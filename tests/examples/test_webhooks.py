@@ -75,7 +75,7 @@ class Receiver:
         """Run `flask webhooks …`; return what it prints."""
         said = self.app.test_cli_runner().invoke(args=["webhooks", *words])
         assert said.exit_code == 0, said.output
-        return str(said.output)
+        return str(said.stdout)
 
     def rotate(self) -> str:
         """Give the webhook a new secret."""
