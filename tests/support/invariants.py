@@ -118,6 +118,9 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
 """Written down once more, on purpose: an index that loses its uniqueness in the documents is found here."""
 
 
+_OPTIONS = {"v", "ns", "key", "unique", "sparse", "expireAfterSeconds", "partialFilterExpression"}
+
+
 def faults_in(
     database: Database[dict[str, Any]], indexes: Mapping[str, Mapping[str, Mapping[str, Any]]] = INDEXES
 ) -> list[str]:
@@ -179,3 +182,13 @@ def _agrees(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         and there.get("partialFilterExpression") == wanted.get("partialFilterExpression")
         and "collation" not in there
     )
+
+
+def left_indexes(database: Database[dict[str, Any]]) -> list[str]:
+    """Return which indexes a test changed, added or left out, by their names: other tests depend on them."""
+    left = _index_faults(database, INDEXES)
+    for collection in sorted(set(database.list_collection_names()) & set(INDEXES)):
+        for name, options in database[collection].index_information().items():
+            if name != "_id_" and (name not in INDEXES[collection] or not set(options) <= _OPTIONS):
+                left.append(f"{collection}.{name} is none of authsvc: {options}")
+    return left
