@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from authsvc.errors.not_reached import NotAsked, NotReached
-from authsvc.security.public_addresses import address_of, is_host, is_loopback, is_private, is_public
+from authsvc.public_addresses import address_of, is_host, is_loopback, is_private, is_public
 
 SECONDS = 6.0
 MOST_BYTES = 65_536

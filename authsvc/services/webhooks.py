@@ -27,8 +27,8 @@ from authsvc.events.catalogue import (
 from authsvc.models.ids import new_id
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.public_addresses import address_of, is_loopback
 from authsvc.security import names
-from authsvc.security.public_addresses import address_of, is_loopback
 from authsvc.services import callers, step_up, webhook_secrets, webhook_table
 from authsvc.services.callers import Caller
 from authsvc.services.retries import retried

@@ -1,20 +1,17 @@
 """The settings of hooks: programs of the operator that are asked before something is done."""
 
 import re
-import socket
-from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, validates_schema
 
+from authsvc.public_addresses import address_of, is_private, is_public
 from authsvc.settings import formats, webhook_secrets
 from authsvc.settings.fields import Setting, Words, each, must
 
 _MOST_SECRETS = 2
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][!-\"$-~]*)?", re.ASCII)
-_OF_ONE_S_OWN = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
 def is_address(text: str) -> bool:
@@ -29,19 +26,10 @@ def is_elsewhere(url: str) -> bool:
     A name may still lead there: whoever connects looks again (`clients.connector`).
     """
     host = (urlsplit(url).hostname or "").rstrip(".")
-    address = _address_of(host)
+    address = address_of(host)
     if address is None:
         return host != "localhost" and not host.endswith(".localhost")
-    plain = (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
-    return plain.is_global or any(plain in network for network in _OF_ONE_S_OWN)
-
-
-def _address_of(host: str) -> IPv4Address | IPv6Address | None:
-    with suppress(OSError):
-        return IPv4Address(socket.inet_aton(host))  # also `127.1`, as resolvers read it
-    with suppress(ValueError):
-        return ip_address(host)
-    return None
+    return is_public(address) or is_private(address)
 
 
 _AN_ADDRESS = must(is_address, "must be an address: https://hooks.example.com/sign-up")

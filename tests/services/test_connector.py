@@ -14,7 +14,7 @@ import trustme
 
 from authsvc.clients.connector import Answer, Connector
 from authsvc.errors.not_reached import NotReached
-from authsvc.security.public_addresses import is_public
+from authsvc.public_addresses import is_public
 from tests.support.outside import Server, dripping, saying, silent
 from tests.support.service import ROOT
 
