@@ -161,6 +161,33 @@ class TestWebhooks:
         expect(failed.get_by_role("button")).to_have_count(0)
         assert mongo.audit.count_documents({"action": "webhook.delivery_retried"}) == 1
 
+    def test_p5_nothing_can_be_pressed_before_the_script_is_there(
+        self, desk: Page, admin: Administrator, mongo: Database
+    ) -> None:
+        waiting = []
+        desk.route("**/admin/webhooks.js", lambda route: waiting.append(route))  # noqa: PLW0108 - no builtin
+        enter(desk, admin, mongo, "#webhooks")
+        button = desk.get_by_role("button", name="Add a webhook")
+        expect(button).to_be_disabled()
+        expect(desk.locator("#webhooks-table")).to_be_hidden()
+        expect(desk.locator("#webhooks-place").get_by_role("status")).to_have_text("Loading …")
+        waiting[0].continue_()
+        button.click()
+        expect(desk.locator("#act-dialog").get_by_label("Address", exact=True)).to_be_focused()
+
+    def test_p11_a_script_that_is_lost_on_the_way_is_fetched_again(
+        self, desk: Page, admin: Administrator, mongo: Database
+    ) -> None:
+        """Whoever has turned elsewhere meanwhile stays there."""
+        desk.route("**/admin/webhooks.js", lambda route: route.abort())
+        enter(desk, admin, mongo, "#webhooks")
+        alert = desk.locator("#webhooks-place").get_by_role("alert")
+        expect(alert).to_contain_text("We can't reach the service. Are you online?")
+        desk.unroute("**/admin/webhooks.js")
+        alert.get_by_role("button", name="Try again").click()
+        expect(desk.get_by_text("There is no webhook yet.")).to_be_visible()
+        expect(desk.get_by_role("button", name="Add a webhook")).to_be_enabled()
+
     def test_a_mistake_is_told_at_its_field(self, desk: Page, admin: Administrator, mongo: Database) -> None:
         enter(desk, admin, mongo, "#webhooks")
         desk.get_by_role("button", name="Add a webhook").click()

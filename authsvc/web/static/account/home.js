@@ -8,7 +8,7 @@ import {errorText} from "../ui/messages.js";
 import {tellWhatWasDone} from "../ui/done.js";
 import {offerPasskey} from "./passkey-offer.js";
 import {loadProfile, recheck, showUser} from "./profile.js";
-import {makePlace} from "../ui/place.js";
+import {fetchScript, makePlace} from "../ui/place.js";
 import {region} from "../ui/region.js";
 import {goToSignIn} from "../ui/redirect.js";
 
@@ -50,12 +50,9 @@ reach();
 const reasonOf = (reason) => Object.hasOwn(END_REASONS, reason ?? "") ? reason : undefined;
 
 /** Return what loads a section, whose script comes before it is turned to, or then. */
-function section(id, fetchScript) {
-  const fetched = () => fetchScript().catch((cause) => {
-    throw Object.assign(new Error("no script", {cause}), {code: "offline"});
-  });
-  scripts.push(() => fetchScript().catch(() => {})); // what is lost on the way is fetched again when it is needed
-  return region(id, async () => (await fetched()).load());
+function section(id, load) {
+  scripts.push(() => load().catch(() => {})); // what is lost on the way is fetched again when it is needed
+  return region(id, async () => (await fetchScript(load)).load());
 }
 
 function showAccount() {

@@ -4,6 +4,7 @@ import {logout, onChange, refresh, user} from "/authsvc.js";
 import {byId, describeErrorsBy, onPress, showErrorAt} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 import {errorText} from "../ui/messages.js";
+import {fetchScript, fillPlace, makePlace} from "../ui/place.js";
 import {goToSignIn} from "../ui/redirect.js";
 import {showApps} from "./apps.js";
 import {letIn, showUnreachable} from "./doors.js";
@@ -20,14 +21,15 @@ const SCREENS = {
   events: showEvents,
   letters: showLetters,
   apps: showApps,
-  webhooks: async (route) => (await import("./webhooks.js")).showWebhooks(route),
+  webhooks: (route) => showWebhooks(route),
   settings: showSettings,
 };
 const FIRST = "overview";
 const REASON_WAIT = 300; // milliseconds in which the answer to a request may still tell why the session ended
 const serviceName = document.title.split(" · ").at(-1);
 const SHUT = ["forbidden", "second_factor_required"];
-let section, somebody, endReason, isLeaving = false;
+const webhooksPlace = makePlace(byId("webhooks-place"));
+let section, somebody, endReason, webhooks, isLeaving = false;
 
 describeErrorsBy((error) => {
   if (error.code === "session_ended") endReason ??= error.reason;
@@ -61,6 +63,13 @@ function showScreen() {
     .catch((error) => showErrorAt(byId(`${name}-title`), error));
   return isNew;
 }
+
+/** Show the webhooks. Few need their script: it comes when they are turned to, and who turns elsewhere is left there. */
+const showWebhooks = (route) => webhooks ? webhooks.showWebhooks(route)
+  : fillPlace(webhooksPlace, () => fetchScript(() => import("./webhooks.js")), (script) => {
+    webhooks = script;
+    if (section === "webhooks") showScreen();
+  });
 
 onChange(welcome);
 user().catch((error) => section || showUnreachable(error)); // the client keeps trying

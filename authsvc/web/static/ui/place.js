@@ -42,3 +42,8 @@ export async function fillPlace(place, fetchIt, draw, lines) {
     place.fail(error, () => fillPlace(place, fetchIt, draw, lines));
   }
 }
+
+/** Fetch a script by `load`; what is lost on the way is told like an answer that is, and can be fetched again. */
+export const fetchScript = (load) => load().catch((cause) => {
+  throw Object.assign(new Error("no script", {cause}), {code: "offline"});
+});
