@@ -70,6 +70,13 @@ class AuditEvent(Document):
 
     @classmethod
     @bounded
+    def withdraw_unconfirmed(cls, event_id: ObjectId) -> bool:
+        """Delete an event of which nobody has said by now that it happened; tell whether it was deleted."""
+        unconfirmed = {"_id": event_id, "evidence": {"$exists": True}}
+        return bool(cls._get_collection().delete_one(unconfirmed).deleted_count)
+
+    @classmethod
+    @bounded
     def confirm(cls, *event_ids: ObjectId) -> int:
         """Note that events happened; return how many of them are still there."""
         steps = [UpdateOne({"_id": one}, {"$unset": {"evidence": 1}}) for one in event_ids]

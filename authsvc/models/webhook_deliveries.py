@@ -5,10 +5,10 @@ from typing import Any, Self, cast
 
 from bson import ObjectId
 from mongoengine.errors import NotUniqueError
-from mongoengine.fields import BooleanField, IntField, ObjectIdField, StringField
+from mongoengine.fields import IntField, ObjectIdField, StringField
 
 from authsvc.models.base import EXPIRY, bounded, object_id, unhurried, utc_field
-from authsvc.models.deliveries import EVER, retry_changes
+from authsvc.models.deliveries import retry_changes
 from authsvc.models.lanes import LanedDelivery
 
 WAITS_FOR = timedelta(days=30)
@@ -21,8 +21,9 @@ class WebhookDelivery(LanedDelivery):
     """A message on its way to a webhook (`to` is its id), of `kind` the name of the event.
 
     `lane` is the webhook and the account that it is about: those of one come one after the other, in their `order`. One
-    that is `late` was given up and is tried again: it waits for none, and none waits for it. `body` is what is sent,
-    `status` what the webhook answered last; it was sent so often as `posted` says, for the first time at `begun_at`.
+    that is done has left its lane; if it was given up and is tried again, it waits for none, and none waits for it.
+    `body` is what is sent, `status` what the webhook answered last; it was sent so often as `posted` says, for the
+    first time at `begun_at`.
     """
 
     meta = {
@@ -30,16 +31,15 @@ class WebhookDelivery(LanedDelivery):
         "indexes": [
             {"fields": ["to", "due_at"], "name": "due"},
             {"fields": ["to", "message"], "name": "once", "unique": True},
-            {"fields": ["lane", "due_at"], "name": "waiting"},
+            {"fields": ["lane", "order"], "name": "in_lane"},
             {"fields": ["to", "-id"], "name": "newest"},
             EXPIRY,
         ],
     }
 
     message: ObjectId = ObjectIdField(required=True)
-    lane: str = StringField(required=True)
+    lane: str | None = StringField()
     order: int = IntField(default=0)
-    late: bool | None = BooleanField()
     body: str = StringField(required=True)
     status: int | None = IntField()
     posted: int = IntField(default=0)
@@ -73,32 +73,34 @@ class WebhookDelivery(LanedDelivery):
     @bounded
     def earlier(self) -> Self | None:
         """Return the first that waits for the same webhook, about the same account, if it comes before this one."""
-        if self.late:
+        if self.lane is None:
             return None
-        first = next((one for one in self.waiting() if not one.late), None)
+        first = self.waiting().first()
         return cast(Self, first) if first is not None and first.order < self.order else None
 
     def waiting(self) -> Any:
         """Return the query set of those in the same lane that wait, in their order."""
-        # By a key of their own, with one range: otherwise the embedded database looks through all that was told.
-        return type(self).objects(lane=self.lane, due_at__gt=EVER).order_by("order")
+        # With a range of what orders them: of very many the first is found without reading the rest.
+        return type(self).objects(lane=self.lane, order__gte=0).order_by("order")
 
     @bounded
     def settle(self, **outcome: datetime | str | None) -> None:
         """Note the outcome of the attempt; if it was the last, the next in the lane comes forward."""
-        super().settle(**outcome)
-        if outcome.get("due_at") is None:
+        if outcome.get("due_at") is not None:
+            super().settle(**outcome)
+            return
+        super().settle(**outcome, lane=None)
+        if self.lane is not None:
             self.make_way()
 
     @bounded
     def retry(self, now: datetime) -> bool:
         """Make a waiting or dead delivery due now; tell whether it was undelivered.
 
-        What had been given up is late by now, and what came after it does not wait for it.
+        What had been given up has left its lane, and what came after it does not wait for it.
         """
-        late = {"set__late": True} if self.failed_at is not None else {}
         undelivered = type(self).objects(id=self.id, delivered_at=None)
-        changes = {**retry_changes(now), **late, "set__expires_at": now + WAITS_FOR}
+        changes = {**retry_changes(now), "set__expires_at": now + WAITS_FOR}
         changes.pop("unset__expires_at")
         return bool(undelivered.update_one(**changes))
 
@@ -133,8 +135,8 @@ class WebhookDelivery(LanedDelivery):
 
         It is what comes first in its lane: of some hundreds at most, so that whoever does this is not held up.
         """
-        waiting = cls.objects(to=webhook, due_at__gt=after).order_by("due_at").limit(_HASTENED)
-        tried = [one.id for one in waiting if one.posted and not one.behind]
+        waiting = cls.objects(to=webhook, due_at__gt=after, posted__gt=0, behind__ne=True)
+        tried = list(waiting.order_by("due_at").limit(_HASTENED).scalar("id"))
         return cast(int, cls.objects(id__in=tried, due_at__gt=after).update(set__due_at=now)) if tried else 0
 
     @classmethod

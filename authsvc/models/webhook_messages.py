@@ -14,6 +14,7 @@ from authsvc.errors.overtaken import Overtaken
 from authsvc.models.base import EXPIRY, Document, bounded, unhurried, utc_field
 from authsvc.models.deliveries import EVER
 from authsvc.models.lanes import LanedDelivery
+from authsvc.models.users import User
 
 _TURNS = 8
 _RECENT = 50
@@ -71,6 +72,12 @@ class WebhookMessage(LanedDelivery):
         oldest = cast(Self | None, self.waiting().first())
         return oldest if oldest is not None and oldest.id < self.id else None
 
+    @classmethod
+    @bounded
+    def waits(cls, message_id: ObjectId) -> bool:
+        """Tell whether a message has not been given out yet."""
+        return cls.objects(id=message_id, due_at__gt=EVER).first() is not None
+
     def waiting(self) -> Any:
         """Return the query set of the messages about the same account that wait, oldest first."""
         return type(self).objects(to=self.to, due_at__gt=EVER).order_by("id")
@@ -97,22 +104,32 @@ class AccountSequence(Document):
 
     @classmethod
     @bounded
-    def number_of(cls, account: str, message: ObjectId) -> int:
+    def has_numbered(cls, account: str, message: ObjectId) -> bool:
+        """Tell whether one of the latest messages about an account has its number."""
+        known = cls.by_key(account)
+        return known is not None and any(one["message"] == message for one in known.recent)
+
+    @classmethod
+    @bounded
+    def number_of(cls, account: str, message: ObjectId) -> tuple[int, ObjectId | None]:
         """Return the number of a message among those about its account, the next one if it has none yet.
 
-        Raises Overtaken if others number messages about the account at the same time, again and again.
+        And the message with the number before, None if there is none. Raises Overtaken if others number messages about
+        the account at the same time, again and again.
         """
         for _ in range(_TURNS):
             known = cls.by_key(account)
             if known is None:
                 if cls._begin(account, message):
-                    return 1
+                    return 1, None
                 continue
-            for one in known.recent:
+            before = None
+            for one in known.recent:  # in the order of their numbers
                 if one["message"] == message:
-                    return int(one["number"])
+                    return int(one["number"]), before
+                before = one["message"]
             if known._advance(message):
-                return known.number + 1
+                return known.number + 1, before
         raise Overtaken
 
     @classmethod
@@ -133,4 +150,6 @@ class AccountSequence(Document):
         number = self.number + 1
         recent = [*self.recent, {"message": message, "number": number}][-_RECENT:]
         same = type(self).objects(account=self.account, number=self.number)
-        return bool(same.update_one(set__number=number, set__recent=recent))
+        is_back = self.expires_at is not None and User.find(self.account) is not None  # imported under its former id
+        keeping = {"unset__expires_at": True} if is_back else {}
+        return bool(same.update_one(set__number=number, set__recent=recent, **keeping))

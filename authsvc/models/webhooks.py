@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Self, cast
 
 from bson import ObjectId
-from mongoengine import EmbeddedDocument
+from mongoengine import EmbeddedDocument, Q
 from mongoengine.fields import EmbeddedDocumentField, IntField, ListField, ObjectIdField, StringField
 
 from authsvc.models.base import Document, bounded, object_id, utc_field
@@ -137,11 +137,15 @@ class Webhook(Document):
         if failing is not None:
             return failing
         one_more = {"inc__failures": 1, "min__failing_since": now, "max__failed_at": now}
-        failing = cast(Self | None, same.modify(**one_more, new=True))
-        if failing is None or failing.failures < patience:
+        untroubled = same.filter(Q(resumes_at=None) | Q(resumes_at__lte=now))
+        failing = cast(Self | None, untroubled.modify(**one_more, new=True))
+        if failing is None:  # it was under way when the pause began
+            return cast(Self | None, same.modify(max__failed_at=now, new=True))
+        if failing.failures < patience:
             return failing
         pause = pauses[min(failing.failures - patience, len(pauses) - 1)]
-        return cast(Self | None, same.modify(max__resumes_at=now + pause, new=True))
+        still = same.filter(failures__gte=patience)  # another attempt may have reached it just now
+        return cast(Self | None, still.modify(max__resumes_at=now + pause, new=True))
 
     @classmethod
     @bounded
@@ -151,6 +155,11 @@ class Webhook(Document):
 
     @bounded
     def disable(self, reason: DisabledReason, now: datetime) -> bool:
-        """Tell it nothing any more; tell whether this call disabled it."""
+        """Tell it nothing any more; tell whether this call disabled it.
+
+        One that failed is not disabled if it has been reached since.
+        """
         running = type(self).objects(id=self.id, version=self.version, disabled_at=None)
+        if reason is DisabledReason.FAILED:
+            running = running.filter(failing_since=self.failing_since)
         return bool(running.update_one(inc__version=1, set__disabled_at=now, set__disabled_reason=reason))

@@ -211,7 +211,8 @@ class Outbox(Generic[D]):
         cause = str(error) if isinstance(error, NotDelivered) else type(error).__name__
         facts = {**self._facts(delivery), "attempts": delivery.tries, "cause": cause}
         is_final = isinstance(error, NotDelivered) and error.for_good
-        if is_final or now - delivery.tried_since >= self._patience:
+        tried = not isinstance(error, DATABASE_ERRORS)  # no fault of the receiver, who may not even have been asked
+        if is_final or (tried and now - delivery.tried_since >= self._patience):
             delivery.settle(due_at=None, failed_at=now, expires_at=now + KEPT_FOR, error=cause)
             self._count("dead")
             _log.error(f"{self._name}.dead", **facts)

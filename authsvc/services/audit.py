@@ -68,9 +68,8 @@ def settle() -> None:
     for event in AuditEvent.unsettled(clock.now() - HELD_FOR, _SETTLED_AT_ONCE):
         if event.evidence is None or event.evidence.shows_a_change():
             AuditEvent.confirm(event.id)
-        else:
+        elif AuditEvent.withdraw_unconfirmed(event.id):
             _discard_session(event, event.evidence)
-            AuditEvent.withdraw(event.id)
             _log.warning("audit.withdrawn", action=event.action)
 
 

@@ -23,7 +23,7 @@ def webhooks(_config: Mapping[str, Any]) -> Iterator[Finding]:
         elif webhook.id in lost:
             remedy = f"put the former SECRET_KEY into SECRET_KEY_FALLBACKS, or run `flask webhooks secret {webhook.id}`"
             yield Finding(_name_of(webhook), "SECRET_KEY does not open its secret, so it is told nothing", remedy)
-        elif webhook.resumes_at is not None:
+        elif webhook.resumes_at is not None and webhook.failing_since is not None:
             since = f"since {webhook.failing_since:%Y-%m-%d %H:%M} UTC"
             what = f"{webhook.failures} attempts in a row did not reach it, {since}"
             yield Finding(_name_of(webhook), what, f"see `flask webhooks deliveries {webhook.id}`")

@@ -4,13 +4,15 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 from flask import Flask
 
 from authsvc import clock, logs, metrics
+from authsvc.errors.not_delivered import NotYet
+from authsvc.errors.overtaken import Overtaken
 from authsvc.events.catalogue import AccountDeleted
 from authsvc.models.deliveries import NOBODY
 from authsvc.models.driver_errors import DATABASE_ERRORS
@@ -28,6 +30,7 @@ TEST = "webhook.test"
 """The name of what an administrator sends to see whether it arrives."""
 
 _HANDS = 2
+_A_MOMENT = timedelta(seconds=1)
 
 _log = logs.get(__name__)
 
@@ -159,14 +162,32 @@ def _distribute(message: WebhookMessage) -> None:
     """
     sequence = None
     if message.account is not None:
-        require_turn(message.earlier())
-        sequence = AccountSequence.number_of(message.to, message.id)
+        sequence = _number_in_turn(message)
     if message.kind == AccountDeleted.name:
         AccountSequence.expire(message.to, clock.now() + WAITS_FOR)  # a little may still be told: of its sessions
     for webhook in Webhook.all(webhook_table.MOST):
         if webhook.heard(message.kind, message.at):
             _delivery(message, webhook, sequence).insert_once()
     deliveries.wake()
+
+
+def _number_in_turn(message: WebhookMessage) -> int:
+    """Return the number of a message, once the one before it has been given out. Raises NotYet.
+
+    One that has its number no longer waits for those with older ids: on a machine whose clock is behind such a one may
+    come later, while whoever numbered this one has died, or failed, before it was given out.
+    """
+    earlier = message.earlier()
+    if earlier is not None and not AccountSequence.has_numbered(message.to, message.id):
+        require_turn(earlier)
+    soon = clock.now() + _A_MOMENT
+    try:
+        number, before = AccountSequence.number_of(message.to, message.id)
+    except Overtaken as error:
+        raise NotYet(soon) from error
+    if before is not None and WebhookMessage.waits(before):
+        raise NotYet(soon)
+    return number
 
 
 def _delivery(message: WebhookMessage, webhook: Webhook, sequence: int | None) -> WebhookDelivery:

@@ -41,6 +41,7 @@ _SECONDS = 10.0
 
 _look_up = Lookups(webhook_table.MOST, _SECONDS)
 _MOST_SECRETS = 2
+_WELL = dict.fromkeys(("failing_since", "failed_at", "resumes_at"))
 LONGEST_URL = 2000
 LONGEST_DESCRIPTION = 200
 
@@ -106,7 +107,7 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
     disabled = values.get("disabled")
     if changed:
         event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(changed))
-        another = {"resumes_at": None} if "url" in changed else {}  # it was not this address that could not be reached
+        another = {"failures": 0, **_WELL} if "url" in changed else {}  # it was not this address that was not reached
         webhook = _apply(webhook, event, **changed, **another)
     if disabled is not None and disabled != webhook.is_disabled:
         webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
@@ -219,8 +220,7 @@ def _disable_lost(webhook_id: ObjectId) -> None:
 
 def _enable(webhook: Webhook, by: Caller | None) -> Webhook:
     event = WebhookEnabled(actor=callers.id_of(by), webhook=str(webhook.id))
-    well = dict.fromkeys(("disabled_at", "disabled_reason", "failing_since", "failed_at", "resumes_at"))
-    return _apply(webhook, event, enabled_at=clock.now(), failures=0, **well)
+    return _apply(webhook, event, enabled_at=clock.now(), failures=0, disabled_at=None, disabled_reason=None, **_WELL)
 
 
 def _require_room(most: int) -> None:

@@ -1,12 +1,16 @@
 """A program that webhooks tell, with a server of its own; it verifies each message with the library for it."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from bson import ObjectId
 from flask import Flask
 from standardwebhooks import Webhook
 
 from authsvc.clients.connector import Connector
+from authsvc.models.evidence import Evidence
 from authsvc.services import webhook_deliveries, webhook_messages
 from tests.conftest import Person
 from tests.support.outside import Server
@@ -72,3 +76,31 @@ def deliver(app: Flask, *, seconds: float = 3) -> int:
         while webhook_deliveries.deliver(Connector(local=True, seconds=seconds)):
             count += 1
         return count
+
+
+def rename(person: Person, *names: str) -> None:
+    """Change a person's name, once or several times."""
+    for name in names:
+        assert person.client.patch("/auth/me", json={"name": name}, headers=person.headers).status_code == 200
+
+
+def sequences(hearer: Hearer) -> list[int]:
+    """Return the numbers of all messages that came."""
+    return [one["data"]["sequence"] for one in hearer.heard()]
+
+
+def retry(hearer: Hearer, delivery: dict[str, Any]) -> None:
+    """Try a delivery again, at a time at which its administrator is no longer signed in."""
+    with hearer.app.app_context():
+        webhook_deliveries.retry(None, hearer.made["id"], delivery["id"])
+
+
+@contextmanager
+def telling(kind: str, person: Person) -> Iterator[None]:
+    """Tell webhooks of what is done inside, as a change does."""
+    account = ObjectId(person.id)
+    evidence = Evidence(collection="users", key=account, fields=["_id"])
+    with webhook_messages.tell_on_success(
+        kind, account=account, actor=None, details={}, keeps_account=False, evidence=lambda: evidence
+    ):
+        yield

@@ -78,7 +78,7 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
     "webhook_deliveries": {
         "due": {"key": [("to", 1), ("dueAt", 1)]},
         "once": {"key": [("to", 1), ("message", 1)], "unique": True},
-        "waiting": {"key": [("lane", 1), ("dueAt", 1)]},
+        "in_lane": {"key": [("lane", 1), ("order", 1)]},
         "newest": {"key": [("to", 1), ("_id", -1)]},
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },

@@ -1,8 +1,6 @@
 """What waits for a webhook: for what comes before it, for the end of a pause, for somebody to enable it again."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -11,44 +9,15 @@ from bson import ObjectId
 from flask import Flask
 
 from authsvc import clock
-from authsvc.models.evidence import Evidence
 from authsvc.models.webhook_deliveries import WAITS_FOR, WebhookDelivery
 from authsvc.outbox.news import News
-from authsvc.services import webhook_deliveries, webhook_messages, webhooks
+from authsvc.services import webhook_messages, webhooks
 from tests.conftest import Person
 from tests.support.accounts import Database, login
-from tests.support.hearers import Hearer
+from tests.support.hearers import Hearer, rename, retry, sequences, telling
 from tests.support.outside import saying
 
 DOWN = "503 Service Unavailable"
-
-
-def rename(person: Person, *names: str) -> None:
-    """Change a person's name, once or several times."""
-    for name in names:
-        assert person.client.patch("/auth/me", json={"name": name}, headers=person.headers).status_code == 200
-
-
-def sequences(hearer: Hearer) -> list[int]:
-    """Return the numbers of all messages that came."""
-    return [one["data"]["sequence"] for one in hearer.heard()]
-
-
-def retry(hearer: Hearer, delivery: dict[str, Any]) -> None:
-    """Try a delivery again, at a time at which its administrator is no longer signed in."""
-    with hearer.app.app_context():
-        webhook_deliveries.retry(None, hearer.made["id"], delivery["id"])
-
-
-@contextmanager
-def telling(kind: str, person: Person) -> Iterator[None]:
-    """Tell webhooks of what is done inside, as a change does."""
-    account = ObjectId(person.id)
-    evidence = Evidence(collection="users", key=account, fields=["_id"])
-    with webhook_messages.tell_on_success(
-        kind, account=account, actor=None, details={}, keeps_account=False, evidence=lambda: evidence
-    ):
-        yield
 
 
 class TestInTurn:
