@@ -138,10 +138,11 @@ class Connector:
         if not allowed:
             raise NotReached(self._no_address)
         for number, address in enumerate(allowed, 1):
-            wire = _Wire(address, port, deadline)
+            wire = None
             now = time.monotonic()
             share = 1 if number == len(allowed) else 2  # one that swallows everything leaves half of the time to others
             try:
+                wire = _Wire(address, port, deadline)  # of a family that this machine may not have
                 wire.connect(now + (deadline - now) / share)
                 if not self._may_reach(wire.peer(), parts.scheme):
                     raise NotReached(self._no_address)
@@ -149,7 +150,8 @@ class Connector:
                     wire.wrap(self._trust, host)
                 return wire
             except BaseException as error:
-                wire.close()
+                if wire is not None:
+                    wire.close()
                 late = time.monotonic() >= deadline
                 if number == len(allowed) or late or not isinstance(error, OSError) or isinstance(error, ssl.SSLError):
                     raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from authsvc import clock
-from authsvc.errors import TokenRefused
+from authsvc.errors import HookFailed, TokenRefused
 from authsvc.errors.oauth_refusal import OAuthError, OAuthRefusal
 from authsvc.models.apps import App
 from authsvc.models.authorizations import Authorization
@@ -85,7 +85,7 @@ def _ask_before_code(
 def _ask_before(app: App, request: Authorization, audience: str) -> Ext | None:
     """Ask what an access token says besides while its code can still be used again (R124). Raises HookFailed."""
     user = User.find(str(request.user)) if token_claims.is_asked() else None
-    if user is None or user.disabled_at is not None:
+    if user is None or app_sessions.reason_to_end(app, request) is not None:
         return None
     wish = Request(app, request.scopes, audience)
     return token_claims.of_session(app_sessions.new(app, request, user), user, wish)
@@ -98,6 +98,9 @@ def _opened(app: App, request: Authorization, audience: str, ext: Ext | None) ->
         raise OAuthRefusal(OAuthError.INVALID_GRANT, "The account is gone.")
     wish = Request(app, request.scopes, audience)
     if ext is None:
+        # Who is refused anyway asks nobody: the code is used up by now.
+        if token_claims.is_asked() and app_sessions.reason_to_end(app, request) is not None:
+            raise OAuthRefusal(OAuthError.INVALID_GRANT, "What was allowed is no longer so.")
         ext = token_claims.of_session(app_sessions.new(app, request, user), user, wish)
     session = app_sessions.open_session(app, request, user)
     return _granted(session, wish, ext, request.params.get("nonce"))
@@ -109,15 +112,15 @@ def refresh(app: App, refresh_token: str | None, scope: str | None, resources: S
     Everything that it rests on is read again. Raises OAuthRefusal, TooManyAttempts, HookFailed.
     """
     claims = app_tokens.read_refresh(refresh_token, app)
-    throttles.count(Bucket(Limit.REFRESH_SESSION, claims["sid"], claims["sub"]))
-    session = app_sessions.find(app, claims["sid"])
-    # A request that is refused for what it asks does not use the token up: so this is compared first.
-    scopes = app_scopes.narrowed(app_scopes.registered(app, session.scopes), scope)
-    audience = chosen(app, session.resources or [], resources)
-    app_sessions.require_parent(session)
-    wish = Request(app, scopes, audience)
-    came_at = clock.now()
-    ext = _ask_before_refresh(claims, wish)
+    with throttles.counting_unless(HookFailed, Bucket(Limit.REFRESH_SESSION, claims["sid"], claims["sub"])):
+        session = app_sessions.find(app, claims["sid"])
+        # A request that is refused for what it asks does not use the token up: so this is compared first.
+        scopes = app_scopes.narrowed(app_scopes.registered(app, session.scopes), scope)
+        audience = chosen(app, session.resources or [], resources)
+        app_sessions.require_parent(session)
+        wish = Request(app, scopes, audience)
+        came_at = clock.now()
+        ext = _ask_before_refresh(claims, wish)
     try:
         sessions.require_minted(claims)
         session = sessions.rotate(claims["sid"], claims["generation"], as_of=came_at)

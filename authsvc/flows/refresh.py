@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from authsvc import clock
-from authsvc.errors import SessionEnded
+from authsvc.errors import HookFailed, SessionEnded
 from authsvc.models.sessions import EndReason
 from authsvc.models.users import User
 from authsvc.services import devices, sessions, throttles, token_claims, tokens
@@ -21,9 +21,9 @@ def refresh(refresh_token: str) -> TokenPair:
     own = Bucket(Limit.REFRESH_SESSION, claims["sid"], claims["sub"])
     # A browser in which its user has signed in does not depend on what others in its network do.
     network = [] if devices.is_known_browser(claims["sub"]) else [throttles.by_network(Limit.REFRESH_ADDRESS)]
-    throttles.count(*network, own)
-    came_at = clock.now()
-    ext = _ask_first(claims)
+    with throttles.counting_unless(HookFailed, *network, own):
+        came_at = clock.now()
+        ext = _ask_first(claims)
     session = sessions.rotate(claims["sid"], claims["generation"], as_of=came_at)
     user = User.find(str(session.user))
     if user is None or user.disabled_at is not None:

@@ -1,9 +1,10 @@
 """Sign in by e-mail: ask for a letter, and type the code that is in it, or open the link."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from authsvc import clock
-from authsvc.errors import AccountDisabled, EmailCodeInvalid, EmailTaken, LinkInvalid
+from authsvc.errors import AccountDisabled, EmailCodeInvalid, EmailTaken, HookFailed, LinkInvalid
 from authsvc.events import happened
 from authsvc.events.catalogue import LoginCodeRequested
 from authsvc.flows import sign_in, verify_email
@@ -120,6 +121,13 @@ def _redeem(challenge: EmailCode) -> TokenPair | Pending:
     return sign_in.finish(user, email_code.AMR, recognition=devices.recognise(user), opening=answers.opening)
 
 
+def _asking_counted() -> AbstractContextManager[None]:
+    """Count a question to a hook as a registration of its network: what it refuses may be sent again and again."""
+    if not sign_ups.is_asked():
+        return nullcontext()
+    return throttles.counting_unless(HookFailed, throttles.by_network(Limit.REGISTER_ADDRESS))
+
+
 def _ask_first(challenge: EmailCode) -> _Answers:
     """Ask the hooks, while the challenge can still be used again (R124). Raises HookRefused, HookFailed.
 
@@ -130,8 +138,9 @@ def _ask_first(challenge: EmailCode) -> _Answers:
     by_address = User.find_by_typed(challenge.email)
     if by_address is None and challenge.name is not None:
         new = profile.new_verified(challenge.user, challenge.name, challenge.email)
-        permit = sign_ups.permit(new, How.EMAIL_CODE)
-        return _Answers(permit, sign_in.prepare(new, email_code.AMR))
+        with _asking_counted():
+            permit = sign_ups.permit(new, How.EMAIL_CODE)
+            return _Answers(permit, sign_in.prepare(new, email_code.AMR))
     user = User.find(str(challenge.user)) if challenge.name is None else by_address
     if user is None or user.email != challenge.email or user.disabled_at is not None:
         return _Answers()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from authsvc.errors import EmailCodeInvalid, HookFailed, HookRefused, LinkInvalid
+from authsvc.errors import EmailCodeInvalid, HookFailed, HookRefused, LinkInvalid, TooManyAttempts
 from authsvc.events import happened
 from authsvc.events.catalogue import EmailCodeFailed
 from authsvc.methods.base import Proof
@@ -99,7 +99,7 @@ def keeping_try(challenge: EmailCode) -> Iterator[None]:
     """Do something once a code was right; if a hook fails or refuses, it can be typed again as often as before."""
     try:
         yield
-    except (HookFailed, HookRefused):
+    except (HookFailed, HookRefused, TooManyAttempts):
         email_codes.give_back_try(challenge)
         raise
 

@@ -32,7 +32,7 @@ def open_session(app: App, request: Authorization, user: User) -> Session:
         # Whoever changes an account writes the user first and ends the sessions second; so all is read again once the
         # session is stored.
         again = request.read_again()
-        reason = _reason_to_end(app, request)
+        reason = reason_to_end(app, request)
         if again is None or again.cancelled_at is not None:
             reason = reason or EndReason.LOGOUT
         if reason is not None:
@@ -175,7 +175,8 @@ def _is_in_force(request: Authorization, user: User) -> bool:
     return session is None or session.end_reason != EndReason.TOKEN_REUSE
 
 
-def _reason_to_end(app: App, request: Authorization) -> EndReason | None:
+def reason_to_end(app: App, request: Authorization) -> EndReason | None:
+    """Return why a code that was given opens no session any more; None if it does."""
     user = User.find(str(request.user))
     if user is None or user.disabled_at is not None:
         return _account_reason(user)

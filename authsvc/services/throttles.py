@@ -159,16 +159,16 @@ def counting(*buckets: Bucket, failures: tuple[type[Problem], ...], successes: B
 
 
 @contextmanager
-def counting_unless(failure: type[Problem], bucket: Bucket) -> Iterator[None]:
+def counting_unless(failure: type[Problem], *buckets: Bucket) -> Iterator[None]:
     """Count an attempt before it is made, and give it back if it ends in a failure that is not the caller's.
 
     Raises TooManyAttempts.
     """
-    count(bucket)
+    count(*buckets)
     try:
         yield
     except failure:
-        give_back(bucket)
+        _settle(buckets)
         raise
 
 

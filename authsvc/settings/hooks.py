@@ -6,18 +6,18 @@ from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, validates_schema
 
-from authsvc.public_addresses import address_of, is_private, is_public
+from authsvc.public_addresses import address_of, is_host, is_private, is_public
 from authsvc.settings import formats, webhook_secrets
 from authsvc.settings.fields import Setting, Words, each, must
 
 _MOST_SECRETS = 2
-_ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][!-\"$-~]*)?", re.ASCII)
+_ADDRESS = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(?:[/?][!-\"$-~]*)?", re.ASCII)
 
 
 def is_address(text: str) -> bool:
     """Tell whether the text is an address that can be asked: http or https, without a user name or a fragment."""
     match = _ADDRESS.fullmatch(text)
-    return match is not None and (match[1] is None or formats.is_port(match[1]))
+    return match is not None and is_host(match[1]) and (match[2] is None or formats.is_port(match[2]))
 
 
 def is_elsewhere(url: str) -> bool:

@@ -225,6 +225,29 @@ class TestEveryPath:
                 problem(register(world.client, email="other@example.com"), 403, "hook_refused")
                 problem(register(world.client, email="other@example.com"), 429, "too_many_attempts")
 
+    @pytest.mark.parametrize("path", [types_a_code, opens_a_link])
+    def test_a_letter_that_the_hook_refuses_is_asked_about_as_often_as_a_network_may_register(
+        self, world: World, hook: HookServer, path: Callable[[World], Any]
+    ) -> None:
+        """And it is not used up by that: it may still be right once there is room again."""
+        hook.answer = lambda _: REFUSE
+        with throttled(world.app, register_address=4):
+            seen = [path(world).status_code for _ in range(8)]
+        assert seen == [403] * 3 + [429] * 5, "the first was the letter itself"
+        assert len(hook.questions) == 3
+        hook.answer = lambda _: ALLOW
+        assert path(world).status_code == 200
+
+    @pytest.mark.parametrize("path", [types_a_code, opens_a_link])
+    def test_a_letter_may_be_shown_as_often_as_one_likes_while_the_hook_fails(
+        self, world: World, hook: HookServer, path: Callable[[World], Any]
+    ) -> None:
+        hook.answer = lambda _: None
+        with throttled(world.app, register_address=2):
+            assert [path(world).status_code for _ in range(4)] == [503] * 4
+            hook.answer = lambda _: ALLOW
+            assert path(world).status_code == 200
+
     @EACH_BY_COMMAND
     def test_r124_commands_are_refused_too(self, world: World, hook: HookServer, mongo: Mongo, path: Path_) -> None:
         hook.answer = lambda _: REFUSE
@@ -333,6 +356,23 @@ class TestImport:
         done = world.users("import", str(file), "--json")
         assert (done.exit_code, json.loads(done.stdout)["duplicate"]) == (0, 2)
         assert len(hook.questions) == 2
+
+    def test_who_is_deleted_while_the_others_are_asked_about_is_not_brought_back(
+        self, world: World, hook: HookServer, mongo: Mongo
+    ) -> None:
+        """Nobody was asked about them."""
+        name = "known"
+        assert world.users("import", str(self.lines(world, f"{name}@example.com"))).exit_code == 0
+        hook.asked.clear()
+
+        def answer(_: dict[str, Any]) -> Any:
+            mongo.users.delete_one({"email": f"{name}@example.com"})
+            return ALLOW
+
+        hook.answer = answer
+        assert world.users("import", str(self.lines(world, f"{name}@example.com", "other@example.com"))).exit_code == 0
+        assert [one["email"] for one in hook.about("sign_up")] == ["other@example.com"]
+        assert mongo.users.find_one({"email": f"{name}@example.com"}) is None
 
     def test_a_dry_run_says_what_an_import_would(self, world: World, hook: HookServer, mongo: Mongo) -> None:
         hook.answer = lambda question: REFUSE if "evil" in question["data"]["email"] else ALLOW

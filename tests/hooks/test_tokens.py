@@ -17,7 +17,7 @@ from authsvc.models.apps import AppKind
 from authsvc.services import signing_keys
 from tests.api.forging import claims_of
 from tests.conftest import PASSWORD, Person, problem
-from tests.support.accounts import login, register
+from tests.support.accounts import login, register, throttled
 from tests.support.app_devices import Device, new_device_app
 from tests.support.email_codes import ask, challenge_of, follow, newest_code, type_code
 from tests.support.factors import Protected, complete, post, sign_in_by, ticket, verified, with_passkey, with_totp
@@ -86,6 +86,11 @@ def stored(mongo: Mongo) -> dict[str, list[Any]]:
     """
     names = {*mongo.list_collection_names()} - {"daily_counts", "passkeys"}
     return {name: there for name in names if (there := list(mongo[name].find()))}
+
+
+def status_of(answer: Any) -> int:
+    """Return the status of an answer, of either kind of client."""
+    return int(answer.status if isinstance(answer.status, int) else answer.status_code)
 
 
 def registers(world: World) -> Try:
@@ -256,7 +261,7 @@ def without_password_grant(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def body_of(answer: Any) -> dict[str, Any]:
     """Return what a success answers: of a client of Flask's, or of an app."""
-    status = answer.status if isinstance(answer.status, int) else answer.status_code
+    status = status_of(answer)
     assert status in (200, 201), answer.text
     return dict(answer.get_json() if hasattr(answer, "get_json") else answer.json)
 
@@ -426,6 +431,37 @@ class TestWhoIsNotAsked:
             problem(login(world.client), 403, "account_disabled")
             problem(world.alice.refresh(), 401, "session_ended")
         assert hook.questions == []
+
+    @pytest.mark.parametrize("path", [exchanges_a_code, polls_a_device])
+    def test_r124_whom_an_app_s_code_can_let_in_no_longer(
+        self, world: World, hook: HookServer, mongo: Mongo, path: Path
+    ) -> None:
+        """A hook that fails makes no difference: the code is refused, not kept."""
+        exchange = path(world)
+        mongo.users.update_one({"email": world.alice.email}, {"$set": {"disabledAt": clock.now()}})
+        hook.answer = lambda _: None
+        with asking(world.app, token=hook.url):
+            assert exchange().json["error"] in ("invalid_grant", "access_denied")
+        assert hook.questions == []
+
+    def test_who_has_signed_out_before_the_code_of_an_app_is_shown(self, world: World, hook: HookServer) -> None:
+        notes = new_app(world.app, world.client)
+        code = notes.authorize(world.alice.tokens["accessToken"])
+        assert post(world.alice, "/auth/logout").status_code == 204
+        with asking(world.app, token=hook.url):
+            assert notes.exchange(code).error == "invalid_grant"
+        assert hook.questions == []
+
+
+class TestLimits:
+    @pytest.mark.parametrize("path", [refreshes, refreshes_an_app])
+    def test_r124_a_hook_that_fails_uses_up_no_refresh(self, world: World, hook: HookServer, path: Path) -> None:
+        refresh = path(world)
+        hook.answer = lambda _: None
+        with throttled(world.app, refresh_session=2, refresh_address=2), asking(world.app, token=hook.url):
+            assert [status_of(refresh()) for _ in range(4)] == [503] * 4
+            hook.answer = lambda _: {}
+            assert status_of(refresh()) == 200
 
 
 class TestMeanwhile:

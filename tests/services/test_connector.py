@@ -1,5 +1,6 @@
 """The guarded connector: servers of other people can neither lead it inside nor hold it up. O49, O55."""
 
+import errno
 import socket
 import ssl
 import subprocess
@@ -169,6 +170,20 @@ class TestWhoIsAsked:
         """As that of a host whose other protocol leads nowhere."""
         with Server() as server, full_listener("127.0.0.2", server.port):
             connector = Connector(local=True, resolve=lambda *_: ["127.0.0.2", "127.0.0.1"], seconds=1)
+            assert connector.get(server.url()).status == 204
+
+    def test_an_address_of_a_protocol_that_this_machine_lacks_is_passed_over(self, monkeypatch: pytest.MonkeyPatch):
+        """As on a kernel without IPv6."""
+        real = socket.socket
+
+        def make(family: int = -1, *options: int) -> socket.socket:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            return real(family, *options)
+
+        with Server() as server:
+            monkeypatch.setattr(socket, "socket", make)
+            connector = Connector(local=True, resolve=lambda *_: ["::1", "127.0.0.1"], seconds=1)
             assert connector.get(server.url()).status == 204
 
     def test_o55_of_several_addresses_the_inner_ones_are_passed_over(self):

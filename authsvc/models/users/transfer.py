@@ -1,6 +1,6 @@
 """Bulk reads and inserts of accounts as they are stored, and never of a plain password (ASVS 11.4.2)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -102,12 +102,16 @@ class Inserted:
         return self.known | self.refused | self.linked | self.forbidden.keys()
 
 
-def insert_new(accounts: Sequence[NewAccount], forbidden: Mapping[int, str] = _NONE) -> Inserted:
+def insert_new(
+    accounts: Sequence[NewAccount], forbidden: Mapping[int, str] = _NONE, known: Set[int] = frozenset()
+) -> Inserted:
     """Insert the accounts that do not exist yet, but for those that are forbidden; existing ones stay as they are.
 
-    Raises a database error.
+    `known` are those that existed when the hook was asked about the others: nobody allowed them, even if they are gone
+    by now. Raises a database error.
     """
-    outcome = Inserted(known=_duplicates_in_another_form(accounts, forbidden), forbidden=dict(forbidden))
+    others = _duplicates_in_another_form(accounts, forbidden)
+    outcome = Inserted(known=others | known, forbidden=dict(forbidden))
     _insert(accounts, [at for at in range(len(accounts)) if at not in outcome.absent], outcome)
     return outcome
 

@@ -284,13 +284,14 @@ def _asker() -> Ask | None:
 def _insert(ask: Ask | None, accounts: Sequence[NewAccount]) -> Inserted:
     """Insert those of a batch that may be made; while a hook fails, nothing of it is (R124). Raises HookFailed."""
     forbidden: dict[int, str] = {}
+    known: set[int] = set()
     if ask is not None:
         known = transfer.known_among(accounts)
         forbidden = ask(accounts, [at for at in range(len(accounts)) if at not in known])
     there = transfer.ids_among(accounts)
-    new = [one.id for at, one in enumerate(accounts) if one.id not in there and at not in forbidden]
+    new = [one.id for at, one in enumerate(accounts) if one.id not in there and at not in forbidden and at not in known]
     with webhook_messages.tell_of_new_accounts(AccountImported.name, new) as made:
-        outcome = transfer.insert_new(accounts, forbidden)
+        outcome = transfer.insert_new(accounts, forbidden, known)
         absent = outcome.absent
         made.update(one.id for at, one in enumerate(accounts) if at not in absent)
     return outcome
