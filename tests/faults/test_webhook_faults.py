@@ -87,10 +87,19 @@ def hear(service: Service, headers: dict[str, str], url: str, *events: str) -> d
     return dict(answer.json())
 
 
+def signed_up(visitor: Visitor) -> dict[str, Any]:
+    """Sign up, again with another address if the worker was killed meanwhile; return the answer."""
+    while True:
+        with suppress(requests.RequestException):
+            answer = visitor.register(f"{secrets.token_hex(6)}@example.com")
+            if answer.status_code == 201:
+                return dict(answer.json())
+
+
 def change(service: Service, count: int) -> tuple[str, int]:
     """Sign up, and change one's name so often; return the account, and how many changes were answered."""
     visitor = Visitor(service.url, patience=10)
-    made = visitor.register(f"{secrets.token_hex(6)}@example.com").json()
+    made = signed_up(visitor)
     headers, answered = {"Authorization": f"Bearer {made['accessToken']}"}, 0
     while answered < count:
         with suppress(requests.RequestException):
