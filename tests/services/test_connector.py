@@ -176,10 +176,10 @@ class TestWhoIsAsked:
         """As on a kernel without IPv6."""
         real = socket.socket
 
-        def make(family: int = -1, *options: int) -> socket.socket:
+        def make(family: int = -1, *options: int, **more: int | None) -> socket.socket:
             if family == socket.AF_INET6:
                 raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
-            return real(family, *options)
+            return real(family, *options, **more)
 
         with Server() as server:
             monkeypatch.setattr(socket, "socket", make)

@@ -340,6 +340,7 @@ def of_others(database: Database[dict[str, Any]]) -> dict[str, Step]:
         event = AuditEvent(action=catalogue.LoginFailed.name, at=now(), request_id="x", outcome="x")
         AuditEvent.insert_all([event])
         AuditEvent.confirm(event.id)
+        assert not AuditEvent.withdraw_unconfirmed(event.id)
         AuditEvent.withdraw(event.id)
 
     return {

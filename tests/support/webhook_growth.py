@@ -56,6 +56,8 @@ def steps() -> dict[str, Step]:
             assert leased is not None
             leased.settle(due_at=None, delivered_at=moment)
         assert [AccountSequence.number_of(str(account), one.id)[0] for one in (first, second, second)] == [1, 2, 2]
+        assert AccountSequence.has_numbered(str(account), second.id)
+        assert not WebhookMessage.waits(first.id)
         AccountSequence.expire(str(account), moment)
         for one in (first, second):
             assert not one.withdraw()
