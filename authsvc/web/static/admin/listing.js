@@ -34,7 +34,9 @@ export function makeListing(name, {draw, empty, limit = 50, fetchPage = callPage
     try {
       const page = await fetchPage(path, {...query, limit: quiet ? Math.min(Math.max(shown, limit), 100) : limit});
       if (turn !== asked) return; // somebody has asked for something else since
+      const giveBack = focusIn(rows);
       rows.replaceChildren(...page.items.flatMap(draw));
+      giveBack();
       shown = page.items.length;
       show(page);
     } catch (error) {
@@ -63,6 +65,21 @@ export function makeListing(name, {draw, empty, limit = 50, fetchPage = callPage
   }, (error) => place.fail(error, () => load(last.path, last.query)));
 
   return {load, reload: () => load(last.path, last.query, {quiet: true}), count: () => shown};
+}
+
+/**
+ * Return what gives the focus back, if it is in one of these rows, once they are made anew: to the same link or button,
+ * else to its row (`data-key`), else to the heading.
+ */
+function focusIn(rows) {
+  const held = document.activeElement, key = rows.contains(held) ? held.closest("[data-key]")?.dataset.key : null;
+  if (!key) return () => {};
+  return () => {
+    const row = rows.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    const same = [...row?.querySelectorAll("a, button") ?? []].find(({textContent}) => textContent === held.textContent);
+    if (row && !same) row.tabIndex = -1;
+    (same ?? row ?? rows.closest(".side, .screen")?.querySelector("h1, h2"))?.focus({preventScroll: true});
+  };
 }
 
 const byElement = (id) => byId(id);
