@@ -6,9 +6,10 @@ import click
 from flask.cli import AppGroup
 
 from authsvc.cli.output import as_json_option, plainly, say, show, show_one
-from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhooks import EVERYTHING, Webhook
 from authsvc.services import webhook_deliveries, webhook_kinds, webhooks
+from authsvc.services.webhook_deliveries import ShownDelivery
 from authsvc.services.webhooks import NewWebhook
 
 group = AppGroup("webhooks", help="Addresses of yours that are told what happens.", short_help="Webhooks.")
@@ -116,7 +117,7 @@ def delete(webhook_id: str, yes: bool) -> None:
 @plainly
 def send_test(webhook_id: str) -> None:
     """Tell the webhook with this id something that means nothing, to see whether it arrives."""
-    delivery = webhook_deliveries.post_test(None, webhook_id)
+    delivery = webhook_deliveries.post_test(None, webhook_id).delivery
     now = _unless_disabled(webhook_id, "The service is telling it now.")
     say(f"{now} What becomes of it: flask webhooks deliveries {webhook_id} ({delivery.id})")
 
@@ -124,11 +125,12 @@ def send_test(webhook_id: str) -> None:
 @group.command()
 @click.argument("webhook_id")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="How many to list at most.")
+@click.option("--state", type=click.Choice([*map(str, DeliveryState)]), help="Only those that have come so far.")
 @as_json_option
 @plainly
-def deliveries(webhook_id: str, limit: int, as_json: bool) -> None:
+def deliveries(webhook_id: str, limit: int, state: str | None, as_json: bool) -> None:
     """List what the webhook was told, and is to be told, newest first."""
-    page = webhook_deliveries.list_of(webhook_id, limit, None)
+    page = webhook_deliveries.list_of(webhook_id, limit, None, DeliveryState(state) if state is not None else None)
     show([_row_of_delivery(one) for one in page.items], as_json=as_json)
 
 
@@ -138,7 +140,7 @@ def deliveries(webhook_id: str, limit: int, as_json: bool) -> None:
 @plainly
 def retry(webhook_id: str, delivery_id: str) -> None:
     """Try a delivery (its id in the list) that waits or was given up now, and for another three days if that fails."""
-    delivery = webhook_deliveries.retry(None, webhook_id, delivery_id)
+    delivery = webhook_deliveries.retry(None, webhook_id, delivery_id).delivery
     say(_unless_disabled(webhook_id, f"The delivery of {delivery.kind} ({delivery.id}) is being tried now."))
 
 
@@ -175,7 +177,8 @@ def _more(webhook: Webhook) -> dict[str, object]:
     }
 
 
-def _row_of_delivery(delivery: WebhookDelivery) -> dict[str, object]:
+def _row_of_delivery(shown: ShownDelivery) -> dict[str, object]:
+    delivery = shown.delivery
     return {
         "id": str(delivery.id),
         "event": delivery.kind,
@@ -183,8 +186,9 @@ def _row_of_delivery(delivery: WebhookDelivery) -> dict[str, object]:
         "tries": delivery.tries,
         "status": delivery.status,
         "created": delivery.created_at,
-        "next try": delivery.due_at,
+        "next try": shown.next_try_at,
         "delivered": delivery.delivered_at,
         "given up": delivery.failed_at,
         "last error": delivery.error,
+        "message": shown.message,
     }

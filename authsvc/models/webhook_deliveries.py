@@ -8,13 +8,20 @@ from mongoengine.errors import NotUniqueError
 from mongoengine.fields import BooleanField, IntField, ObjectIdField, StringField
 
 from authsvc.models.base import EXPIRY, bounded, object_id, unhurried, utc_field
-from authsvc.models.deliveries import EVER, retry_changes
+from authsvc.models.deliveries import EVER, DeliveryState, retry_changes
 from authsvc.models.lanes import LanedDelivery
 
 WAITS_FOR = timedelta(days=30)
 """How long a delivery is kept that nobody takes or gives up: that of a disabled webhook."""
 
 _HASTENED = 200
+
+_STATES: dict[DeliveryState, dict[str, datetime]] = {
+    DeliveryState.WAITING: {"due_at__gt": EVER},
+    DeliveryState.DEAD: {"failed_at__gt": EVER},
+    DeliveryState.DELIVERED: {"delivered_at__gt": EVER},
+}
+"""What tells the states apart. A comparison, since only for that the index of those that were given up is used."""
 
 
 class WebhookDelivery(LanedDelivery):
@@ -32,6 +39,11 @@ class WebhookDelivery(LanedDelivery):
             {"fields": ["to", "message"], "name": "once", "unique": True},
             {"fields": ["lane", "due_at"], "name": "waiting"},
             {"fields": ["to", "-id"], "name": "newest"},
+            {
+                "fields": ["to", "failed_at"],
+                "name": "dead",  # a few among very many that were delivered
+                "partialFilterExpression": {"failedAt": {"$exists": True}},
+            },
             EXPIRY,
         ],
     }
@@ -56,11 +68,11 @@ class WebhookDelivery(LanedDelivery):
         return max(self.begun_at or self.created_at, self.retried_at or self.created_at)
 
     @property
-    def state(self) -> str:
+    def state(self) -> DeliveryState:
         """Return how far it has come."""
         if self.delivered_at is not None:
-            return "delivered"
-        return "dead" if self.failed_at is not None else "waiting"
+            return DeliveryState.DELIVERED
+        return DeliveryState.DEAD if self.failed_at is not None else DeliveryState.WAITING
 
     def insert_once(self) -> bool:
         """Store a delivery, unless the webhook has one of the same message; tell whether it was stored."""
@@ -116,9 +128,13 @@ class WebhookDelivery(LanedDelivery):
 
     @classmethod
     @bounded
-    def page(cls, webhook: str, limit: int, before: str | None) -> list[Self]:
-        """Return the deliveries to a webhook, newest first, from after the one with the id `before`."""
-        return cast(list[Self], cls.objects(to=webhook).newest(limit, before=before))
+    def page(cls, webhook: str, limit: int, before: str | None, state: DeliveryState | None = None) -> list[Self]:
+        """Return the deliveries to a webhook, newest first, from after the one with the id `before`.
+
+        Or those in one state: by an index, which leaves no more than those to be sorted.
+        """
+        of_state = {} if state is None else _STATES[state]
+        return cast(list[Self], cls.objects(to=webhook, **of_state).newest(limit, before=before))
 
     @classmethod
     @bounded

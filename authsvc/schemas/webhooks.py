@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import fields, pre_dump
 
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhooks import EVERYTHING
 from authsvc.schemas.base import Schema, Text, TextList, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
@@ -12,9 +13,10 @@ from authsvc.services.webhooks import LONGEST_DESCRIPTION, LONGEST_URL
 
 
 class WebhookQuerySchema(PagingSchema):
-    """Which deliveries to list."""
+    """Which deliveries to list: all, or those that wait, were delivered, or were given up (`dead`)."""
 
     cursor = Cursor(load_default=None)
+    state = Text(validate=one_of(*DeliveryState), load_default=None)
 
 
 class WebhookChangeSchema(Schema):
@@ -86,21 +88,22 @@ class WebhooksSchema(Schema):
 class WebhookDeliverySchema(Schema):
     """What a webhook was told, or is to be told. `state` is waiting, delivered or dead.
 
-    `status` is that of its last answer, of which nothing else is kept; null if there was none. `error` says in words
-    why the last attempt failed.
+    `message` is the `webhook-id` that it is sent with. `status` is that of its last answer, of which nothing else is
+    kept; null if there was none. `error` says in words why the last attempt failed. `nextAttemptAt` is null while the
+    webhook is disabled, and not before the end of its pause.
     """
 
-    id = fields.String(required=True)
+    id = fields.String(required=True, attribute="delivery.id")
     message = fields.String(required=True)
-    event = fields.String(required=True, attribute="kind")
-    state = fields.String(required=True)
-    attempts = fields.Integer(required=True, attribute="tries")
-    status = fields.Integer(required=True, allow_none=True)
-    error = fields.String(required=True, allow_none=True)
-    created_at = UtcDateTime(required=True)
-    next_attempt_at = UtcDateTime(required=True, allow_none=True, attribute="due_at")
-    delivered_at = UtcDateTime(required=True, allow_none=True)
-    failed_at = UtcDateTime(required=True, allow_none=True)
+    event = fields.String(required=True, attribute="delivery.kind")
+    state = fields.String(required=True, attribute="delivery.state", validate=one_of(*DeliveryState))
+    attempts = fields.Integer(required=True, attribute="delivery.tries")
+    status = fields.Integer(required=True, allow_none=True, attribute="delivery.status")
+    error = fields.String(required=True, allow_none=True, attribute="delivery.error")
+    created_at = UtcDateTime(required=True, attribute="delivery.created_at")
+    next_attempt_at = UtcDateTime(required=True, allow_none=True, attribute="next_try_at")
+    delivered_at = UtcDateTime(required=True, allow_none=True, attribute="delivery.delivered_at")
+    failed_at = UtcDateTime(required=True, allow_none=True, attribute="delivery.failed_at")
 
 
 class WebhookDeliveryPageSchema(PageSchema):

@@ -224,6 +224,17 @@ class TestDeliveries:
             again = run("retry", made["id"], row["id"])
             assert (again.exit_code, "no undelivered delivery" in again.output) == (1, True)
 
+    def test_those_in_one_state(self, app: Flask, run: Run, made: dict[str, str], server: Server):
+        run("test", made["id"])
+        deliver(app)
+        run("disable", made["id"])
+        run("test", made["id"])
+        (waiting,) = shown(run, "deliveries", made["id"], "--state", "waiting")
+        assert (waiting["state"], waiting["next try"]) == ("waiting", None)
+        (delivered,) = shown(run, "deliveries", made["id"], "--state", "delivered")
+        assert delivered["message"] == parsed(server.requests[0])[0]["webhook-id"]
+        assert shown(run, "deliveries", made["id"], "--state", "dead") == []
+
     def test_what_a_disabled_one_is_sent_waits_and_that_is_said(self, run: Run, made: dict[str, str]):
         run("disable", made["id"])
         waits = "waits until you enable it"
