@@ -292,6 +292,7 @@ class TestDeliveries:
         desk.get_by_role("button", name="Send a test").click()
         expect(delivery(desk, "Test")).to_contain_text("the webhook answered 500", timeout=20_000)
         choice = desk.get_by_role("region", name="Deliveries").get_by_label("State")
+        choice.focus()
         choice.select_option("Given up")
         expect(desk.get_by_text("Nothing was given up.")).to_be_visible()
         expect(choice).to_be_focused()

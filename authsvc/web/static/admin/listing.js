@@ -4,6 +4,7 @@ import {call} from "/authsvc.js";
 import {byId, make, onPress} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 import {makePlace} from "../ui/place.js";
+import {focusIn} from "./renewal.js";
 
 /** Return a query string with what is not empty. */
 export function queryOf(parameters) {
@@ -65,21 +66,6 @@ export function makeListing(name, {draw, empty, limit = 50, fetchPage = callPage
   }, (error) => place.fail(error, () => load(last.path, last.query)));
 
   return {load, reload: () => load(last.path, last.query, {quiet: true}), count: () => shown};
-}
-
-/**
- * Return what gives the focus back, if it is in one of these rows, once they are made anew: to the same link or button,
- * else to its row (`data-key`), else to the heading.
- */
-function focusIn(rows) {
-  const held = document.activeElement, key = rows.contains(held) ? held.closest("[data-key]")?.dataset.key : null;
-  if (!key) return () => {};
-  return () => {
-    const row = rows.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    const same = [...row?.querySelectorAll("a, button") ?? []].find(({textContent}) => textContent === held.textContent);
-    if (row && !same) row.tabIndex = -1;
-    (same ?? row ?? rows.closest(".side, .screen")?.querySelector("h1, h2"))?.focus({preventScroll: true});
-  };
 }
 
 const byElement = (id) => byId(id);

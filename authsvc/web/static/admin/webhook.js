@@ -7,6 +7,7 @@ import {t, tParts, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {fillPlace, makePlace} from "../ui/place.js";
 import {act} from "./acts.js";
+import {renewed, sameIn} from "./renewal.js";
 import {showSecret} from "./secrets.js";
 import {makeDeliveries} from "./webhook-deliveries.js";
 import {badgesOf, eventName, fieldsFor, filledIn, heardNames, REASONS} from "./webhook-words.js";
@@ -108,19 +109,8 @@ function draw(webhook) {
     panel.replaceChildren(parts.head, make("div", {class: "side-body"}, parts.facts, parts.acts, parts.secrets, shown.deliveries.element));
     shown.deliveries.show(around.state);
   } else if (!isSame) former.parts.acts.replaceWith(parts.acts);
-  if (held && !held.isConnected) (sameAs(held) ?? byId("webhook-name")).focus();
+  if (held && !held.isConnected) (sameIn(panel, held) ?? byId("webhook-name")).focus();
 }
-
-/** Return the element that is to be there: the former one if nothing is different, or else the new one in its place. */
-function renewed(former, element) {
-  if (former?.isEqualNode(element)) return former;
-  former?.replaceWith(element);
-  return element;
-}
-
-/** Return the button that is now what a former one was. */
-const sameAs = (held) => [...panel.querySelectorAll("button")]
-  .find(({className, textContent}) => className === held.className && textContent === held.textContent);
 
 const headOf = (webhook) => makeHead(makeTitle(webhook.url),
   webhook.description ? make("p", {class: "muted", dir: "auto"}, webhook.description) : null,

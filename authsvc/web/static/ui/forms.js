@@ -1,9 +1,9 @@
 // Forms: each mistake is shown at its field, and the focus moves there.
 
 import {onDigits} from "./code-field.js";
-import {describeError, make, whileBusy} from "./dom.js";
+import {describeError, whileBusy} from "./dom.js";
 import {t} from "./language.js";
-import {FIELD_ERRORS, faultTexts} from "./messages.js";
+import {FIELD_ERRORS, faultText} from "./messages.js";
 
 /**
  * Do `work` with the values of a form whenever it is submitted. `fields` maps the codes of problems to the fields at
@@ -40,21 +40,15 @@ function valuesOf(form) {
 /** Show an error at the fields that it is about, or else at the top of the form. */
 export function showError(form, error, fields = {}) {
   const errors = (error.errors ?? []).map(
-    (fault) => [fault.pointer?.split("/")[1], partsOf(fault)]);
+    (fault) => [fault.pointer?.split("/")[1], faultText(fault)]);
   const mistakes = errors.filter(([name]) => fieldOf(form, name));
   if (mistakes.length) return markFields(form, mistakes);
   const field = fields[error.code];
   if (field && fieldOf(form, field)) return markFields(form, [[field, describeError(error)]]);
-  setAlert(form, errors.length ? errors.flatMap(([, parts]) => [...parts, " "]) : describeError(error));
+  setAlert(form, errors.length ? errors.flatMap(([, text]) => [text, " "].flat()) : describeError(error));
 }
 
-/** Return what is said about a fault: a text, and below it the service's own words if they say more. */
-function partsOf(fault) {
-  const [text, words] = faultTexts(fault);
-  return words ? [text, make("span", {lang: "en", dir: "ltr"}, words)] : [text];
-}
-
-/** Show a text, or its parts, at the top of a form or section and move the focus there, or hide it if there is none. */
+/** Show a text at the top of a form or section and move the focus there, or hide it if the text is null. */
 export function setAlert(parent, text) {
   const alert = parent.querySelector("[data-alert]");
   alert.replaceChildren(...[text ?? []].flat());

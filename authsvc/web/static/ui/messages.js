@@ -83,14 +83,9 @@ const FIELD_FAULTS = {
   password_like_account: t("A password must not be made up of your name or email address."),
 };
 
-const TOO_GENERAL = ["bad_format", "not_allowed"]; // as only the service knows what is possible
-
-/** Return what is wrong with a field, and in English why, if that is not said by then. */
-export function faultTexts({code, detail}) {
-  if (code in FIELD_ERRORS) return [FIELD_ERRORS[code]];
-  if (language === "en" || !(code in FIELD_FAULTS)) return [detail];
-  return TOO_GENERAL.includes(code) ? [FIELD_FAULTS[code], detail] : [FIELD_FAULTS[code]];
-}
+/** Return what is wrong with a field. */
+export const faultText = ({code, detail}) =>
+  FIELD_ERRORS[code] ?? (language === "en" ? detail : FIELD_FAULTS[code] ?? detail);
 
 function retryText(seconds) {
   if (!seconds) return t("Try again later.");
