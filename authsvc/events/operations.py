@@ -169,8 +169,12 @@ class WebhookDeleted(Weighty):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookDeliveryRetried(Event):
-    """Somebody had something that a webhook was not told tried again."""
+    """Somebody had something that a webhook was not told tried again.
+
+    `delivery` is the one, or `deliveries` says which.
+    """
 
     name = "webhook.delivery_retried"
     webhook: str
-    delivery: str
+    delivery: str | None = None
+    deliveries: str | None = None

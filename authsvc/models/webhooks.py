@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
 from bson import ObjectId
 from mongoengine import EmbeddedDocument
@@ -64,6 +65,11 @@ class Webhook(Document):
     failing_since: datetime | None = utc_field(db_field="failingSince")
     failed_at: datetime | None = utc_field(db_field="failedAt")
     resumes_at: datetime | None = utc_field(db_field="resumesAt")
+
+    @property
+    def host(self) -> str:
+        """Return where its address leads: the host and the port, and nothing that may be a secret."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
 
     @property
     def is_disabled(self) -> bool:
