@@ -21,6 +21,11 @@ SILENCE = timedelta(hours=12)
 _WELL = {f"unset__{name}": True for name in ("failing_since", "failed_at", "resumes_at")}
 
 
+def host_of(url: str) -> str:
+    """Return where an address leads: the host and the port, and nothing that may be a secret."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 class DisabledReason(StrEnum):
     """Why a webhook is told nothing."""
 
@@ -69,7 +74,7 @@ class Webhook(Document):
     @property
     def host(self) -> str:
         """Return where its address leads: the host and the port, and nothing that may be a secret."""
-        return urlsplit(self.url).netloc.rpartition("@")[2]
+        return host_of(self.url)
 
     @property
     def is_disabled(self) -> bool:

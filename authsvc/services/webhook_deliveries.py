@@ -13,7 +13,7 @@ from authsvc.errors import NotFound
 from authsvc.errors.not_delivered import NotDelivered, NotYet
 from authsvc.errors.not_reached import NotAsked, NotReached
 from authsvc.errors.overtaken import Overtaken
-from authsvc.events import happened, happening
+from authsvc.events import happened
 from authsvc.events.catalogue import WebhookDeliveryRetried
 from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhook_deliveries import WebhookDelivery
@@ -110,8 +110,8 @@ def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> ShownDelivery
 def retry_dead(by: Caller | None, webhook_id: str) -> int:
     """Let all that a webhook was to be told, and was given up, be tried at once; return how many. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
-    with happening(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), deliveries="dead")):
-        count = WebhookDelivery.retry_dead(str(webhook.id), clock.now())
+    count = WebhookDelivery.retry_dead(str(webhook.id), clock.now())
+    happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), deliveries="dead"))
     _try_at_once(webhook)
     return count
 
