@@ -110,8 +110,8 @@ def test(webhook_id: str) -> ShownDelivery:
 @blp.problems(NotFound)
 def deliveries(query: dict[str, Any], webhook_id: str) -> Page:
     """List what a webhook was told, and is to be told, newest first. What it answered is not kept."""
-    state = query.pop("state")
-    return webhook_deliveries.list_of(webhook_id, **query, state=DeliveryState(state) if state is not None else None)
+    state = DeliveryState(query.pop("state")) if "state" in query else None
+    return webhook_deliveries.list_of(webhook_id, **query, state=state)
 
 
 @blp.post("/admin/webhooks/<id:webhook_id>/deliveries/<id:delivery_id>/retry")

@@ -136,10 +136,18 @@ def deliveries(webhook_id: str, limit: int, state: str | None, as_json: bool) ->
 
 @group.command()
 @click.argument("webhook_id")
-@click.argument("delivery_id")
+@click.argument("delivery_id", required=False)
+@click.option("--all", "everything", is_flag=True, help="All that were given up.")
 @plainly
-def retry(webhook_id: str, delivery_id: str) -> None:
+def retry(webhook_id: str, delivery_id: str | None, *, everything: bool) -> None:
     """Try a delivery (its id in the list) that waits or was given up now, and for another three days if that fails."""
+    if (delivery_id is None) is not everything:
+        raise click.UsageError("Give either a delivery or --all.")
+    if delivery_id is None:
+        count = webhook_deliveries.retry_dead(None, webhook_id)
+        are = "delivery is" if count == 1 else "deliveries are"
+        say(_unless_disabled(webhook_id, f"{count} {are} being tried now."))
+        return
     delivery = webhook_deliveries.retry(None, webhook_id, delivery_id).delivery
     say(_unless_disabled(webhook_id, f"The delivery of {delivery.kind} ({delivery.id}) is being tried now."))
 

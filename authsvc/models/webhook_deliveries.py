@@ -108,11 +108,20 @@ class WebhookDelivery(LanedDelivery):
 
         What had been given up is late by now, and what came after it does not wait for it.
         """
-        late = {"set__late": True} if self.failed_at is not None else {}
         undelivered = type(self).objects(id=self.id, delivered_at=None)
-        changes = {**retry_changes(now), **late, "set__expires_at": now + WAITS_FOR}
-        changes.pop("unset__expires_at")
-        return bool(undelivered.update_one(**changes))
+        return bool(undelivered.update_one(**_retry_changes(now, late=self.failed_at is not None)))
+
+    @classmethod
+    @unhurried
+    def retry_dead(cls, webhook: str, now: datetime) -> int:
+        """Make all that were given up of a webhook due now; return how many. They are late."""
+        return cast(int, cls._dead(webhook).update(**_retry_changes(now, late=True)))
+
+    @classmethod
+    @bounded
+    def count_dead(cls, webhook: str) -> int:
+        """Count those of a webhook that were given up."""
+        return cast(int, cls._dead(webhook).count())
 
     @bounded
     def note_answer(self, status: int | None, now: datetime, since: datetime | None) -> None:
@@ -158,3 +167,14 @@ class WebhookDelivery(LanedDelivery):
     def remove_all(cls, webhook: str) -> None:
         """Delete what there is of a webhook that is gone."""
         cls.objects(to=webhook).delete()
+
+    @classmethod
+    def _dead(cls, webhook: str) -> Any:
+        return cls.objects(to=webhook, **_STATES[DeliveryState.DEAD])
+
+
+def _retry_changes(now: datetime, *, late: bool) -> dict[str, Any]:
+    """Return the changes by which an undelivered delivery is tried at once; what had been given up is late."""
+    changes = {**retry_changes(now), "set__expires_at": now + WAITS_FOR}
+    del changes["unset__expires_at"]
+    return {**changes, "set__late": True} if late else changes

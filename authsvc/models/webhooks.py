@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
 from bson import ObjectId
 from mongoengine import EmbeddedDocument
@@ -18,6 +19,11 @@ SILENCE = timedelta(hours=12)
 """What was tried in vain is tried again sooner than so: a longer time without a failure is one without an attempt."""
 
 _WELL = {f"unset__{name}": True for name in ("failing_since", "failed_at", "resumes_at")}
+
+
+def host_of(url: str) -> str:
+    """Return where an address leads: the host and the port, and nothing that may be a secret."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class DisabledReason(StrEnum):
@@ -64,6 +70,11 @@ class Webhook(Document):
     failing_since: datetime | None = utc_field(db_field="failingSince")
     failed_at: datetime | None = utc_field(db_field="failedAt")
     resumes_at: datetime | None = utc_field(db_field="resumesAt")
+
+    @property
+    def host(self) -> str:
+        """Return where its address leads: the host and the port, and nothing that may be a secret."""
+        return host_of(self.url)
 
     @property
     def is_disabled(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields, pre_dump
 
 from authsvc.models.deliveries import DeliveryState
-from authsvc.models.webhooks import EVERYTHING
+from authsvc.models.webhooks import EVERYTHING, DisabledReason
 from authsvc.schemas.base import Schema, Text, TextList, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
 from authsvc.services.webhook_kinds import heard_names
@@ -16,7 +16,7 @@ class WebhookQuerySchema(PagingSchema):
     """Which deliveries to list: all, or those that wait, were delivered, or were given up (`dead`)."""
 
     cursor = Cursor(load_default=None)
-    state = Text(validate=one_of(*DeliveryState), load_default=None)
+    state = Text(validate=one_of(*DeliveryState))
 
 
 class WebhookChangeSchema(Schema):
@@ -47,10 +47,11 @@ class WebhookSecretSchema(Schema):
 
 
 class WebhookSchema(Schema):
-    """A webhook. It is told nothing while it is disabled: by an administrator, because it failed, or is gone.
+    """A webhook. It is told nothing while it is disabled.
 
-    `failures` counts the attempts in a row that did not reach it, the first of them at `failingSince`; nothing is tried
-    before `resumesAt`.
+    `disabledReason` says why: an administrator wants it so, it could not be reached for five days (`failed`), it
+    answered 410 (`gone`), or its secret was lost with `SECRET_KEY`. `failures` counts the attempts in a row that did
+    not reach it, the first of them at `failingSince`; nothing is tried before `resumesAt`.
     """
 
     id = fields.String(required=True)
@@ -60,7 +61,7 @@ class WebhookSchema(Schema):
     secrets = fields.List(fields.Nested(WebhookSecretSchema), required=True)
     created_at = UtcDateTime(required=True)
     disabled_at = UtcDateTime(required=True, allow_none=True)
-    disabled_reason = fields.String(required=True, allow_none=True)
+    disabled_reason = fields.String(required=True, allow_none=True, validate=one_of(*DisabledReason))
     delivered_at = UtcDateTime(required=True, allow_none=True)
     failures = fields.Integer(required=True)
     failing_since = UtcDateTime(required=True, allow_none=True)

@@ -107,6 +107,15 @@ def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> ShownDelivery
     return ShownDelivery(WebhookDelivery.find_of(str(webhook.id), delivery_id) or delivery, webhook)
 
 
+def retry_dead(by: Caller | None, webhook_id: str) -> int:
+    """Let all that a webhook was to be told, and was given up, be tried at once; return how many. Raises NotFound."""
+    webhook = webhooks.look_up(webhook_id)
+    count = WebhookDelivery.retry_dead(str(webhook.id), clock.now())
+    happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), deliveries="dead"))
+    _try_at_once(webhook)
+    return count
+
+
 def message_id(delivery: WebhookDelivery) -> str:
     """Return the `webhook-id`: the same at each attempt, and at each webhook."""
     return f"msg_{delivery.message}"

@@ -26,7 +26,7 @@ from authsvc.events.catalogue import (
 )
 from authsvc.models.ids import new_id
 from authsvc.models.webhook_deliveries import WebhookDelivery
-from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.models.webhooks import DisabledReason, Webhook, host_of
 from authsvc.public_addresses import address_of, is_loopback
 from authsvc.security import names
 from authsvc.services import callers, step_up, webhook_secrets, webhook_table
@@ -65,7 +65,7 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
     webhook = Webhook(id=new_id(), url=url, events=sorted({*events}), description=description, created_at=clock.now())
     secret, text = webhook_secrets.new_secret(webhook.id)
     webhook.secrets = [secret]
-    with happening(WebhookCreated(actor=callers.id_of(by), webhook=str(webhook.id))):
+    with happening(WebhookCreated(actor=callers.id_of(by), webhook=str(webhook.id), host=webhook.host)):
         webhook.insert()
         try:
             _require_room(webhook_table.MOST)  # of several at once none may be one too many
@@ -103,13 +103,13 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
         values = {**values, "description": _in_a_line(values["description"])}
     step_up.require_fresh_of(by)
     changed = _different(webhook, values)
-    disabled = values.get("disabled")
+    disabled = values.get("disabled", webhook.is_disabled)
+    if disabled and not webhook.is_disabled:  # first: what is changed besides is not to be told anything
+        webhook = _disable(webhook, by)
     if changed:
-        event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(changed))
-        another = {"resumes_at": None} if "url" in changed else {}  # it was not this address that could not be reached
-        webhook = _apply(webhook, event, **changed, **another)
-    if disabled is not None and disabled != webhook.is_disabled:
-        webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
+        webhook = _change(webhook, by, changed)
+    if webhook.is_disabled and not disabled:
+        webhook = _enable(webhook, by)
     webhook_table.settle()
     if "url" in changed:
         _tell_if_local(webhook)
@@ -121,7 +121,7 @@ def delete(by: Caller | None, webhook_id: str) -> None:
     """Delete a webhook, and what it has not been told yet. Raises NotFound, FreshLoginRequired."""
     webhook = look_up(webhook_id)
     step_up.require_fresh_of(by)
-    with happening(WebhookDeleted(actor=callers.id_of(by), webhook=str(webhook.id))):
+    with happening(WebhookDeleted(actor=callers.id_of(by), webhook=str(webhook.id), host=webhook.host)):
         if not Webhook.remove(webhook.id):
             raise NotFound(f"There is no webhook {webhook_id}.")
     webhook_table.settle()
@@ -196,6 +196,13 @@ def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:
         if changed is None:
             raise Overtaken
     return changed
+
+
+def _change(webhook: Webhook, by: Caller | None, values: dict[str, Any]) -> Webhook:
+    host = host_of(values["url"]) if "url" in values else None
+    event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(values), host=host)
+    another = {"resumes_at": None} if "url" in values else {}  # it was not this address that could not be reached
+    return _apply(webhook, event, **values, **another)
 
 
 def _different(webhook: Webhook, values: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -20,6 +21,7 @@ from tests.support.outside import Server, saying
 
 Run = Callable[..., Any]
 NOBODYS = "f" * 24
+WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -224,6 +226,38 @@ class TestDeliveries:
             again = run("retry", made["id"], row["id"])
             assert (again.exit_code, "no undelivered delivery" in again.output) == (1, True)
 
+    def test_all_that_were_given_up_are_counted_and_tried_again(
+        self, app: Flask, run: Run, made: dict[str, str], server: Server, mongo: Database
+    ):
+        def findings() -> list[dict[str, str]]:
+            found = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
+            return [one for one in found if made["id"] in one["about"]]
+
+        for _ in range(3):
+            run("test", made["id"])
+        ids = [one["_id"] for one in mongo.webhook_deliveries.find().sort("_id")]
+        given_up = {"$unset": {"dueAt": True}, "$set": {"failedAt": clock.now(), "expiresAt": clock.now() + WEEK}}
+        mongo.webhook_deliveries.update_many({"_id": {"$in": ids[:2]}}, given_up)
+        (finding,) = findings()
+        assert finding["about"] == f"webhook {made['id']} ({urlsplit(server.url()).netloc})"
+        assert finding["what"] == "2 messages were given up"
+        assert f"flask webhooks retry {made['id']} --all" in finding["remedy"]
+        assert len(shown(run, "deliveries", made["id"], "--state", "dead")) == 2
+        assert run("retry", made["id"], "--all").output == "2 deliveries are being tried now.\n"
+        again = list(mongo.webhook_deliveries.find().sort("_id"))
+        assert [one.get("late", False) for one in again] == [True, True, False]
+        assert all(one["expiresAt"] > clock.now() + WEEK for one in again)
+        deliver(app)
+        assert len(server.requests) == 3
+        assert findings() == []
+        (record,) = mongo.audit.find({"action": "webhook.delivery_retried"})
+        assert record["details"] == {"webhook": made["id"], "deliveries": "dead"}
+
+    @pytest.mark.parametrize("args", [[], [NOBODYS, "--all"]])
+    def test_either_one_or_all(self, run: Run, made: dict[str, str], args: list[str]):
+        done = run("retry", made["id"], *args)
+        assert (done.exit_code, "Give either a delivery or --all." in done.output) == (2, True)
+
     def test_those_in_one_state(self, app: Flask, run: Run, made: dict[str, str], server: Server):
         run("test", made["id"])
         deliver(app)
@@ -315,7 +349,7 @@ class TestSecretKey:
             (row,) = shown(run, "deliveries", made["id"])
             assert (row["state"], "SECRET_KEY is another" in row["last error"]) == ("waiting", True)
             findings = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
-            (one,) = [finding for finding in findings if finding["about"] == f"webhook {made['id']}"]
+            (one,) = [finding for finding in findings if made["id"] in finding["about"]]
             assert "does not open its secret" in one["what"]
         assert server.requests == []
         run("retry", made["id"], row["id"])
@@ -343,7 +377,7 @@ class TestSecretKey:
         assert mongo.audit.find_one({"action": "webhook.disabled"})["details"]["reason"] == "secret_lost"
         assert mongo.audit.find_one({"action": "signing_keys.reset"})["details"]["webhooks"] == 1
         findings = json.loads(run_anew(args=["doctor", "--json"]).stdout)
-        (one,) = [finding for finding in findings if finding["about"] == f"webhook {made['id']}"]
+        (one,) = [finding for finding in findings if made["id"] in finding["about"]]
         assert "new secret" in one["remedy"]
         new = json.loads(run_anew(args=["webhooks", "secret", made["id"], "--json"]).stdout)
         assert run_anew(args=["webhooks", "enable", made["id"]]).exit_code == 0
