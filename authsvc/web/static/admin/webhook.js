@@ -85,7 +85,7 @@ async function keepLooking() {
 
 function lookLater() {
   timers.forEach(clearTimeout);
-  timers = LATER.map((milliseconds) => setTimeout(() => look().catch(() => {}), milliseconds)); // the list says why
+  timers = LATER.map((milliseconds) => setTimeout(() => look().catch(() => {}), milliseconds)); // or it stays as it was
 }
 
 function makeHead(title, ...more) {
