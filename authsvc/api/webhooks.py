@@ -86,7 +86,8 @@ def remove(webhook_id: str) -> None:
 def rotate_secret(webhook_id: str) -> NewWebhook:
     """Give a webhook a new secret, shown only now. The former one signs as well for another 24 hours.
 
-    It needs a fresh sign-in.
+    Two sign at most: an older one than that stops at once, which is how one that leaked is got rid of. It needs a fresh
+    sign-in.
     """
     return webhooks.rotate_secret(current_user, webhook_id)
 

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from authsvc.cli.output import as_json_option, plainly, say, show, show_one
 from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhooks import EVERYTHING, Webhook
-from authsvc.services import webhook_deliveries, webhook_kinds, webhooks
+from authsvc.services import webhook_deliveries, webhook_kinds, webhook_secrets, webhooks
 from authsvc.services.webhook_deliveries import ShownDelivery
 from authsvc.services.webhooks import NewWebhook
 
@@ -75,10 +75,17 @@ def change(webhook_id: str, **values: Any) -> None:
 
 @group.command()
 @click.argument("webhook_id")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @as_json_option
 @plainly
-def secret(webhook_id: str, as_json: bool) -> None:
-    """Give the webhook another secret, shown only now. The one before it signs as well for another 24 hours."""
+def secret(webhook_id: str, yes: bool, as_json: bool) -> None:
+    """Give the webhook another secret, shown only now. The one before it signs as well for another 24 hours.
+
+    Two sign at most: an older one than that stops at once.
+    """
+    if not yes and webhook_secrets.is_rotating(webhooks.look_up(webhook_id)):
+        what = "Two secrets sign now. The older one stops at once, and what knows only that one takes nothing any more."
+        click.confirm(f"{what} Continue?", abort=True, err=True)
     _show_secret(webhooks.rotate_secret(None, webhook_id), as_json=as_json)
 
 

@@ -29,7 +29,8 @@ class WebhookDelivery(LanedDelivery):
 
     `lane` is the webhook and the account that it is about: those of one come one after the other, in their `order`. One
     that is `late` was given up and is tried again: it waits for none, and none waits for it. `body` is what is sent,
-    `status` what the webhook answered last; it was sent so often as `posted` says, for the first time at `begun_at`.
+    until it is delivered, `status` what the webhook answered last; it was sent so often as `posted` says, for the first
+    time at `begun_at`.
     """
 
     meta = {
@@ -97,8 +98,12 @@ class WebhookDelivery(LanedDelivery):
 
     @bounded
     def settle(self, **outcome: datetime | str | None) -> None:
-        """Note the outcome of the attempt; if it was the last, the next in the lane comes forward."""
-        super().settle(**outcome)
+        """Note the outcome of the attempt; if it was the last, the next in the lane comes forward.
+
+        What was delivered is listed without its text: nobody reads that again, and its account may soon be deleted.
+        """
+        text = {"body": None} if outcome.get("delivered_at") is not None else {}
+        super().settle(**outcome, **text)
         if outcome.get("due_at") is None:
             self.make_way()
 

@@ -188,6 +188,18 @@ class TestChange:
             Webhook(secret).verify(body, headers)
         assert len(shown(run, "show", made["id"])["secrets"].split()) == 2
 
+    def test_whoever_ends_a_secret_that_still_signs_is_asked_first(self, run: Run, made: dict[str, str]):
+        second = shown(run, "secret", made["id"])
+        before = shown(run, "show", made["id"])["secrets"]
+        asked = run("secret", made["id"], "--json", input="n\n")
+        assert (asked.exit_code, asked.stdout) == (1, "")
+        assert "Two secrets sign now" in asked.stderr
+        assert shown(run, "show", made["id"])["secrets"] == before
+        third = shown(run, "secret", made["id"], "--yes")
+        assert len({one["secret"] for one in (made, second, third)}) == 3
+        after = shown(run, "show", made["id"])["secrets"]
+        assert (before.split()[1], before.split()[0] in after) == (after.split()[0], False)
+
     def test_deleted(self, run: Run, made: dict[str, str]):
         asked = run("delete", made["id"], input="n\n")
         assert (asked.exit_code, "Continue?" in asked.output) == (1, True)

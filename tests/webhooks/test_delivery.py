@@ -80,6 +80,20 @@ class TestMessage:
         assert made.get_json()["token"].encode() not in told
         assert alice.tokens["refreshToken"].encode() not in told
 
+    def test_once_it_is_delivered_nobody_keeps_what_it_says(self, hearer: Hearer, alice: Person, mongo: Database):
+        hearer.server.behaviour = saying("500 Internal Server Error")
+        rename(alice, "Alicia")
+        hearer.deliver()
+        assert "Alicia" in repr(mongo.webhook_deliveries.find_one())
+        hearer.server.behaviour = saying()
+        hearer.ask("POST", f"/deliveries/{hearer.deliveries()[0]['id']}/retry")
+        hearer.deliver()
+        assert (hearer.deliveries()[0]["state"], hearer.heard()[-1]["data"]["account"]["name"]) == (
+            "delivered",
+            "Alicia",
+        )
+        assert "Alicia" not in repr([*mongo.webhook_deliveries.find(), *mongo.webhook_messages.find()])
+
     def test_a_deleted_account_is_told_as_it_was(self, hearer: Hearer, alice: Person):
         assert alice.client.delete("/auth/me", headers=alice.headers).status_code == 204
         hearer.deliver()
