@@ -185,8 +185,9 @@ def _in_a_line(description: str) -> str:
 
 def _tell_if_local(webhook: Webhook) -> None:
     """Log that a webhook is on this machine, which is told something outside production only."""
-    host = urlsplit(webhook.url).hostname or ""
-    if host == "localhost" or is_loopback(address_of(host) or host):
+    parts = urlsplit(webhook.url)
+    host = parts.hostname or ""
+    if parts.scheme == "http" or host == "localhost" or is_loopback(address_of(host) or host):
         _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
 
 

@@ -113,8 +113,9 @@ class TestCreate:
         assert mongo.webhooks.count_documents({}) == 0
 
     def test_what_is_on_this_machine_is_said_to_be(self, run: Run):
-        local = run("create", "http://localhost:3000/", "--event", "*", "--json")
-        assert "webhook.on_this_machine" in local.stderr
+        for url in ("http://localhost:3000/", "http://2130706433:3000/", "http://soon.invalid/", "https://[::1]/"):
+            local = run("create", url, "--event", "*", "--json")
+            assert "webhook.on_this_machine" in local.stderr, url
         other = run("create", "https://hear.example.net", "--event", "*", "--json")
         assert "webhook.on_this_machine" not in other.stderr
         moved = run("change", json.loads(other.stdout)["id"], "--url", "http://localhost:3000/")
