@@ -5,6 +5,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from authsvc import clock
 from authsvc.cli.output import as_json_option, plainly, say, show, show_one
 from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhooks import EVERYTHING, Webhook
@@ -188,12 +189,12 @@ def _more(webhook: Webhook) -> dict[str, object]:
     return {
         "secrets": " ".join(str(one.id) for one in webhook.secrets),
         "failures": webhook.failures,
-        "resumes": webhook.resumes_at,
+        "resumes": webhook.resumes_at if webhook.pauses(clock.now()) else None,
     }
 
 
-def _row_of_delivery(shown: ShownDelivery) -> dict[str, object]:
-    delivery = shown.delivery
+def _row_of_delivery(view: ShownDelivery) -> dict[str, object]:
+    delivery = view.delivery
     return {
         "id": str(delivery.id),
         "event": delivery.kind,
@@ -201,9 +202,9 @@ def _row_of_delivery(shown: ShownDelivery) -> dict[str, object]:
         "tries": delivery.tries,
         "status": delivery.status,
         "created": delivery.created_at,
-        "next try": shown.next_try_at,
+        "next try": view.next_try_at,
         "delivered": delivery.delivered_at,
         "given up": delivery.failed_at,
         "last error": delivery.error,
-        "message": shown.message,
+        "message": view.message,
     }

@@ -125,10 +125,10 @@ class Connector:
         if address is not None:
             return is_loopback(address)
         try:
-            found = self._addresses(parts.hostname or "", parts.port or _PORTS["http"], time.monotonic() + _A_LOOK)
+            addresses = self._addresses(parts.hostname or "", parts.port or _PORTS["http"], time.monotonic() + _A_LOOK)
         except NotReached:
             return True
-        return any(map(is_loopback, found))
+        return any(map(is_loopback, addresses))
 
     def _parsed(self, url: str) -> SplitResult:
         """Return the parts of an address that may be asked. Raises NotReached."""

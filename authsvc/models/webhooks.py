@@ -91,7 +91,11 @@ class Webhook(Document):
 
     def may_be_told(self, now: datetime) -> bool:
         """Tell whether it is told something now: it is neither disabled nor has a pause."""
-        return not self.is_disabled and (self.resumes_at is None or self.resumes_at <= now)
+        return not self.is_disabled and not self.pauses(now)
+
+    def pauses(self, now: datetime) -> bool:
+        """Tell whether it has a pause that is not over yet; one that is disabled has more than that."""
+        return not self.is_disabled and self.resumes_at is not None and self.resumes_at > now
 
     def _is_for(self, event: str) -> bool:
         return EVERYTHING in self.events or event in self.events

@@ -132,6 +132,15 @@ class TestShow:
         assert len(told["secrets"].split()) == 1
         assert "whsec_" not in run("show", made["id"]).output + run("list").output
 
+    def test_a_pause_is_shown_until_it_is_over(self, run: Run, made: dict[str, str], mongo: Database):
+        mongo.webhooks.update_one({}, {"$set": {"resumesAt": clock.now() + timedelta(hours=1)}})
+        assert shown(run, "show", made["id"])["resumes"] is not None
+        run("disable", made["id"])
+        assert shown(run, "show", made["id"])["resumes"] is None
+        run("enable", made["id"])
+        mongo.webhooks.update_one({}, {"$set": {"resumesAt": clock.now() - timedelta(hours=1)}})
+        assert shown(run, "show", made["id"])["resumes"] is None
+
     def test_a_description_can_not_control_a_terminal(self, run: Run, made: dict[str, str], mongo: Database):
         said = run("change", made["id"], "--description", "\x1b[2J\nnext")
         assert (said.exit_code, "visible characters" in said.output) == (1, True)
