@@ -6,7 +6,7 @@ from authsvc.errors import AccountDisabled, NotFound, TooManyAttempts
 from authsvc.flows import administer_account
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.guards import current_user, for_console
-from authsvc.models.letters import LetterState
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.signing_keys import Ring
 from authsvc.schemas.admin import AdminUserSchema
 from authsvc.schemas.console import (
@@ -63,7 +63,7 @@ def examine() -> dict[str, Any]:
 @blp.response(200, OutgoingLetterPageSchema)
 def list_letters(query: dict[str, Any]) -> Page:
     """List letters, newest first, without what they say."""
-    return mail.list_letters(LetterState(query.pop("state")), **query)
+    return mail.list_letters(DeliveryState(query.pop("state")), **query)
 
 
 @blp.post("/admin/letters/<id:letter_id>/retry")

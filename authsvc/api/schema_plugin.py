@@ -23,7 +23,10 @@ class _Converter(OpenAPIConverter):
         schema = {**super().field2property(field), **getattr(field, "bounds", {})}
         for validator in field.validators:
             schema.update(getattr(validator, "bounds", {}))
-        return {**schema, **{word: self.config[name] for word, name in getattr(field, "set_bounds", {}).items()}}
+        schema.update({word: self.config[name] for word, name in getattr(field, "set_bounds", {}).items()})
+        if "enum" in schema and field.required and field.allow_none:  # null is none of the values
+            return {"anyOf": [{**schema, "type": "string"}, {"type": "null"}]}
+        return schema
 
 
 class SchemaPlugin(MarshmallowPlugin):

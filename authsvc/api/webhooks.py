@@ -5,7 +5,7 @@ from typing import Any
 from authsvc.errors import FreshLoginRequired, NotFound
 from authsvc.http.blueprint import Blueprint
 from authsvc.http.guards import current_user, requires_role
-from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhooks import Webhook
 from authsvc.schemas.webhooks import (
     IssuedWebhookSchema,
@@ -19,6 +19,7 @@ from authsvc.schemas.webhooks import (
 )
 from authsvc.services import webhook_deliveries, webhook_kinds, webhooks
 from authsvc.services.paging import Page
+from authsvc.services.webhook_deliveries import ShownDelivery
 from authsvc.services.webhooks import NewWebhook
 
 blp = Blueprint("webhooks", __name__, description="For administrators: the addresses that are told what happens.")
@@ -85,7 +86,8 @@ def remove(webhook_id: str) -> None:
 def rotate_secret(webhook_id: str) -> NewWebhook:
     """Give a webhook a new secret, shown only now. The former one signs as well for another 24 hours.
 
-    It needs a fresh sign-in.
+    Two sign at most: an older one than that stops at once, which is how one that leaked is got rid of. It needs a fresh
+    sign-in.
     """
     return webhooks.rotate_secret(current_user, webhook_id)
 
@@ -94,7 +96,7 @@ def rotate_secret(webhook_id: str) -> NewWebhook:
 @manages
 @blp.response(202, WebhookDeliverySchema)
 @blp.problems(NotFound)
-def test(webhook_id: str) -> WebhookDelivery:
+def test(webhook_id: str) -> ShownDelivery:
     """Tell a webhook something that means nothing, `webhook.test`, whatever it hears otherwise.
 
     While the webhook is disabled this waits, as everything does.
@@ -109,14 +111,15 @@ def test(webhook_id: str) -> WebhookDelivery:
 @blp.problems(NotFound)
 def deliveries(query: dict[str, Any], webhook_id: str) -> Page:
     """List what a webhook was told, and is to be told, newest first. What it answered is not kept."""
-    return webhook_deliveries.list_of(webhook_id, **query)
+    state = DeliveryState(query.pop("state")) if "state" in query else None
+    return webhook_deliveries.list_of(webhook_id, **query, state=state)
 
 
 @blp.post("/admin/webhooks/<id:webhook_id>/deliveries/<id:delivery_id>/retry")
 @manages
 @blp.response(202, WebhookDeliverySchema)
 @blp.problems(NotFound)
-def retry(webhook_id: str, delivery_id: str) -> WebhookDelivery:
+def retry(webhook_id: str, delivery_id: str) -> ShownDelivery:
     """Try a delivery that waits or was given up at once, and for another three days.
 
     While the webhook is disabled this waits, as everything does.

@@ -5,10 +5,12 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from authsvc import clock
 from authsvc.cli.output import as_json_option, plainly, say, show, show_one
-from authsvc.models.webhook_deliveries import WebhookDelivery
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhooks import EVERYTHING, Webhook
-from authsvc.services import webhook_deliveries, webhook_kinds, webhooks
+from authsvc.services import webhook_deliveries, webhook_kinds, webhook_secrets, webhooks
+from authsvc.services.webhook_deliveries import ShownDelivery
 from authsvc.services.webhooks import NewWebhook
 
 group = AppGroup("webhooks", help="Addresses of yours that are told what happens.", short_help="Webhooks.")
@@ -74,10 +76,17 @@ def change(webhook_id: str, **values: Any) -> None:
 
 @group.command()
 @click.argument("webhook_id")
+@click.option("--yes", is_flag=True, help="Don't ask for confirmation.")
 @as_json_option
 @plainly
-def secret(webhook_id: str, as_json: bool) -> None:
-    """Give the webhook another secret, shown only now. The one before it signs as well for another 24 hours."""
+def secret(webhook_id: str, yes: bool, as_json: bool) -> None:
+    """Give the webhook another secret, shown only now. The one before it signs as well for another 24 hours.
+
+    Two sign at most: an older one than that stops at once.
+    """
+    if not yes and webhook_secrets.is_rotating(webhooks.look_up(webhook_id)):
+        what = "Two secrets sign now. The older one stops at once, and what knows only that one takes nothing any more."
+        click.confirm(f"{what} Continue?", abort=True, err=True)
     _show_secret(webhooks.rotate_secret(None, webhook_id), as_json=as_json)
 
 
@@ -116,7 +125,7 @@ def delete(webhook_id: str, yes: bool) -> None:
 @plainly
 def send_test(webhook_id: str) -> None:
     """Tell the webhook with this id something that means nothing, to see whether it arrives."""
-    delivery = webhook_deliveries.post_test(None, webhook_id)
+    delivery = webhook_deliveries.post_test(None, webhook_id).delivery
     now = _unless_disabled(webhook_id, "The service is telling it now.")
     say(f"{now} What becomes of it: flask webhooks deliveries {webhook_id} ({delivery.id})")
 
@@ -124,21 +133,30 @@ def send_test(webhook_id: str) -> None:
 @group.command()
 @click.argument("webhook_id")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="How many to list at most.")
+@click.option("--state", type=click.Choice([*map(str, DeliveryState)]), help="Only those that have come so far.")
 @as_json_option
 @plainly
-def deliveries(webhook_id: str, limit: int, as_json: bool) -> None:
+def deliveries(webhook_id: str, limit: int, state: str | None, as_json: bool) -> None:
     """List what the webhook was told, and is to be told, newest first."""
-    page = webhook_deliveries.list_of(webhook_id, limit, None)
+    page = webhook_deliveries.list_of(webhook_id, limit, None, DeliveryState(state) if state is not None else None)
     show([_row_of_delivery(one) for one in page.items], as_json=as_json)
 
 
 @group.command()
 @click.argument("webhook_id")
-@click.argument("delivery_id")
+@click.argument("delivery_id", required=False)
+@click.option("--all", "everything", is_flag=True, help="All that were given up.")
 @plainly
-def retry(webhook_id: str, delivery_id: str) -> None:
+def retry(webhook_id: str, delivery_id: str | None, *, everything: bool) -> None:
     """Try a delivery (its id in the list) that waits or was given up now, and for another three days if that fails."""
-    delivery = webhook_deliveries.retry(None, webhook_id, delivery_id)
+    if (delivery_id is None) is not everything:
+        raise click.UsageError("Give either a delivery or --all.")
+    if delivery_id is None:
+        count = webhook_deliveries.retry_dead(None, webhook_id)
+        are = "delivery is" if count == 1 else "deliveries are"
+        say(_unless_disabled(webhook_id, f"{count} {are} being tried now."))
+        return
+    delivery = webhook_deliveries.retry(None, webhook_id, delivery_id).delivery
     say(_unless_disabled(webhook_id, f"The delivery of {delivery.kind} ({delivery.id}) is being tried now."))
 
 
@@ -171,11 +189,12 @@ def _more(webhook: Webhook) -> dict[str, object]:
     return {
         "secrets": " ".join(str(one.id) for one in webhook.secrets),
         "failures": webhook.failures,
-        "resumes": webhook.resumes_at,
+        "resumes": webhook.resumes_at if webhook.pauses(clock.now()) else None,
     }
 
 
-def _row_of_delivery(delivery: WebhookDelivery) -> dict[str, object]:
+def _row_of_delivery(view: ShownDelivery) -> dict[str, object]:
+    delivery = view.delivery
     return {
         "id": str(delivery.id),
         "event": delivery.kind,
@@ -183,8 +202,9 @@ def _row_of_delivery(delivery: WebhookDelivery) -> dict[str, object]:
         "tries": delivery.tries,
         "status": delivery.status,
         "created": delivery.created_at,
-        "next try": delivery.due_at,
+        "next try": view.next_try_at,
         "delivered": delivery.delivered_at,
         "given up": delivery.failed_at,
         "last error": delivery.error,
+        "message": view.message,
     }

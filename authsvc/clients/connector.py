@@ -30,6 +30,8 @@ MOST_BYTES = 65_536
 _MOST_BYTES_BEFORE = 65_536
 """Of all that comes before the body: status lines and headers, those of `103 Early Hints` and the like too."""
 _MOST_ADDRESSES = 4
+_A_LOOK = 2.0
+"""Seconds in which a name is looked up while somebody waits who only writes an address down."""
 _PORT = re.compile(r":[0-9]*\Z", re.ASCII)
 _PORTS = {"https": 443, "http": 80}
 _FAILURES = (OSError, http.client.HTTPException, UnicodeError, ValueError)
@@ -87,7 +89,11 @@ class Connector:
     def require_possible(self, url: str) -> None:
         """Refuse an address that is never asked, whatever its host may lead to. Raises NotReached."""
         parts = self._parsed(url)
+        if "#" in url:
+            raise NotReached("the address has a fragment (#), which is never sent", for_good=True)
         address = address_of(parts.hostname or "")
+        if parts.scheme == "http" and not self._may_be_here(parts, address):
+            raise NotReached("plain http leads to this machine only, and elsewhere it takes https", for_good=True)
         if address is not None and not self._may_reach(address, parts.scheme):
             where = "is not public" if not self._private else "is neither public nor of a private network"
             raise NotReached(f"the address {where}", for_good=True)
@@ -114,6 +120,16 @@ class Connector:
         except _FAILURES as error:
             raise NotReached(_cause(error)) from error
 
+    def _may_be_here(self, parts: SplitResult, address: str | None) -> bool:
+        """Tell whether a host may be this machine; of a name that is not known that can't be told."""
+        if address is not None:
+            return is_loopback(address)
+        try:
+            addresses = self._addresses(parts.hostname or "", parts.port or _PORTS["http"], time.monotonic() + _A_LOOK)
+        except NotReached:
+            return True
+        return any(map(is_loopback, addresses))
+
     def _parsed(self, url: str) -> SplitResult:
         """Return the parts of an address that may be asked. Raises NotReached."""
         try:
@@ -121,8 +137,12 @@ class Connector:
             port = parts.port
         except ValueError as error:
             raise NotReached("the address can't be read", for_good=True) from error
-        plain = url.isascii() and url.isprintable() and " " not in url
-        if not plain or not parts.hostname or parts.username is not None or port == 0:
+        if not url.isascii() or " " in url:
+            how = "has to be percent-encoded, and so does a space; in a host it is written as xn--…"
+            raise NotReached(f"what is not ASCII {how}", for_good=True)
+        if parts.username is not None:
+            raise NotReached("the address has a user name", for_good=True)
+        if not url.isprintable() or not parts.hostname or port == 0:
             raise NotReached("the address can't be read", for_good=True)
         if parts.scheme != "https" and not (self._local and parts.scheme == "http"):
             raise NotReached("the address is not https", for_good=True)

@@ -112,22 +112,27 @@ class UsersExported(Weighty):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookCreated(Weighty):
-    """A webhook was added."""
+    """A webhook was added.
+
+    `host` is where its address leads, without path and query, which may be secret.
+    """
 
     name = "webhook.created"
     webhook: str
+    host: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookChanged(Weighty):
     """A webhook was changed.
 
-    `fields` are the members that have other values now.
+    `fields` are the members that have other values now, `host` is where a new address leads.
     """
 
     name = "webhook.changed"
     webhook: str
     fields: Sequence[str]
+    host: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,16 +166,24 @@ class WebhookEnabled(Weighty):
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookDeleted(Weighty):
-    """A webhook was deleted."""
+    """A webhook was deleted.
+
+    `host` is where its address led.
+    """
 
     name = "webhook.deleted"
     webhook: str
+    host: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookDeliveryRetried(Event):
-    """Somebody had something that a webhook was not told tried again."""
+    """Somebody had something that a webhook was not told tried again.
+
+    `delivery` is the one, or `deliveries` says which.
+    """
 
     name = "webhook.delivery_retried"
     webhook: str
-    delivery: str
+    delivery: str | None = None
+    deliveries: str | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Self, cast
 
 from bson import ObjectId
@@ -15,6 +16,14 @@ NOBODY = "-"
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Before anything is due; without this bound the embedded database also reads deliveries that are done."""
+
+
+class DeliveryState(StrEnum):
+    """How far a delivery has come."""
+
+    WAITING = "waiting"
+    DEAD = "dead"
+    DELIVERED = "delivered"
 
 
 class Delivery(Document):

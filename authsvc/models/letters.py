@@ -8,7 +8,7 @@ from bson import ObjectId
 from mongoengine.fields import ObjectIdField, StringField
 
 from authsvc.models.base import EXPIRY, bounded, object_id, unhurried
-from authsvc.models.deliveries import NOBODY, Delivery
+from authsvc.models.deliveries import NOBODY, Delivery, DeliveryState
 
 
 class LetterKind(StrEnum):
@@ -46,18 +46,10 @@ class LetterKind(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
 
 
-class LetterState(StrEnum):
-    """How far a letter has come."""
-
-    WAITING = "waiting"
-    DEAD = "dead"
-    DELIVERED = "delivered"
-
-
-_STATES: dict[LetterState, dict[str, Any]] = {
-    LetterState.WAITING: {"due_at__ne": None},
-    LetterState.DEAD: {"failed_at__ne": None},
-    LetterState.DELIVERED: {"delivered_at__ne": None},
+_STATES: dict[DeliveryState, dict[str, Any]] = {
+    DeliveryState.WAITING: {"due_at__ne": None},
+    DeliveryState.DEAD: {"failed_at__ne": None},
+    DeliveryState.DELIVERED: {"delivered_at__ne": None},
 }
 
 
@@ -105,7 +97,7 @@ class Letter(Delivery):
 
     @classmethod
     @bounded
-    def in_state(cls, state: LetterState, limit: int, *, before: str | None = None) -> list[Self]:
+    def in_state(cls, state: DeliveryState, limit: int, *, before: str | None = None) -> list[Self]:
         """Return the newest letters in a state, newest first, from after the one with the id `before`."""
         return cast(list[Self], cls.objects(to__ne=NOBODY, **_STATES[state]).newest(limit, before=before))
 

@@ -8,7 +8,7 @@ from mongoengine.errors import NotUniqueError
 from mongoengine.fields import IntField, ObjectIdField, StringField
 
 from authsvc.models.base import EXPIRY, bounded, object_id, unhurried, utc_field
-from authsvc.models.deliveries import retry_changes
+from authsvc.models.deliveries import EVER, DeliveryState, retry_changes
 from authsvc.models.lanes import LanedDelivery
 
 WAITS_FOR = timedelta(days=30)
@@ -18,14 +18,21 @@ _HASTENED = 200
 _LOOKED_AT = 2000
 """So many that wait are looked at for that: most of them may wait behind others."""
 
+_STATES: dict[DeliveryState, dict[str, datetime]] = {
+    DeliveryState.WAITING: {"due_at__gt": EVER},
+    DeliveryState.DEAD: {"failed_at__gt": EVER},
+    DeliveryState.DELIVERED: {"delivered_at__gt": EVER},
+}
+"""What tells the states apart. A comparison, since only for that the index of those that were given up is used."""
+
 
 class WebhookDelivery(LanedDelivery):
     """A message on its way to a webhook (`to` is its id), of `kind` the name of the event.
 
     `lane` is the webhook and the account that it is about: those of one come one after the other, in their `order`. One
     that is done has left its lane; if it was given up and is tried again, it waits for none, and none waits for it.
-    `body` is what is sent, `status` what the webhook answered last; it was sent so often as `posted` says, for the
-    first time at `begun_at`.
+    `body` is what is sent, until it is delivered, `status` what the webhook answered last; it was sent so often as
+    `posted` says, for the first time at `begun_at`.
     """
 
     meta = {
@@ -35,6 +42,11 @@ class WebhookDelivery(LanedDelivery):
             {"fields": ["to", "message"], "name": "once", "unique": True},
             {"fields": ["lane", "order"], "name": "in_lane"},
             {"fields": ["to", "-id"], "name": "newest"},
+            {
+                "fields": ["to", "failed_at"],
+                "name": "dead",  # a few among very many that were delivered
+                "partialFilterExpression": {"failedAt": {"$exists": True}},
+            },
             EXPIRY,
         ],
     }
@@ -58,11 +70,11 @@ class WebhookDelivery(LanedDelivery):
         return max(self.begun_at or self.created_at, self.retried_at or self.created_at)
 
     @property
-    def state(self) -> str:
+    def state(self) -> DeliveryState:
         """Return how far it has come."""
         if self.delivered_at is not None:
-            return "delivered"
-        return "dead" if self.failed_at is not None else "waiting"
+            return DeliveryState.DELIVERED
+        return DeliveryState.DEAD if self.failed_at is not None else DeliveryState.WAITING
 
     def insert_once(self) -> bool:
         """Store a delivery, unless the webhook has one of the same message; tell whether it was stored."""
@@ -87,11 +99,15 @@ class WebhookDelivery(LanedDelivery):
 
     @bounded
     def settle(self, **outcome: datetime | str | None) -> None:
-        """Note the outcome of the attempt; if it was the last, the next in the lane comes forward."""
+        """Note the outcome of the attempt; if it was the last, the next in the lane comes forward.
+
+        What was delivered is listed without its text: nobody reads that again, and its account may soon be deleted.
+        """
         if outcome.get("due_at") is not None:
             super().settle(**outcome)
             return
-        super().settle(**outcome, lane=None)
+        text = {"body": None} if outcome.get("delivered_at") is not None else {}
+        super().settle(**outcome, **text, lane=None)
         if self.lane is not None:
             self.make_way()
 
@@ -102,9 +118,19 @@ class WebhookDelivery(LanedDelivery):
         What had been given up has left its lane, and what came after it does not wait for it.
         """
         undelivered = type(self).objects(id=self.id, delivered_at=None)
-        changes = {**retry_changes(now), "set__expires_at": now + WAITS_FOR}
-        changes.pop("unset__expires_at")
-        return bool(undelivered.update_one(**changes))
+        return bool(undelivered.update_one(**_retry_changes(now)))
+
+    @classmethod
+    @unhurried
+    def retry_dead(cls, webhook: str, now: datetime) -> int:
+        """Make all that were given up of a webhook due now; return how many."""
+        return cast(int, cls._dead(webhook).update(**_retry_changes(now)))
+
+    @classmethod
+    @bounded
+    def count_dead(cls, webhook: str) -> int:
+        """Count those of a webhook that were given up."""
+        return cast(int, cls._dead(webhook).count())
 
     @bounded
     def note_answer(self, status: int | None, now: datetime, since: datetime | None) -> None:
@@ -120,9 +146,13 @@ class WebhookDelivery(LanedDelivery):
 
     @classmethod
     @bounded
-    def page(cls, webhook: str, limit: int, before: str | None) -> list[Self]:
-        """Return the deliveries to a webhook, newest first, from after the one with the id `before`."""
-        return cast(list[Self], cls.objects(to=webhook).newest(limit, before=before))
+    def page(cls, webhook: str, limit: int, before: str | None, state: DeliveryState | None = None) -> list[Self]:
+        """Return the deliveries to a webhook, newest first, from after the one with the id `before`.
+
+        Or those in one state: by an index, which leaves no more than those to be sorted.
+        """
+        of_state = {} if state is None else _STATES[state]
+        return cast(list[Self], cls.objects(to=webhook, **of_state).newest(limit, before=before))
 
     @classmethod
     @bounded
@@ -147,3 +177,14 @@ class WebhookDelivery(LanedDelivery):
     def remove_all(cls, webhook: str) -> None:
         """Delete what there is of a webhook that is gone."""
         cls.objects(to=webhook).delete()
+
+    @classmethod
+    def _dead(cls, webhook: str) -> Any:
+        return cls.objects(to=webhook, **_STATES[DeliveryState.DEAD])
+
+
+def _retry_changes(now: datetime) -> dict[str, Any]:
+    """Return the changes by which an undelivered delivery is tried at once, and kept as long as a new one."""
+    changes = {**retry_changes(now), "set__expires_at": now + WAITS_FOR}
+    del changes["unset__expires_at"]
+    return changes

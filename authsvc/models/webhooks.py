@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
 from bson import ObjectId
 from mongoengine import EmbeddedDocument, Q
@@ -18,6 +19,11 @@ SILENCE = timedelta(hours=12)
 """What was tried in vain is tried again sooner than so: a longer time without a failure is one without an attempt."""
 
 _WELL = {f"unset__{name}": True for name in ("failing_since", "failed_at", "resumes_at")}
+
+
+def host_of(url: str) -> str:
+    """Return where an address leads: the host and the port, and nothing that may be a secret."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class DisabledReason(StrEnum):
@@ -66,6 +72,11 @@ class Webhook(Document):
     resumes_at: datetime | None = utc_field(db_field="resumesAt")
 
     @property
+    def host(self) -> str:
+        """Return where its address leads: the host and the port, and nothing that may be a secret."""
+        return host_of(self.url)
+
+    @property
     def is_disabled(self) -> bool:
         """Tell whether it is told nothing."""
         return self.disabled_at is not None
@@ -80,7 +91,11 @@ class Webhook(Document):
 
     def may_be_told(self, now: datetime) -> bool:
         """Tell whether it is told something now: it is neither disabled nor has a pause."""
-        return not self.is_disabled and (self.resumes_at is None or self.resumes_at <= now)
+        return not self.is_disabled and not self.pauses(now)
+
+    def pauses(self, now: datetime) -> bool:
+        """Tell whether it has a pause that is not over yet; one that is disabled has more than that."""
+        return not self.is_disabled and self.resumes_at is not None and self.resumes_at > now
 
     def _is_for(self, event: str) -> bool:
         return EVERYTHING in self.events or event in self.events

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from authsvc.models.letters import LetterState
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.signing_keys import Ring
 from authsvc.schemas.base import Schema, Text, UtcDateTime, one_of
 from authsvc.schemas.letters import Language
@@ -74,7 +74,7 @@ class FindingsSchema(Schema):
 class LetterQuerySchema(PagingSchema):
     """Which letters to list: those that wait, that could not be delivered, or that were."""
 
-    state = Text(validate=one_of(*LetterState), load_default=LetterState.WAITING.value)
+    state = Text(validate=one_of(*DeliveryState), load_default=DeliveryState.WAITING.value)
 
 
 class OutgoingLetterSchema(Schema):

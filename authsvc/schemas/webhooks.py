@@ -4,7 +4,8 @@ from typing import Any
 
 from marshmallow import fields, pre_dump
 
-from authsvc.models.webhooks import EVERYTHING
+from authsvc.models.deliveries import DeliveryState
+from authsvc.models.webhooks import EVERYTHING, DisabledReason
 from authsvc.schemas.base import Schema, Text, TextList, Truth, UtcDateTime, length, one_of
 from authsvc.schemas.paging import Cursor, PageSchema, PagingSchema
 from authsvc.services.webhook_kinds import heard_names
@@ -12,9 +13,10 @@ from authsvc.services.webhooks import LONGEST_DESCRIPTION, LONGEST_URL
 
 
 class WebhookQuerySchema(PagingSchema):
-    """Which deliveries to list."""
+    """Which deliveries to list: all, or those that wait, were delivered, or were given up (`dead`)."""
 
     cursor = Cursor(load_default=None)
+    state = Text(validate=one_of(*DeliveryState))
 
 
 class WebhookChangeSchema(Schema):
@@ -45,10 +47,11 @@ class WebhookSecretSchema(Schema):
 
 
 class WebhookSchema(Schema):
-    """A webhook. It is told nothing while it is disabled: by an administrator, because it failed, or is gone.
+    """A webhook. It is told nothing while it is disabled.
 
-    `failures` counts the attempts in a row that did not reach it, the first of them at `failingSince`; nothing is tried
-    before `resumesAt`.
+    `disabledReason` says why: an administrator wants it so, it could not be reached for five days (`failed`), it
+    answered 410 (`gone`), or its secret was lost with `SECRET_KEY`. `failures` counts the attempts in a row that did
+    not reach it, the first of them at `failingSince`; nothing is tried before `resumesAt`.
     """
 
     id = fields.String(required=True)
@@ -58,7 +61,7 @@ class WebhookSchema(Schema):
     secrets = fields.List(fields.Nested(WebhookSecretSchema), required=True)
     created_at = UtcDateTime(required=True)
     disabled_at = UtcDateTime(required=True, allow_none=True)
-    disabled_reason = fields.String(required=True, allow_none=True)
+    disabled_reason = fields.String(required=True, allow_none=True, validate=one_of(*DisabledReason))
     delivered_at = UtcDateTime(required=True, allow_none=True)
     failures = fields.Integer(required=True)
     failing_since = UtcDateTime(required=True, allow_none=True)
@@ -86,21 +89,22 @@ class WebhooksSchema(Schema):
 class WebhookDeliverySchema(Schema):
     """What a webhook was told, or is to be told. `state` is waiting, delivered or dead.
 
-    `status` is that of its last answer, of which nothing else is kept; null if there was none. `error` says in words
-    why the last attempt failed.
+    `message` is the `webhook-id` that it is sent with. `status` is that of its last answer, of which nothing else is
+    kept; null if there was none. `error` says in words why the last attempt failed. `nextAttemptAt` is null while the
+    webhook is disabled, and not before the end of its pause.
     """
 
-    id = fields.String(required=True)
+    id = fields.String(required=True, attribute="delivery.id")
     message = fields.String(required=True)
-    event = fields.String(required=True, attribute="kind")
-    state = fields.String(required=True)
-    attempts = fields.Integer(required=True, attribute="tries")
-    status = fields.Integer(required=True, allow_none=True)
-    error = fields.String(required=True, allow_none=True)
-    created_at = UtcDateTime(required=True)
-    next_attempt_at = UtcDateTime(required=True, allow_none=True, attribute="due_at")
-    delivered_at = UtcDateTime(required=True, allow_none=True)
-    failed_at = UtcDateTime(required=True, allow_none=True)
+    event = fields.String(required=True, attribute="delivery.kind")
+    state = fields.String(required=True, attribute="delivery.state", validate=one_of(*DeliveryState))
+    attempts = fields.Integer(required=True, attribute="delivery.tries")
+    status = fields.Integer(required=True, allow_none=True, attribute="delivery.status")
+    error = fields.String(required=True, allow_none=True, attribute="delivery.error")
+    created_at = UtcDateTime(required=True, attribute="delivery.created_at")
+    next_attempt_at = UtcDateTime(required=True, allow_none=True, attribute="next_try_at")
+    delivered_at = UtcDateTime(required=True, allow_none=True, attribute="delivery.delivered_at")
+    failed_at = UtcDateTime(required=True, allow_none=True, attribute="delivery.failed_at")
 
 
 class WebhookDeliveryPageSchema(PageSchema):

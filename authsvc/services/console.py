@@ -10,7 +10,8 @@ from flask import current_app
 from authsvc import __version__
 from authsvc.events.catalogue import DatabaseBackedUp
 from authsvc.models.audit import AuditEvent
-from authsvc.models.letters import Letter, LetterState
+from authsvc.models.deliveries import DeliveryState
+from authsvc.models.letters import Letter
 from authsvc.models.signing_keys import Ring
 from authsvc.models.users import User
 from authsvc.services import daily_counts, signing_keys
@@ -68,7 +69,7 @@ def _first_steps() -> Iterator[tuple[str, bool]]:
     yield "factors", all(one.mfa_enabled for one in administrators)
     yield "deputy", len(administrators) > 1
     yield "tls", config["PUBLIC_URL"].startswith("https://")
-    yield "mail", is_mailed and bool(Letter.in_state(LetterState.DELIVERED, 1))
+    yield "mail", is_mailed and bool(Letter.in_state(DeliveryState.DELIVERED, 1))
     yield "support", bool(config["ACCOUNT_SUPPORT"])
 
 

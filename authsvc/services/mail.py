@@ -21,11 +21,11 @@ from authsvc.errors import NotFound
 from authsvc.errors.not_delivered import NotDelivered
 from authsvc.events import happened, happening
 from authsvc.events.catalogue import LetterDropped, LetterRetried
-from authsvc.models.deliveries import NOBODY
+from authsvc.models.deliveries import NOBODY, DeliveryState
 from authsvc.models.driver_errors import UNKNOWN_OUTCOMES
 from authsvc.models.evidence import Evidence
 from authsvc.models.ids import new_id
-from authsvc.models.letters import Letter, LetterKind, LetterState
+from authsvc.models.letters import Letter, LetterKind
 from authsvc.models.users import User
 from authsvc.outbox import Outbox
 from authsvc.security import names, stored_addresses, user_agents
@@ -179,7 +179,7 @@ def undelivered(most: int) -> list[Letter]:
     return Letter.undelivered(most)
 
 
-def list_letters(state: LetterState, limit: int, cursor: str | None) -> Page:
+def list_letters(state: DeliveryState, limit: int, cursor: str | None) -> Page:
     """Return a page of the letters in a state, newest first, without what they say."""
     return Page.of(Letter.in_state(state, limit + 1, before=cursor), limit, lambda letter: letter)
 

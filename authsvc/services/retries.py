@@ -23,6 +23,6 @@ def retried(change: Callable[P, T]) -> Callable[P, T]:
                 return change(*args, **kwargs)
             except Overtaken:
                 continue
-        raise NotReady("Someone else is changing this account. Try again.")
+        raise NotReady("Someone else is changing this. Try again.")
 
     return again

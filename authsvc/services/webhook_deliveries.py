@@ -1,7 +1,8 @@
 """Telling webhooks: signed, in order for each account, and again until they take it (Standard Webhooks 1.0)."""
 
 import threading
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bson import ObjectId
 from flask import Flask
@@ -14,6 +15,7 @@ from authsvc.errors.not_reached import NotAsked, NotReached
 from authsvc.errors.overtaken import Overtaken
 from authsvc.events import happened
 from authsvc.events.catalogue import WebhookDeliveryRetried
+from authsvc.models.deliveries import DeliveryState
 from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
 from authsvc.security import standard_webhooks
@@ -33,6 +35,27 @@ _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 3
 _A_MOMENT = timedelta(seconds=1)
 _GONE = 410
 _OPEN_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelivery:
+    """A delivery, and the webhook that it is for, by which it is known when it is tried."""
+
+    delivery: WebhookDelivery
+    webhook: Webhook
+
+    @property
+    def message(self) -> str:
+        """Return the `webhook-id` that it is sent with."""
+        return message_id(self.delivery)
+
+    @property
+    def next_try_at(self) -> datetime | None:
+        """Return when it is tried next, if nothing happens: never while the webhook is disabled, nor in its pause."""
+        due_at, resumes_at = self.delivery.due_at, self.webhook.resumes_at
+        if due_at is None or self.webhook.is_disabled:
+            return None
+        return max(due_at, resumes_at or due_at)
 
 
 def start_delivery(app: Flask, stop: threading.Event) -> None:
@@ -57,23 +80,23 @@ def deliver(connector: Connector) -> bool:
     return deliveries.try_next(lambda delivery: _deliver(delivery, connector))
 
 
-def list_of(webhook_id: str, limit: int, cursor: str | None) -> Page:
-    """Return a page of the deliveries to a webhook, newest first. Raises NotFound."""
+def list_of(webhook_id: str, limit: int, cursor: str | None, state: DeliveryState | None = None) -> Page:
+    """Return a page of the deliveries to a webhook, all or those in one state, newest first. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
-    newest = WebhookDelivery.page(str(webhook.id), limit + 1, cursor)
-    return Page.of(newest, limit, lambda delivery: delivery)
+    newest = WebhookDelivery.page(str(webhook.id), limit + 1, cursor, state)
+    return Page.of(newest, limit, lambda delivery: ShownDelivery(delivery, webhook))
 
 
-def post_test(by: Caller | None, webhook_id: str) -> WebhookDelivery:
+def post_test(by: Caller | None, webhook_id: str) -> ShownDelivery:
     """Tell one webhook something that means nothing, at once, whatever it hears otherwise. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
     delivery = webhook_messages.new_test(webhook, ObjectId(by.user_id) if by is not None else None)
     delivery.insert()
     _try_at_once(webhook)
-    return delivery
+    return ShownDelivery(delivery, webhook)
 
 
-def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelivery:
+def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> ShownDelivery:
     """Let a delivery that waits or was given up be tried at once, and for another three days. Raises NotFound."""
     webhook = webhooks.look_up(webhook_id)
     delivery = WebhookDelivery.find_of(str(webhook.id), delivery_id)
@@ -81,7 +104,16 @@ def retry(by: Caller | None, webhook_id: str, delivery_id: str) -> WebhookDelive
         raise NotFound(f"There is no undelivered delivery {delivery_id}.")
     happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), delivery=str(delivery.id)))
     _try_at_once(webhook)
-    return WebhookDelivery.find_of(str(webhook.id), delivery_id) or delivery
+    return ShownDelivery(WebhookDelivery.find_of(str(webhook.id), delivery_id) or delivery, webhook)
+
+
+def retry_dead(by: Caller | None, webhook_id: str) -> int:
+    """Let all that a webhook was to be told, and was given up, be tried at once; return how many. Raises NotFound."""
+    webhook = webhooks.look_up(webhook_id)
+    count = WebhookDelivery.retry_dead(str(webhook.id), clock.now())
+    happened(WebhookDeliveryRetried(actor=callers.id_of(by), webhook=str(webhook.id), deliveries="dead"))
+    _try_at_once(webhook)
+    return count
 
 
 def message_id(delivery: WebhookDelivery) -> str:
@@ -93,6 +125,7 @@ def _try_at_once(webhook: Webhook) -> None:
     """Let a webhook be told what is due, even in a pause: somebody wants to see whether it is well again."""
     if webhook.resumes_at is not None:
         Webhook.end_pause(webhook.id)
+        webhook.resumes_at = None
     webhook_table.forget()
     deliveries.wake()
 

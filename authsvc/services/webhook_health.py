@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from authsvc.models.webhook_deliveries import WebhookDelivery
 from authsvc.models.webhooks import DisabledReason, Webhook
 from authsvc.services import webhook_secrets, webhook_table
 from authsvc.services.findings import Finding
@@ -15,9 +16,13 @@ _WHY = {
 
 
 def webhooks(_config: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield the webhooks that fail, or are disabled for another reason than that an administrator wants it."""
+    """Yield the webhooks that fail, or are disabled for another reason than that an administrator wants it.
+
+    And of each what was given up: nobody would look for it.
+    """
     lost = {webhook.id for webhook in webhook_secrets.lost()}
     for webhook in Webhook.all(webhook_table.MOST):
+        yield from _given_up(webhook)
         if webhook.is_disabled:
             yield from _disabled(webhook)
         elif webhook.id in lost:
@@ -37,5 +42,13 @@ def _disabled(webhook: Webhook) -> Iterator[Finding]:
         yield Finding(_name_of(webhook), f"{what}, and is told nothing", remedy)
 
 
+def _given_up(webhook: Webhook) -> Iterator[Finding]:
+    count = WebhookDelivery.count_dead(str(webhook.id))
+    if count:
+        see = f"see `flask webhooks deliveries {webhook.id} --state dead`"
+        remedy = f"{see}, mend it, then run `flask webhooks retry {webhook.id} --all`"
+        yield Finding(_name_of(webhook), f"{count} {'message was' if count == 1 else 'messages were'} given up", remedy)
+
+
 def _name_of(webhook: Webhook) -> str:
-    return f"webhook {webhook.id}"
+    return f"webhook {webhook.id} ({webhook.host})"

@@ -28,6 +28,11 @@ def valid(webhook: Webhook, now: datetime) -> list[SigningSecret]:
     return [one for one in webhook.secrets if one.expires_at is None or one.expires_at > now]
 
 
+def is_rotating(webhook: Webhook) -> bool:
+    """Tell whether a former secret signs beside the new one: another one would end it at once."""
+    return len(valid(webhook, clock.now())) > 1
+
+
 def keys_of(webhook: Webhook) -> list[bytes]:
     """Return the keys that sign what a webhook is told, the newest first. Raises SealBroken if that can't be opened.
 

@@ -26,7 +26,7 @@ from authsvc.events.catalogue import (
 )
 from authsvc.models.ids import new_id
 from authsvc.models.webhook_deliveries import WebhookDelivery
-from authsvc.models.webhooks import DisabledReason, Webhook
+from authsvc.models.webhooks import DisabledReason, Webhook, host_of
 from authsvc.public_addresses import address_of, is_loopback
 from authsvc.security import names
 from authsvc.services import callers, step_up, webhook_secrets, webhook_table
@@ -66,7 +66,7 @@ def create(url: str, events: Sequence[str], description: str = "", *, by: Caller
     webhook = Webhook(id=new_id(), url=url, events=sorted({*events}), description=description, created_at=clock.now())
     secret, text = webhook_secrets.new_secret(webhook.id)
     webhook.secrets = [secret]
-    with happening(WebhookCreated(actor=callers.id_of(by), webhook=str(webhook.id))):
+    with happening(WebhookCreated(actor=callers.id_of(by), webhook=str(webhook.id), host=webhook.host)):
         webhook.insert()
         try:
             _require_room(webhook_table.MOST)  # of several at once none may be one too many
@@ -104,13 +104,13 @@ def change(by: Caller | None, webhook_id: str, values: dict[str, Any]) -> Webhoo
         values = {**values, "description": _in_a_line(values["description"])}
     step_up.require_fresh_of(by)
     changed = _different(webhook, values)
-    disabled = values.get("disabled")
+    disabled = values.get("disabled", webhook.is_disabled)
+    if disabled and not webhook.is_disabled:  # first: what is changed besides is not to be told anything
+        webhook = _disable(webhook, by)
     if changed:
-        event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(changed))
-        another = {"failures": 0, **_WELL} if "url" in changed else {}  # it was not this address that was not reached
-        webhook = _apply(webhook, event, **changed, **another)
-    if disabled is not None and disabled != webhook.is_disabled:
-        webhook = _disable(webhook, by) if disabled else _enable(webhook, by)
+        webhook = _change(webhook, by, changed)
+    if webhook.is_disabled and not disabled:
+        webhook = _enable(webhook, by)
     webhook_table.settle()
     if "url" in changed:
         _tell_if_local(webhook)
@@ -122,7 +122,7 @@ def delete(by: Caller | None, webhook_id: str) -> None:
     """Delete a webhook, and what it has not been told yet. Raises NotFound, FreshLoginRequired."""
     webhook = look_up(webhook_id)
     step_up.require_fresh_of(by)
-    with happening(WebhookDeleted(actor=callers.id_of(by), webhook=str(webhook.id))):
+    with happening(WebhookDeleted(actor=callers.id_of(by), webhook=str(webhook.id), host=webhook.host)):
         if not Webhook.remove(webhook.id):
             raise NotFound(f"There is no webhook {webhook_id}.")
     webhook_table.settle()
@@ -186,8 +186,9 @@ def _in_a_line(description: str) -> str:
 
 def _tell_if_local(webhook: Webhook) -> None:
     """Log that a webhook is on this machine, which is told something outside production only."""
-    host = urlsplit(webhook.url).hostname or ""
-    if host == "localhost" or is_loopback(address_of(host) or host):
+    parts = urlsplit(webhook.url)
+    host = parts.hostname or ""
+    if parts.scheme == "http" or host == "localhost" or is_loopback(address_of(host) or host):
         _log.warning("webhook.on_this_machine", webhook=str(webhook.id), cause="it is not reached in production")
 
 
@@ -197,6 +198,13 @@ def _apply(webhook: Webhook, event: Any, **values: Any) -> Webhook:
         if changed is None:
             raise Overtaken
     return changed
+
+
+def _change(webhook: Webhook, by: Caller | None, values: dict[str, Any]) -> Webhook:
+    host = host_of(values["url"]) if "url" in values else None
+    event = WebhookChanged(actor=callers.id_of(by), webhook=str(webhook.id), fields=sorted(values), host=host)
+    another = {"failures": 0, **_WELL} if "url" in values else {}  # it was not this address that was not reached
+    return _apply(webhook, event, **values, **another)
 
 
 def _different(webhook: Webhook, values: dict[str, Any]) -> dict[str, Any]:

@@ -160,6 +160,7 @@ class TestLetters:
         enter(desk, admin, mongo, "#letters?state=dead")
         item(desk, "dead@example.com").get_by_role("button", name="Try again").click()
         expect(desk.get_by_text("Every letter could be delivered.")).to_be_visible()
+        expect(desk.locator("#letters-title")).to_be_focused()  # as the button is gone
         assert mongo.audit.count_documents({"action": "letter.retried"}) == 1
         desk.locator("#state-filter").select_option("waiting")
         outdate(mongo)

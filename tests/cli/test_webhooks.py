@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -20,6 +21,7 @@ from tests.support.outside import Server, saying
 
 Run = Callable[..., Any]
 NOBODYS = "f" * 24
+WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -111,8 +113,9 @@ class TestCreate:
         assert mongo.webhooks.count_documents({}) == 0
 
     def test_what_is_on_this_machine_is_said_to_be(self, run: Run):
-        local = run("create", "http://localhost:3000/", "--event", "*", "--json")
-        assert "webhook.on_this_machine" in local.stderr
+        for url in ("http://localhost:3000/", "http://2130706433:3000/", "http://soon.invalid/", "https://[::1]/"):
+            local = run("create", url, "--event", "*", "--json")
+            assert "webhook.on_this_machine" in local.stderr, url
         other = run("create", "https://hear.example.net", "--event", "*", "--json")
         assert "webhook.on_this_machine" not in other.stderr
         moved = run("change", json.loads(other.stdout)["id"], "--url", "http://localhost:3000/")
@@ -128,6 +131,15 @@ class TestShow:
         assert (told["disabled"], told["why"], told["failures"], told["resumes"]) == (None, None, 0, None)
         assert len(told["secrets"].split()) == 1
         assert "whsec_" not in run("show", made["id"]).output + run("list").output
+
+    def test_a_pause_is_shown_until_it_is_over(self, run: Run, made: dict[str, str], mongo: Database):
+        mongo.webhooks.update_one({}, {"$set": {"resumesAt": clock.now() + timedelta(hours=1)}})
+        assert shown(run, "show", made["id"])["resumes"] is not None
+        run("disable", made["id"])
+        assert shown(run, "show", made["id"])["resumes"] is None
+        run("enable", made["id"])
+        mongo.webhooks.update_one({}, {"$set": {"resumesAt": clock.now() - timedelta(hours=1)}})
+        assert shown(run, "show", made["id"])["resumes"] is None
 
     def test_a_description_can_not_control_a_terminal(self, run: Run, made: dict[str, str], mongo: Database):
         said = run("change", made["id"], "--description", "\x1b[2J\nnext")
@@ -186,6 +198,18 @@ class TestChange:
             Webhook(secret).verify(body, headers)
         assert len(shown(run, "show", made["id"])["secrets"].split()) == 2
 
+    def test_whoever_ends_a_secret_that_still_signs_is_asked_first(self, run: Run, made: dict[str, str]):
+        second = shown(run, "secret", made["id"])
+        before = shown(run, "show", made["id"])["secrets"]
+        asked = run("secret", made["id"], "--json", input="n\n")
+        assert (asked.exit_code, asked.stdout) == (1, "")
+        assert "Two secrets sign now" in asked.stderr
+        assert shown(run, "show", made["id"])["secrets"] == before
+        third = shown(run, "secret", made["id"], "--yes")
+        assert len({one["secret"] for one in (made, second, third)}) == 3
+        after = shown(run, "show", made["id"])["secrets"]
+        assert (before.split()[1], before.split()[0] in after) == (after.split()[0], False)
+
     def test_deleted(self, run: Run, made: dict[str, str]):
         asked = run("delete", made["id"], input="n\n")
         assert (asked.exit_code, "Continue?" in asked.output) == (1, True)
@@ -223,6 +247,49 @@ class TestDeliveries:
             assert shown(run, "deliveries", made["id"])[0]["state"] == "delivered"
             again = run("retry", made["id"], row["id"])
             assert (again.exit_code, "no undelivered delivery" in again.output) == (1, True)
+
+    def test_all_that_were_given_up_are_counted_and_tried_again(
+        self, app: Flask, run: Run, made: dict[str, str], server: Server, mongo: Database
+    ):
+        def findings() -> list[dict[str, str]]:
+            found = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
+            return [one for one in found if made["id"] in one["about"]]
+
+        for _ in range(3):
+            run("test", made["id"])
+        ids = [one["_id"] for one in mongo.webhook_deliveries.find().sort("_id")]
+        given_up = {"$unset": {"dueAt": True}, "$set": {"failedAt": clock.now(), "expiresAt": clock.now() + WEEK}}
+        mongo.webhook_deliveries.update_many({"_id": {"$in": ids[:2]}}, given_up)
+        (finding,) = findings()
+        assert finding["about"] == f"webhook {made['id']} ({urlsplit(server.url()).netloc})"
+        assert finding["what"] == "2 messages were given up"
+        assert f"flask webhooks retry {made['id']} --all" in finding["remedy"]
+        assert len(shown(run, "deliveries", made["id"], "--state", "dead")) == 2
+        assert run("retry", made["id"], "--all").output == "2 deliveries are being tried now.\n"
+        again = list(mongo.webhook_deliveries.find().sort("_id"))
+        assert [one.get("late", False) for one in again] == [True, True, False]
+        assert all(one["expiresAt"] > clock.now() + WEEK for one in again)
+        deliver(app)
+        assert len(server.requests) == 3
+        assert findings() == []
+        (record,) = mongo.audit.find({"action": "webhook.delivery_retried"})
+        assert record["details"] == {"webhook": made["id"], "deliveries": "dead"}
+
+    @pytest.mark.parametrize("args", [[], [NOBODYS, "--all"]])
+    def test_either_one_or_all(self, run: Run, made: dict[str, str], args: list[str]):
+        done = run("retry", made["id"], *args)
+        assert (done.exit_code, "Give either a delivery or --all." in done.output) == (2, True)
+
+    def test_those_in_one_state(self, app: Flask, run: Run, made: dict[str, str], server: Server):
+        run("test", made["id"])
+        deliver(app)
+        run("disable", made["id"])
+        run("test", made["id"])
+        (waiting,) = shown(run, "deliveries", made["id"], "--state", "waiting")
+        assert (waiting["state"], waiting["next try"]) == ("waiting", None)
+        (delivered,) = shown(run, "deliveries", made["id"], "--state", "delivered")
+        assert delivered["message"] == parsed(server.requests[0])[0]["webhook-id"]
+        assert shown(run, "deliveries", made["id"], "--state", "dead") == []
 
     def test_what_a_disabled_one_is_sent_waits_and_that_is_said(self, run: Run, made: dict[str, str]):
         run("disable", made["id"])
@@ -304,7 +371,7 @@ class TestSecretKey:
             (row,) = shown(run, "deliveries", made["id"])
             assert (row["state"], "SECRET_KEY is another" in row["last error"]) == ("waiting", True)
             findings = json.loads(app.test_cli_runner().invoke(args=["doctor", "--json"]).stdout)
-            (one,) = [finding for finding in findings if finding["about"] == f"webhook {made['id']}"]
+            (one,) = [finding for finding in findings if made["id"] in finding["about"]]
             assert "does not open its secret" in one["what"]
         assert server.requests == []
         run("retry", made["id"], row["id"])
@@ -332,7 +399,7 @@ class TestSecretKey:
         assert mongo.audit.find_one({"action": "webhook.disabled"})["details"]["reason"] == "secret_lost"
         assert mongo.audit.find_one({"action": "signing_keys.reset"})["details"]["webhooks"] == 1
         findings = json.loads(run_anew(args=["doctor", "--json"]).stdout)
-        (one,) = [finding for finding in findings if finding["about"] == f"webhook {made['id']}"]
+        (one,) = [finding for finding in findings if made["id"] in finding["about"]]
         assert "new secret" in one["remedy"]
         new = json.loads(run_anew(args=["webhooks", "secret", made["id"], "--json"]).stdout)
         assert run_anew(args=["webhooks", "enable", made["id"]]).exit_code == 0

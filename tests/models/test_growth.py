@@ -20,7 +20,7 @@ BY_OPERATORS = {
     "AuditEvent.latest",
     *("App.all", "App.count", "App.is_resource", "App.keep_document", "App.note_allowed", "App.page"),
     *("App.trim_documents", "App.try_document"),
-    *("WebhookDelivery.find_of", "WebhookDelivery.page"),
+    *("WebhookDelivery.count_dead", "WebhookDelivery.find_of", "WebhookDelivery.page"),
 }
 """Lists, what is done to what they show, and steps by apps, of which there are few."""
 

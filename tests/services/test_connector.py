@@ -249,6 +249,37 @@ class TestWhoIsAsked:
         for port in ("", ":", ":8443"):
             Connector().require_possible(f"https://{host}{port}/x")
 
+    @pytest.mark.parametrize(
+        ("url", "cause"),
+        [
+            ("https://user:pw@example.com/", "the address has a user name"),
+            ("https://user@example.com/", "the address has a user name"),
+            ("https://example.com/gr\u00fc\u00dfe", "what is not ASCII has to be percent-encoded"),
+            ("https://b\u00fccher.example/", "what is not ASCII has to be percent-encoded"),
+            ("https://example.com/a b", "what is not ASCII has to be percent-encoded, and so does a space"),
+            ("https://example.com/#part", "the address has a fragment (#)"),
+            ("https://example.com/#", "the address has a fragment (#)"),
+            ("http://93.184.215.14/", "plain http leads to this machine only"),
+            ("http://10.0.0.1/", "plain http leads to this machine only"),
+            ("http://outside.example/", "plain http leads to this machine only"),
+            ("https://10.0.0.1/", "the address is not public"),
+        ],
+    )
+    def test_it_is_said_what_is_wrong_with_an_address(self, url: str, cause: str):
+        connector = Connector(local=True, resolve=lambda *_: ["93.184.215.14"])
+        error = refused(lambda: connector.require_possible(url))
+        assert (error.for_good, str(error).startswith(cause)) == (True, True), str(error)
+
+    def test_plain_http_may_lead_to_this_machine_by_any_name(self):
+        def unknown(_host: str, _port: int) -> list[str]:
+            raise OSError
+
+        for url in ("http://localhost:3000/", "http://2130706433/", "http://[::1]:3000/", "http://a.example/"):
+            Connector(local=True, resolve=lambda *_: ["93.184.215.14", "127.0.0.1"]).require_possible(url)
+        Connector(local=True, resolve=unknown).require_possible("http://soon.example/")
+        said = str(refused(lambda: Connector().require_possible("http://localhost:3000/")))
+        assert said == "the address is not https"
+
     def test_o49_no_proxy_is_asked(self, monkeypatch: pytest.MonkeyPatch):
         with Server(saying("200 OK", b"proxy")) as proxy, Server(saying("200 OK", b"server")) as server:
             for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

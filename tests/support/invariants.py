@@ -80,6 +80,10 @@ INDEXES: dict[str, dict[str, dict[str, Any]]] = {
         "once": {"key": [("to", 1), ("message", 1)], "unique": True},
         "in_lane": {"key": [("lane", 1), ("order", 1)]},
         "newest": {"key": [("to", 1), ("_id", -1)]},
+        "dead": {
+            "key": [("to", 1), ("failedAt", 1)],
+            "partialFilterExpression": {"failedAt": {"$exists": True}},
+        },
         "expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0},
     },
     "webhook_sequences": {"expiry": {"key": [("expiresAt", 1)], "expireAfterSeconds": 0}},

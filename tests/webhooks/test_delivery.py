@@ -80,6 +80,20 @@ class TestMessage:
         assert made.get_json()["token"].encode() not in told
         assert alice.tokens["refreshToken"].encode() not in told
 
+    def test_once_it_is_delivered_nobody_keeps_what_it_says(self, hearer: Hearer, alice: Person, mongo: Database):
+        hearer.server.behaviour = saying("500 Internal Server Error")
+        rename(alice, "Alicia")
+        hearer.deliver()
+        assert "Alicia" in repr(mongo.webhook_deliveries.find_one())
+        hearer.server.behaviour = saying()
+        hearer.ask("POST", f"/deliveries/{hearer.deliveries()[0]['id']}/retry")
+        hearer.deliver()
+        assert (hearer.deliveries()[0]["state"], hearer.heard()[-1]["data"]["account"]["name"]) == (
+            "delivered",
+            "Alicia",
+        )
+        assert "Alicia" not in repr([*mongo.webhook_deliveries.find(), *mongo.webhook_messages.find()])
+
     def test_a_deleted_account_is_told_as_it_was(self, hearer: Hearer, alice: Person):
         assert alice.client.delete("/auth/me", headers=alice.headers).status_code == 204
         hearer.deliver()
@@ -470,6 +484,45 @@ class TestAdministration:
         assert len(set(ids)) == 5
         assert all(one > other for one, other in pairwise(ids))
         assert second["next"] is None
+
+    def test_deliveries_in_one_state(self, hearer: Hearer, alice: Person, mongo: Database):
+        for turn in range(6):
+            rename(alice, f"Alice {turn}")
+        hearer.deliver()
+        ids = [ObjectId(one["id"]) for one in hearer.deliveries()]
+        undone = {"$unset": {"deliveredAt": True}}
+        for state, member, some in (("dead", "failedAt", ids[1:4]), ("waiting", "dueAt", ids[4:])):
+            change = {**undone, "$set": {member: clock.now() + timedelta(hours=1)}}
+            mongo.webhook_deliveries.update_many({"_id": {"$in": some}}, change)
+            first = hearer.ask("GET", f"/deliveries?state={state}&limit=2").get_json()
+            second = hearer.ask("GET", f"/deliveries?state={state}&limit=2&cursor={first['next']}").get_json()
+            shown = first["items"] if first["next"] is None else [*first["items"], *second["items"]]
+            assert [(one["id"], one["state"]) for one in shown] == [(str(one), state) for one in some]
+        delivered = hearer.ask("GET", "/deliveries?state=delivered").get_json()["items"]
+        assert [one["id"] for one in delivered] == [str(ids[0])]
+        problem(hearer.ask("GET", "/deliveries?state=gone"), 422, "validation_failed")
+
+    def test_a_delivery_is_listed_by_the_id_that_was_sent(self, hearer: Hearer, alice: Person):
+        rename(alice, "Alicia")
+        hearer.deliver()
+        sent_id = parsed(hearer.server.requests[0])[0]["webhook-id"]
+        assert hearer.deliveries()[0]["message"] == sent_id
+
+    def test_the_next_attempt_is_after_the_pause_and_none_while_it_is_disabled(
+        self, hearer: Hearer, alice: Person, mongo: Database
+    ):
+        hearer.server.behaviour = saying("500 Internal Server Error")
+        rename(alice, "Alicia")
+        hearer.deliver()
+        due = hearer.deliveries()[0]["nextAttemptAt"]
+        mongo.webhooks.update_one({}, {"$set": {"resumesAt": clock.now() + timedelta(hours=1)}})
+        assert hearer.deliveries()[0]["nextAttemptAt"] == hearer.show()["resumesAt"] > due
+        mongo.webhooks.update_one({}, {"$set": {"resumesAt": clock.now() - timedelta(hours=1)}})
+        assert hearer.deliveries()[0]["nextAttemptAt"] == due
+        hearer.ask("PATCH", json={"disabled": True})
+        assert hearer.deliveries()[0]["nextAttemptAt"] is None
+        tried = hearer.ask("POST", f"/deliveries/{hearer.deliveries()[0]['id']}/retry").get_json()
+        assert (tried["state"], tried["nextAttemptAt"]) == ("waiting", None)
 
     def test_a_delivery_of_another_webhook_is_not_found(self, new_hearer: Callable[..., Hearer], alice: Person):
         one, other = new_hearer("*"), new_hearer("password.changed")

@@ -3,9 +3,12 @@
 import {open} from "../ui/dialog.js";
 import {byId, make, toast} from "../ui/dom.js";
 import {fieldError, onSubmit, setAlert} from "../ui/forms.js";
-import {t} from "../ui/language.js";
+import {language, t} from "../ui/language.js";
+import {faultText} from "../ui/messages.js";
 import {withRecentSignIn} from "../ui/reauthenticate.js";
+import {IN_ENGLISH} from "./sentences.js";
 
+const TOO_GENERAL = ["bad_format", "not_allowed"];
 const dialog = byId("act-dialog"), form = byId("act-form"), button = form.querySelector(".button:not([type=button])");
 let current;
 
@@ -38,9 +41,15 @@ onSubmit(form, async (values) => {
   }
   const checked = Object.fromEntries([...form.elements].filter(({type}) => type === "checkbox")
     .map(({name, checked: isChecked}) => [name, isChecked]));
-  await withRecentSignIn(() => work({...values, ...checked}));
+  await withRecentSignIn(() => work({...values, ...checked})).catch((error) => {
+    throw Object.assign(error, {errors: error.errors?.map(explained)});
+  });
   dialog.close("done");
 });
+
+/** Return a fault with what the service says of it below its text, where that would not tell what is possible. */
+const explained = (fault) => language === "en" || !TOO_GENERAL.includes(fault.code) ? fault
+  : {pointer: fault.pointer, detail: [faultText(fault), make("span", IN_ENGLISH, fault.detail)]};
 
 /** Make an option of a choice: a value, what is shown for it, and the value that is chosen. */
 const makeOption = (value, ...rest) =>

@@ -44,6 +44,7 @@ function drawLetter(letter) {
     dueAt && attempts ? make("span", {}, ...tParts("next try {time}", {time: timeTo(dueAt)})) : null,
   ];
   const line = row("mail", letterName(kind), details, null, ...(deliveredAt ? [] : actsOn(id, kind, to)));
+  line.dataset.key = id;
   if (error) line.querySelector(".details").append(make("code", {class: "server-words", dir: "ltr"}, error));
   return line;
 }

@@ -4,6 +4,7 @@ import {call} from "/authsvc.js";
 import {byId, make, onPress} from "../ui/dom.js";
 import {t} from "../ui/language.js";
 import {makePlace} from "../ui/place.js";
+import {focusIn} from "./renewal.js";
 
 /** Return a query string with what is not empty. */
 export function queryOf(parameters) {
@@ -34,7 +35,9 @@ export function makeListing(name, {draw, empty, limit = 50, fetchPage = callPage
     try {
       const page = await fetchPage(path, {...query, limit: quiet ? Math.min(Math.max(shown, limit), 100) : limit});
       if (turn !== asked) return; // somebody has asked for something else since
+      const giveBack = focusIn(rows);
       rows.replaceChildren(...page.items.flatMap(draw));
+      giveBack();
       shown = page.items.length;
       show(page);
     } catch (error) {

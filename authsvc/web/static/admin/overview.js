@@ -65,7 +65,14 @@ function examine() {
 }
 
 const drawFinding = ({subject, problem, remedy}) => make("li", {class: "bad"}, makeIcon("alert"), make("div", {},
-  make("p", {}, make("code", {}, subject)), make("p", IN_ENGLISH, ...sentenceOf(problem)),
+  make("p", {}, subjectOf(subject, remedy)), make("p", IN_ENGLISH, ...sentenceOf(problem)),
   make("p", {...IN_ENGLISH, class: "muted"}, ...sentenceOf(remedy))));
+
+/** Return what a finding is about; a webhook can be turned to, and those of its deliveries that the remedy speaks of. */
+function subjectOf(subject, remedy) {
+  const name = make("code", {dir: "ltr"}, subject), [, id] = /^webhook ([0-9a-f]{24})\b/.exec(subject) ?? [];
+  const [, state] = / --state (\w+)/.exec(remedy) ?? [];
+  return id ? make("a", {href: addressOf("webhooks", id, {state})}, name) : name;
+}
 
 onPress(byId("health-again"), examine);

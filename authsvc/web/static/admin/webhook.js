@@ -1,39 +1,50 @@
 // One webhook, beside the list: its state, what can be done to it, its secrets, and what it was told.
 
 import {call} from "/authsvc.js";
-import {byId, make, makeButton, makeIcon, onPress, toast} from "../ui/dom.js";
-import {onDay, timeAgo, timeTo} from "../ui/format.js";
+import {byId, make, makeIcon, onPress, toast} from "../ui/dom.js";
+import {exactTime, onDay, timeAgo, timeTo} from "../ui/format.js";
 import {t, tParts, tn} from "../ui/language.js";
 import {row} from "../ui/lists.js";
 import {fillPlace, makePlace} from "../ui/place.js";
 import {act} from "./acts.js";
-import {makeListElements, makeListing} from "./listing.js";
+import {renewed, sameIn} from "./renewal.js";
 import {showSecret} from "./secrets.js";
-import {badgesOf, eventName, fieldsFor, filledIn, heardNames, REASONS, STATES} from "./webhook-words.js";
+import {makeDeliveries} from "./webhook-deliveries.js";
+import {badgesOf, eventName, fieldsFor, filledIn, heardNames, REASONS} from "./webhook-words.js";
 
-const SOON = 1500; // milliseconds in which what was just asked for is mostly delivered
+const LATER = [1500, 5000, 12_000]; // milliseconds after which what was just asked for is mostly done
 const panel = byId("webhook");
 const place = make("div", {class: "place"}), placed = makePlace(place);
-let openId = null, around = {}, deliveries = null;
+let openId = null, around = {}, shown = null, timers = [];
 
 /** Close the panel. */
 export function closeWebhook() {
   openId = null;
-  deliveries = null;
   panel.hidden = true;
-  panel.replaceChildren();
+  empty();
 }
 
-/** Open a webhook, unless it is open. `close` closes it; `changed` is called after it was changed. */
-export async function openWebhook(id, {close, changed, focus}) {
-  around = {close, changed};
-  if (id === openId) return;
+/**
+ * Open a webhook, unless it is open, and show its deliveries in a state, or all of them. `close` closes it; `changed` is
+ * called after it was changed; `choose` goes to another state.
+ */
+export async function openWebhook(id, {close, changed, choose, state, focus}) {
+  const isOpen = id === openId, isSame = isOpen && state === around.state;
+  around = {close, changed, choose, state};
+  if (isOpen) return isSame ? undefined : shown?.deliveries.show(state);
   openId = id;
   panel.hidden = false;
   const title = makeTitle(t("Webhook"));
-  panel.replaceChildren(makeHead(title), place);
+  empty(makeHead(title), place);
   if (focus) title.focus();
   await show(id);
+}
+
+/** Show these elements in the panel, and no webhook. */
+function empty(...elements) {
+  shown = null;
+  timers.forEach(clearTimeout);
+  panel.replaceChildren(...elements);
 }
 
 const pathOf = (id) => `/admin/webhooks/${encodeURIComponent(id)}`;
@@ -47,13 +58,34 @@ async function showAgain() {
   const id = openId;
   try {
     const webhook = await call("GET", pathOf(id));
-    if (id === openId) draw(webhook);
+    if (id !== openId) return;
+    draw(webhook);
+    shown.deliveries.reload();
   } catch (error) {
     if (id !== openId) return;
-    panel.replaceChildren(makeHead(makeTitle(t("Webhook"))), place);
+    empty(makeHead(makeTitle(t("Webhook"))), place);
     placed.fail(error, () => show(id));
   }
   byId("webhook-name")?.focus();
+}
+
+/** Show what has become of the webhook, here and in the list. */
+async function look() {
+  const id = openId, webhook = await call("GET", pathOf(id));
+  if (id !== openId || !shown) return;
+  draw(webhook);
+  await Promise.all([shown.deliveries.reload(), around.changed()]);
+}
+
+/** Look now, and a few times later: what was just asked for takes a moment, or as long as the webhook lets it wait. */
+async function keepLooking() {
+  lookLater();
+  await look();
+}
+
+function lookLater() {
+  timers.forEach(clearTimeout);
+  timers = LATER.map((milliseconds) => setTimeout(() => look().catch(() => {}), milliseconds)); // or it stays as it was
 }
 
 function makeHead(title, ...more) {
@@ -62,15 +94,33 @@ function makeHead(title, ...more) {
   return make("header", {class: "side-head"}, make("div", {}, title, ...more), close);
 }
 
+/** Show a webhook as it is now. What is the same stays, and so does the focus if that can be. */
 function draw(webhook) {
-  const hadFocus = panel.contains(document.activeElement), title = makeTitle(webhook.url);
-  panel.replaceChildren(
-    makeHead(title, webhook.description ? make("p", {class: "muted", dir: "auto"}, webhook.description) : null,
-      make("span", {class: "badges"},
-        ...badgesOf(webhook).map(([text, kind]) => make("span", {class: `badge ${kind}`}, text)))),
-    make("div", {class: "side-body"}, factsOf(webhook), actsOn(webhook), secretsOf(webhook), deliveriesOf(webhook)));
-  if (hadFocus) title.focus();
+  const held = panel.contains(document.activeElement) ? document.activeElement : null, former = shown;
+  const isSame = former !== null && !isOther(former.webhook, webhook);
+  const parts = {
+    head: renewed(former?.parts.head, headOf(webhook)),
+    facts: renewed(former?.parts.facts, factsOf(webhook)),
+    acts: isSame ? former.parts.acts : actsOn(webhook),
+    secrets: renewed(former?.parts.secrets, secretsOf(webhook)),
+  };
+  shown = {webhook, parts, deliveries: former?.deliveries ?? deliveriesOf(webhook)};
+  if (former === null) {
+    panel.replaceChildren(parts.head, make("div", {class: "side-body"}, parts.facts, parts.acts, parts.secrets, shown.deliveries.element));
+    shown.deliveries.show(around.state);
+  } else if (!isSame) former.parts.acts.replaceWith(parts.acts);
+  if (held && !held.isConnected) (sameIn(panel, held) ?? byId("webhook-name")).focus();
 }
+
+const headOf = (webhook) => makeHead(makeTitle(webhook.url),
+  webhook.description ? make("p", {class: "muted", dir: "auto"}, webhook.description) : null,
+  make("span", {class: "badges"}, ...badgesOf(webhook).map(([text, kind]) => make("span", {class: `badge ${kind}`}, text))));
+
+const deliveriesOf = ({id}) => makeDeliveries(pathOf(id), {
+  choose: (state) => around.choose(state),
+  isDisabled: () => Boolean(shown?.webhook.disabledAt),
+  retried: keepLooking,
+});
 
 function factsOf(webhook) {
   const {disabledAt, deliveredAt, failures, failingSince, resumesAt, createdAt} = webhook, names = heardNames(webhook);
@@ -78,7 +128,7 @@ function factsOf(webhook) {
     [t("State"), stateOf(webhook)],
     failingSince && !disabledAt && [t("Fails"), make("span", {}, ...tParts("since {time}", {time: timeAgo(failingSince)}), " · ",
       tn("{count} try", "{count} tries", failures))],
-    resumesAt && !disabledAt && [t("Next try"), timeTo(resumesAt)],
+    isAhead(resumesAt) && !disabledAt && [t("Paused until"), make("time", {datetime: resumesAt}, exactTime(resumesAt))],
     [t("Told of"), names === null ? t("Everything")
       : make("ul", {class: "plain"}, ...names.map((name) => make("li", {}, eventName(name))))],
     [t("Last delivery"), deliveredAt ? timeAgo(deliveredAt) : t("None yet")],
@@ -91,13 +141,17 @@ const stateOf = ({disabledAt, disabledReason}) => disabledAt
   ? make("span", {}, t("Disabled"), " · ", timeAgo(disabledAt), " · ", REASONS[disabledReason] ?? disabledReason)
   : t("Active");
 
+const isAhead = (iso) => iso !== null && new Date(iso) > Date.now();
+
 const WATCHED = ["url", "events", "description", "disabledAt", "secrets"];
+
+/** Tell whether a webhook is not what it was: what can be done to it, or what follows, may be another. */
+const isOther = (former, webhook) => WATCHED.some((name) => JSON.stringify(former[name]) !== JSON.stringify(webhook[name]));
 
 function actsOn(webhook) {
   const path = pathOf(webhook.id);
-  async function perform({after = async () => Promise.all([showAgain(), around.changed()]), ...question}) {
-    const now = await call("GET", path);
-    if (WATCHED.some((name) => JSON.stringify(now[name]) !== JSON.stringify(webhook[name]))) {
+  async function perform({after = afterwards, ...question}) {
+    if (isOther(webhook, await call("GET", path))) {
       await showAgain();
       return toast(t("This webhook was changed by somebody else. Look at it again first."));
     }
@@ -109,6 +163,12 @@ function actsOn(webhook) {
     return button;
   });
   return make("section", {class: "acts", "aria-label": t("What you can do")}, ...buttons);
+}
+
+/** Show what was changed, and what follows: what waits is delivered by now, if it was that. */
+async function afterwards() {
+  lookLater();
+  await Promise.all([showAgain(), around.changed()]);
 }
 
 function actionsFor(webhook, path) {
@@ -149,7 +209,9 @@ function newSecret(webhook, path) {
   let secret;
   return {
     name: t("New secret"), icon: "key", title: t("Make a new secret?"),
-    text: t("The one before it signs as well for another 24 hours, so that you can replace it in your program."),
+    text: webhook.secrets.filter(({expiresAt}) => !expiresAt || isAhead(expiresAt)).length > 1
+      ? t("Two secrets sign now. The older one stops at once; the newer one signs as well for another 24 hours.")
+      : t("The one before it signs as well for another 24 hours, so that you can replace it in your program."),
     yes: t("Make a secret"),
     work: async () => { ({secret} = await call("POST", `${path}/secret`)); },
     after: async () => {
@@ -162,14 +224,7 @@ function newSecret(webhook, path) {
 async function sendTest(path) {
   await call("POST", `${path}/test`);
   toast(t("A test is on its way."));
-  await lookTwice();
-}
-
-/** Show the deliveries as they are, and as they are a moment later. */
-async function lookTwice() {
-  const shown = deliveries;
-  await shown?.reload();
-  setTimeout(() => shown === deliveries && shown?.reload(), SOON);
+  await keepLooking();
 }
 
 function secretsOf({secrets}) {
@@ -178,38 +233,6 @@ function secretsOf({secrets}) {
     return row("key", `…${id.slice(-6)}`, [make("span", {}, ...tParts("made {day}", {day: onDay(createdAt)})), until], null);
   });
   return make("section", {class: "belonging"}, make("h3", {}, t("Secrets")), make("ul", {class: "rows small"}, ...rows));
-}
-
-function deliveriesOf(webhook) {
-  const {children, elements} = makeListElements("deliveries");
-  deliveries = makeListing("deliveries", {
-    draw: (delivery) => [drawDelivery(webhook, delivery)],
-    empty: () => [t("It was told nothing yet."), "clock"],
-    limit: 10,
-    elements,
-  });
-  deliveries.load(`${pathOf(webhook.id)}/deliveries`, {});
-  return make("section", {class: "belonging", "aria-labelledby": "deliveries-title"},
-    make("h3", {id: "deliveries-title"}, t("Deliveries")), ...children);
-}
-
-function drawDelivery(webhook, delivery) {
-  const {id, event, state, attempts, status, error, createdAt, nextAttemptAt, deliveredAt} = delivery;
-  const [text, kind] = STATES[state] ?? [state, ""];
-  const details = [
-    timeAgo(createdAt),
-    attempts ? tn("{count} try", "{count} tries", attempts) : null,
-    status ? t("answered {status}", {status}) : null,
-    nextAttemptAt && attempts && !webhook.disabledAt ? make("span", {}, ...tParts("next try {time}", {time: timeTo(nextAttemptAt)})) : null,
-  ];
-  const retry = makeButton(t("Try again"), async () => {
-    await call("POST", `${pathOf(webhook.id)}/deliveries/${id}/retry`);
-    await lookTwice();
-  }, {label: t("{action}: {event}", {action: t("Try again"), event: eventName(event)})});
-  const line = row("hook", eventName(event), details, null, ...(deliveredAt || webhook.disabledAt ? [] : [retry]));
-  line.querySelector(".title").append(make("span", {class: `badge ${kind}`}, text));
-  if (error && !deliveredAt) line.querySelector(".details").append(make("code", {class: "server-words", dir: "ltr"}, error));
-  return line;
 }
 
 document.addEventListener("keydown", (event) => {

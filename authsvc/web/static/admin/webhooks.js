@@ -23,7 +23,7 @@ const listing = makeListing("webhooks", {
 });
 
 /** Show the webhooks, and the one that is open. */
-export async function showWebhooks({id}) {
+export async function showWebhooks({id, query}) {
   const wasOpen = openId;
   openId = id;
   byId("webhooks-split").classList.toggle("is-open", Boolean(id));
@@ -32,8 +32,11 @@ export async function showWebhooks({id}) {
   markOpen();
   await loading; // with it comes what a webhook can be told of
   if (id !== openId) return;
-  if (id) await openWebhook(id, {close: () => goTo("webhooks"), changed: listing.reload, focus: id !== wasOpen});
-  else closeWebhook();
+  if (id) {
+    const choose = (state) => goTo("webhooks", id, {state}, {replace: true});
+    const {state} = query, focus = id !== wasOpen;
+    await openWebhook(id, {close: () => goTo("webhooks"), changed: listing.reload, choose, state, focus});
+  } else closeWebhook();
   if (!id && wasOpen) (list.querySelector(`[data-row="${CSS.escape(wasOpen)}"]`) ?? byId("webhooks-title")).focus();
 }
 
@@ -61,6 +64,7 @@ function drawWebhook(webhook) {
     [t("Told of"), heardText(webhook)],
     [t("Last delivery"), deliveredAt ? timeAgo(deliveredAt) : t("None yet")],
   );
+  row.dataset.key = id;
   row.addEventListener("click", ({target}) => target.closest("a") || goTo("webhooks", id));
   return [row];
 }

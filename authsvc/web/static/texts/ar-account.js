@@ -5,6 +5,7 @@ add({
 "Copied.": "نُسخ.",
 "Selected. Copy it with your keyboard or the menu.": "حُدّد النص. انسخه بلوحة المفاتيح أو من القائمة.",
 "just now": "الآن",
+"in a moment": "بعد لحظات",
 "last used {time}": "آخر استخدام {time}",
 "not used yet": "لم يُستخدم بعد",
 "Unknown device": "جهاز غير معروف",

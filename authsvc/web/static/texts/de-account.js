@@ -5,6 +5,7 @@ add({
 "Copied.": "Kopiert.",
 "Selected. Copy it with your keyboard or the menu.": "Ausgewählt. Kopieren Sie es mit der Tastatur oder über das Menü.",
 "just now": "gerade eben",
+"in a moment": "gleich",
 "last used {time}": "zuletzt benutzt {time}",
 "not used yet": "noch nicht benutzt",
 "Unknown device": "Unbekanntes Gerät",

@@ -5,6 +5,7 @@ add({
 "Copied.": "Copiado.",
 "Selected. Copy it with your keyboard or the menu.": "Seleccionado. Cópielo con el teclado o con el menú.",
 "just now": "ahora mismo",
+"in a moment": "en un momento",
 "last used {time}": "último uso {time}",
 "not used yet": "sin usar todavía",
 "Unknown device": "Dispositivo desconocido",

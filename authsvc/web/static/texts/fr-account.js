@@ -5,6 +5,7 @@ add({
 "Copied.": "Copié.",
 "Selected. Copy it with your keyboard or the menu.": "Sélectionné. Copiez-le avec le clavier ou le menu.",
 "just now": "à l’instant",
+"in a moment": "dans un instant",
 "last used {time}": "dernière utilisation {time}",
 "not used yet": "pas encore utilisé",
 "Unknown device": "Appareil inconnu",

@@ -5,6 +5,7 @@ add({
 "Copied.": "コピーしました。",
 "Selected. Copy it with your keyboard or the menu.": "選択しました。キーボードまたはメニューでコピーしてください。",
 "just now": "たった今",
+"in a moment": "まもなく",
 "last used {time}": "最終使用 {time}",
 "not used yet": "未使用",
 "Unknown device": "不明な端末",

@@ -25,7 +25,7 @@ export const exactTime = (iso) => dateAndTime.format(new Date(iso));
 export const timeAgo = (iso) => makeTime(iso, new Date(iso) < Date.now() ? relativeTime(iso) : t("just now")); // by a slow clock
 
 /** Make an element that tells how soon a time comes, with the time itself as its title. */
-export const timeTo = (iso) => makeTime(iso, relativeTime(iso));
+export const timeTo = (iso) => makeTime(iso, new Date(iso) - Date.now() < 60e3 ? t("in a moment") : relativeTime(iso));
 
 /** Make an element that tells a day, with the time itself as its title. */
 export const onDay = (iso) => makeTime(iso, date.format(new Date(iso)));

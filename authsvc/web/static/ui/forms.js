@@ -45,13 +45,13 @@ export function showError(form, error, fields = {}) {
   if (mistakes.length) return markFields(form, mistakes);
   const field = fields[error.code];
   if (field && fieldOf(form, field)) return markFields(form, [[field, describeError(error)]]);
-  setAlert(form, errors.length ? errors.map(([, text]) => text).join(" ") : describeError(error));
+  setAlert(form, errors.length ? errors.flatMap(([, text]) => [text, " "].flat()) : describeError(error));
 }
 
 /** Show a text at the top of a form or section and move the focus there, or hide it if the text is null. */
 export function setAlert(parent, text) {
   const alert = parent.querySelector("[data-alert]");
-  alert.textContent = text ?? "";
+  alert.replaceChildren(...[text ?? []].flat());
   alert.hidden = !text;
   if (text) alert.focus();
 }
@@ -110,6 +110,6 @@ function markField(input, text) {
   if (status) status.textContent = "";
   if (text) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
-  error.textContent = text ?? "";
+  error.replaceChildren(...[text ?? []].flat());
   error.hidden = !text;
 }
