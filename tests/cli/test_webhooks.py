@@ -258,7 +258,10 @@ class TestDeliveries:
         for _ in range(3):
             run("test", made["id"])
         ids = [one["_id"] for one in mongo.webhook_deliveries.find().sort("_id")]
-        given_up = {"$unset": {"dueAt": True, "lane": True}, "$set": {"failedAt": clock.now(), "expiresAt": clock.now() + WEEK}}
+        given_up = {
+            "$unset": {"dueAt": True, "lane": True},
+            "$set": {"failedAt": clock.now(), "expiresAt": clock.now() + WEEK},
+        }
         mongo.webhook_deliveries.update_many({"_id": {"$in": ids[:2]}}, given_up)
         (finding,) = findings()
         assert finding["about"] == f"webhook {made['id']} ({urlsplit(server.url()).netloc})"
