@@ -154,7 +154,8 @@ def retry(webhook_id: str, delivery_id: str | None, *, everything: bool) -> None
     if delivery_id is None:
         count = webhook_deliveries.retry_dead(None, webhook_id)
         are = "delivery is" if count == 1 else "deliveries are"
-        say(_unless_disabled(webhook_id, f"{count} {are} being tried now."))
+        tried = f"{count} {are} being tried now."
+        say(_unless_disabled(webhook_id, tried) if count else "Nothing was given up.")
         return
     delivery = webhook_deliveries.retry(None, webhook_id, delivery_id).delivery
     say(_unless_disabled(webhook_id, f"The delivery of {delivery.kind} ({delivery.id}) is being tried now."))
