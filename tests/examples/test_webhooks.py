@@ -79,7 +79,7 @@ class Receiver:
 
     def rotate(self) -> str:
         """Give the webhook a new secret."""
-        return str(json.loads(self.command("secret", self.webhook, "--json"))["secret"])
+        return str(json.loads(self.command("secret", self.webhook, "--yes", "--json"))["secret"])
 
     def start(self, secret: str) -> None:
         """Start the program with this secret, instead of the one that runs."""
