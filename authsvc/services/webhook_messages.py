@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
@@ -24,13 +24,12 @@ from authsvc.models.webhook_messages import AccountSequence, WebhookMessage
 from authsvc.models.webhooks import Webhook
 from authsvc.services import webhook_table
 from authsvc.services.webhook_outboxes import deliveries, messages
-from authsvc.services.webhook_turns import require_turn
+from authsvc.services.webhook_turns import A_MOMENT, require_turn
 
 TEST = "webhook.test"
 """The name of what an administrator sends to see whether it arrives."""
 
 _HANDS = 2
-_A_MOMENT = timedelta(seconds=1)
 
 _log = logs.get(__name__)
 
@@ -180,7 +179,7 @@ def _number_in_turn(message: WebhookMessage) -> int:
     earlier = message.earlier()
     if earlier is not None and not AccountSequence.has_numbered(message.to, message.id):
         require_turn(earlier)
-    soon = clock.now() + _A_MOMENT
+    soon = clock.now() + A_MOMENT
     try:
         number, before = AccountSequence.number_of(message.to, message.id)
     except Overtaken as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from bson import ObjectId
@@ -11,8 +12,13 @@ from authsvc.models.webhook_messages import AccountSequence, WebhookMessage
 
 EVERYTHING_HEARD = "f" * 24
 """A webhook that was told of everything."""
+NOTHING_TAKEN = "e" * 24
+"""A webhook for which very much waits, all of it about one account."""
+LONG_LANE = f"{NOTHING_TAKEN} {'d' * 24}"
 
 Step = Callable[[], Any]
+_ORDERS = count(2)
+"""The place of each in the long lane; what the step puts into it comes before them, or after."""
 
 
 def _now() -> datetime:
@@ -32,6 +38,9 @@ def documents(moment: datetime, later: datetime) -> Iterator[tuple[str, dict[str
         "tries": 1,
     }
     yield "webhook_deliveries", {**of_one, **done}
+    waiting = {"kind": "login.succeeded", "createdAt": moment, "dueAt": later, "attempts": 1, "expiresAt": later}
+    order = {"lane": LONG_LANE, "order": next(_ORDERS)}
+    yield "webhook_deliveries", {**of_one, **waiting, **order, "to": NOTHING_TAKEN}
     numbered = [{"message": message, "number": 1}]
     yield "webhook_sequences", {"_id": str(account), "number": 1, "recent": numbered}
 
@@ -87,4 +96,21 @@ def steps() -> dict[str, Step]:
         for one in (first, second):
             WebhookDelivery.drop(one.id)
 
-    return {"WebhookMessage": message, "WebhookDelivery": delivery}
+    return {"WebhookMessage": message, "WebhookDelivery": delivery, "WebhookDelivery in a long lane": _in_a_long_lane}
+
+
+def _in_a_long_lane() -> None:
+    """Take two turns of a lane in which all others wait between the first and the last."""
+    moment = _now()
+    common = {"kind": "x", "to": NOTHING_TAKEN, "lane": LONG_LANE, "body": "{}", "created_at": moment}
+    first, last = (WebhookDelivery(message=ObjectId(), order=order, **common) for order in (1, 10**9))
+    for one in (first, last):
+        one.due_at = moment
+        assert one.insert_once()
+    earlier = last.earlier()
+    assert earlier is not None
+    assert earlier.id == first.id
+    last.put_back(moment)
+    first.settle(due_at=None, delivered_at=moment)
+    for one in (first, last):
+        WebhookDelivery.drop(one.id)
