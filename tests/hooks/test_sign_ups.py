@@ -226,7 +226,7 @@ class TestEveryPath:
                 problem(register(world.client, email="other@example.com"), 429, "too_many_attempts")
 
     @pytest.mark.parametrize("path", [types_a_code, opens_a_link])
-    def test_a_letter_that_the_hook_refuses_is_asked_about_as_often_as_a_network_may_register(
+    def test_r124_a_letter_that_the_hook_refuses_is_asked_about_as_often_as_a_network_may_register(
         self, world: World, hook: HookServer, path: Callable[[World], Any]
     ) -> None:
         """And it is not used up by that: it may still be right once there is room again."""
@@ -239,7 +239,7 @@ class TestEveryPath:
         assert path(world).status_code == 200
 
     @pytest.mark.parametrize("path", [types_a_code, opens_a_link])
-    def test_a_letter_may_be_shown_as_often_as_one_likes_while_the_hook_fails(
+    def test_r124_a_letter_may_be_shown_as_often_as_one_likes_while_the_hook_fails(
         self, world: World, hook: HookServer, path: Callable[[World], Any]
     ) -> None:
         hook.answer = lambda _: None
@@ -357,7 +357,7 @@ class TestImport:
         assert (done.exit_code, json.loads(done.stdout)["duplicate"]) == (0, 2)
         assert len(hook.questions) == 2
 
-    def test_who_is_deleted_while_the_others_are_asked_about_is_not_brought_back(
+    def test_r124_who_is_deleted_while_the_others_are_asked_about_is_not_brought_back(
         self, world: World, hook: HookServer, mongo: Mongo
     ) -> None:
         """Nobody was asked about them."""

@@ -444,7 +444,7 @@ class TestWhoIsNotAsked:
             assert exchange().json["error"] in ("invalid_grant", "access_denied")
         assert hook.questions == []
 
-    def test_who_has_signed_out_before_the_code_of_an_app_is_shown(self, world: World, hook: HookServer) -> None:
+    def test_r124_who_has_signed_out_before_the_code_of_an_app_is_shown(self, world: World, hook: HookServer) -> None:
         notes = new_app(world.app, world.client)
         code = notes.authorize(world.alice.tokens["accessToken"])
         assert post(world.alice, "/auth/logout").status_code == 204

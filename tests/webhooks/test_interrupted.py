@@ -1,4 +1,4 @@
-"""What a webhook is told although something fails, or somebody dies, in between."""
+"""What a webhook is told although something fails, or somebody dies, in between. R123."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -47,7 +47,7 @@ def wait(hearer: Hearer, *seconds: float) -> None:
 
 
 class TestADatabaseThatFails:
-    def test_a_delivery_that_waited_for_days_is_not_given_up_by_it(
+    def test_r123_a_delivery_that_waited_for_days_is_not_given_up_by_it(
         self, hearer: Hearer, alice: Person, monkeypatch: pytest.MonkeyPatch
     ):
         rename(alice, "A")
@@ -59,7 +59,7 @@ class TestADatabaseThatFails:
             wait(hearer, 0, 30)
             assert sequences(hearer) == [1]
 
-    def test_a_message_that_nobody_gave_out_for_days_is_not_given_up_by_it(
+    def test_r123_a_message_that_nobody_gave_out_for_days_is_not_given_up_by_it(
         self, hearer: Hearer, alice: Person, monkeypatch: pytest.MonkeyPatch
     ):
         """As where the service was stopped for a weekend."""
