@@ -78,7 +78,7 @@ class TestDescription:
 
 
 class TestRecord:
-    def test_r89_it_says_where_data_went_and_no_secret(self, ask: Ask, path: str, mongo: Database):
+    def test_r96_it_says_where_data_went_and_no_secret(self, ask: Ask, path: str, mongo: Database):
         ask("PATCH", path, description="other")
         ask("PATCH", path, url="https://other.example.net/s3cret")
         ask("DELETE", path)
